@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from "../lib/json.ts";
 
 /** How a prepared stage is executed. */
-export type StageMode = "llm" | "agent" | "http" | "function" | "external";
+export type StageMode = "llm" | "agent" | "http" | "function" | "command" | "external";
 
 /** An HTTP call with its templates filled in, but for `{{secret.NAME}}`, which only the executor resolves. */
 export interface HttpCall {
@@ -50,6 +50,14 @@ export interface StagePlan {
   readonly agent_loop_options?: JsonObject;
   readonly http?: HttpCall;
   readonly function?: FunctionCall;
+  /** The task of the run, told to function handlers. */
+  readonly task?: string;
+  /** 1 for the first time the run comes to this node, counted up by loops; for scripts of the provider `scripted`. */
+  readonly visit?: number;
+  /** What the provider `scripted` answers; without it the script of the node's metadata. */
+  readonly script?: Json;
+  /** The shell command of a verify node, for a runner outside. */
+  readonly command?: string;
   /** The node's own metadata, for executors that read settings from it. */
   readonly metadata?: JsonObject;
 }

@@ -1,0 +1,64 @@
+import type { RunCommand, RunEffect, RunReply } from "../../src/engine/run/command.ts";
+import type { RunEvent } from "../../src/engine/run/event.ts";
+import type { Run, RunState } from "../../src/engine/run/state.ts";
+import { projectRun } from "../../src/engine/run/project.ts";
+import { enrichRunRecord } from "../../src/engine/observe/enrich.ts";
+import { rfc3339 } from "../../src/lib/time.ts";
+import { uuidIds } from "../../src/ports/ids.ts";
+import type { RunRecord } from "../../src/schema/record.ts";
+import type { MachineShell } from "../shell/machine-shell.ts";
+
+/** The shell of a run. */
+export type RunShell = MachineShell<RunState, RunCommand, RunEvent, RunEffect, RunReply>;
+
+/** Which moment of the run to show; the newest when no checkpoint is named. */
+export interface RecordRequest {
+  readonly checkpoint_id?: string;
+}
+
+/** What the run is waiting for, for people. */
+export interface RunWaiting {
+  readonly reason: "external" | "retry";
+  readonly node_id: string;
+  readonly stage_id: string;
+  readonly until: string | null;
+}
+
+/** A run's record and what the record has no place for. */
+export interface RecordView {
+  /** Null when the run has no such checkpoint. */
+  readonly record: RunRecord | null;
+  readonly drive: Run["drive"];
+  readonly steps: number;
+  readonly waiting: RunWaiting | null;
+  readonly prepared: { readonly stage_id: string; readonly node_id: string; readonly attempt: number } | null;
+}
+
+const waitingOf = (run: Run): RunWaiting | null => {
+  const { prepared } = run;
+  if (prepared === null) return null;
+  const { node_id, stage_id } = prepared;
+  if (prepared.holder === "nobody") return { reason: "external", node_id, stage_id, until: null };
+  if (prepared.retry_at_ms === null) return null;
+  return { reason: "retry", node_id, stage_id, until: rfc3339(prepared.retry_at_ms) };
+};
+
+/** Reads the record of a run with everything that saving it adds (spec/workflow 12.1); null for a run that does not exist. */
+export const readRecord = (shell: RunShell, request: RecordRequest): RecordView | null => {
+  const run = shell.state;
+  if (run === null) return null;
+  const context = { now: Date.now(), nextId: uuidIds };
+  const until = request.checkpoint_id === undefined ? "now" : { checkpoint_id: request.checkpoint_id };
+  const record = projectRun(shell.entries(), context, until);
+  const { prepared } = run;
+  return {
+    record: record === null ? null : enrichRunRecord(record, context),
+    drive: run.drive,
+    steps: run.steps,
+    waiting: waitingOf(run),
+    prepared:
+      prepared === null
+        ? null
+        : { stage_id: prepared.stage_id, node_id: prepared.node_id, attempt: prepared.attempt },
+  };
+};

@@ -1,0 +1,94 @@
+import { DurableObject } from "cloudflare:workers";
+import { uuidIds } from "../../src/ports/ids.ts";
+import type { Json } from "../../src/lib/json.ts";
+import type { Machine } from "../../src/engine/machine.ts";
+import type { Migration } from "../migrations/migration.ts";
+import { objectStore } from "../storage/object-store.ts";
+import type { Store } from "../storage/store.ts";
+import { drainOutbox } from "./drain.ts";
+import type { IdempotencyKey } from "./idempotency.ts";
+import { type Answer, type Commit, MachineShell } from "./machine-shell.ts";
+
+/** What a class of objects adds to the shell. */
+export interface ObjectParts<State, Command, Event, Effect, Reply> {
+  readonly machine: Machine<State, Command, Event, Effect, Reply>;
+  readonly migrations: readonly Migration[];
+  readonly reducerVersion: number;
+  readonly headOf: (state: State) => Json;
+  readonly wakeAt: (state: State, now: number) => number | null;
+  readonly perform: (effect: Effect, id: string) => Promise<void>;
+  /** The command the alarm gives, or null when the alarm only drains the outbox. */
+  readonly onAlarm: (state: State) => Command | null;
+}
+
+/**
+ * A Durable Object around one machine. Nothing is awaited between load and commit (I3); effects leave through the
+ * outbox after the commit; the alarm looks after whatever a crash left behind (I1).
+ */
+export abstract class MachineObject<State, Command, Event, Effect, Reply> extends DurableObject<Env> {
+  protected readonly store: Store;
+  protected readonly shell: MachineShell<State, Command, Event, Effect, Reply>;
+  readonly #parts: ObjectParts<State, Command, Event, Effect, Reply>;
+  #draining: Promise<void> | null = null;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.store = objectStore(ctx.storage);
+    this.#parts = this.parts();
+    this.shell = new MachineShell(
+      {
+        ...this.#parts,
+        store: this.store,
+        objectId: ctx.id.toString(),
+        context: () => ({ now: Date.now(), nextId: uuidIds }),
+      },
+      (commit) => this.#committed(commit),
+    );
+  }
+
+  protected abstract parts(): ObjectParts<State, Command, Event, Effect, Reply>;
+
+  /** Called after each commit, before the reply leaves. */
+  protected committed(_commit: Commit<Event>): void {}
+
+  /** Executes one command in one commit. Refusals are values; nothing expected is thrown. */
+  execute(command: Command, key?: IdempotencyKey): Answer<Reply> {
+    return this.shell.execute(command, key);
+  }
+
+  /** Never throws: an alarm that does is dropped for good after six tries. */
+  override async alarm(): Promise<void> {
+    this.shell.alarmFired();
+    try {
+      const command = this.#parts.onAlarm(this.shell.state);
+      if (command !== null) this.shell.execute(command);
+      await this.drain();
+    } catch (error) {
+      this.report(error);
+    }
+    this.shell.rearm(Date.now());
+  }
+
+  /** Performs what the outbox holds; at most one drain at a time. */
+  protected drain(): Promise<void> {
+    this.#draining ??= this.#drainOnce().finally(() => {
+      this.#draining = null;
+    });
+    return this.#draining;
+  }
+
+  protected report(error: unknown): void {
+    // oxlint-disable-next-line no-console -- the platform's log is where faults of an object are seen
+    console.error(error instanceof Error ? `${error.name}: ${error.message}` : "fault in an object");
+  }
+
+  async #drainOnce(): Promise<void> {
+    const empty = await drainOutbox<Effect>(this.store, this.#parts.perform, () => Date.now(), (e) => this.report(e));
+    if (empty && this.shell.isQuiet(Date.now())) this.shell.rearm(Date.now());
+  }
+
+  #committed(commit: Commit<Event>): void {
+    this.committed(commit);
+    if (commit.effects > 0) this.ctx.waitUntil(this.drain());
+  }
+}

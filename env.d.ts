@@ -1,0 +1,15 @@
+/** Secrets and variables of a deployment; none has a default value. */
+interface Env {
+  /** The root key of the API; without it `/v1` is not served. */
+  readonly GODWIT_ROOT_KEY?: string;
+  readonly GODWIT_MAX_BODY_BYTES?: string;
+  readonly GODWIT_ALLOW_PRIVATE_HOSTS?: string;
+  readonly GODWIT_DEFAULT_PROVIDER?: string;
+  readonly GODWIT_MODEL?: string;
+  readonly GODWIT_MODEL_URL?: string;
+  readonly GODWIT_MODEL_API_KEY?: string;
+  readonly GODWIT_MODEL_PRICES?: string;
+  readonly OPENAI_API_KEY?: string;
+  readonly ANTHROPIC_API_KEY?: string;
+  readonly AI?: Ai;
+}

@@ -1,0 +1,62 @@
+import { isObject, type Json, type JsonObject } from "../lib/json.ts";
+import { err, ok, type Result } from "../lib/result.ts";
+import { base64Text, hexText, utf8Text } from "./encoding.ts";
+import { sha256 } from "./hmac.ts";
+import { invalidJson, type WebhookError } from "./webhook-error.ts";
+
+const MAX_DEPTH = 256;
+const MAX_NAME_LENGTH = 256;
+
+const isDeeperThan = (value: Json, limit: number): boolean => {
+  const open: { readonly value: Json; readonly depth: number }[] = [{ value, depth: 0 }];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (typeof next.value !== "object" || next.value === null) continue;
+    if (next.depth >= limit) return true;
+    for (const child of Object.values<Json>(next.value)) open.push({ value: child, depth: next.depth + 1 });
+  }
+  return false;
+};
+
+/** Reads JSON text. What nests too deeply is refused here, because writing it down again would exhaust the stack. */
+export const parseJson = (text: string): Result<Json, WebhookError> => {
+  let value: Json;
+  try {
+    value = JSON.parse(text) as Json;
+  } catch {
+    return err(invalidJson("the request body is not valid JSON"));
+  }
+  if (isDeeperThan(value, MAX_DEPTH)) return err(invalidJson(`the request body nests deeper than ${MAX_DEPTH} levels`));
+  return ok(value);
+};
+
+/** Reads a JSON body. */
+export const jsonBody = (bytes: Uint8Array): Result<Json, WebhookError> => {
+  const text = utf8Text(bytes);
+  return text === null ? err(invalidJson("the request body is not valid UTF-8")) : parseJson(text);
+};
+
+/** A body that is not JSON, kept whole (spec/triggers 4.2). */
+export const opaqueBody = (bytes: Uint8Array): JsonObject => ({
+  raw_base64: base64Text(bytes),
+  raw_utf8: utf8Text(bytes),
+});
+
+/** The dedupe key of a delivery that has no id of its own (spec/triggers 4.3). */
+export const bodyDigest = async (bytes: Uint8Array): Promise<string> => `sha256:${hexText(await sha256(bytes))}`;
+
+/** The value when it can be an id or a kind: a text that is not empty and not long enough to be an attack on an index. */
+export const nameText = (value: Json | undefined): string | null =>
+  typeof value === "string" && value !== "" && value.length <= MAX_NAME_LENGTH ? value : null;
+
+/** A field of a JSON object, or undefined. */
+export const fieldOf = (value: Json | undefined, key: string): Json | undefined =>
+  isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+
+const RFC3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/;
+
+/** The body's own `timestamp` as it was written, when it is RFC 3339 (spec/triggers 19.5). */
+export const occurredAt = (body: Json): string | null => {
+  const timestamp = fieldOf(body, "timestamp");
+  if (typeof timestamp !== "string" || !RFC3339.test(timestamp)) return null;
+  return Number.isNaN(Date.parse(timestamp)) ? null : timestamp;
+};

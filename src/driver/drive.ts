@@ -1,0 +1,93 @@
+import type { AdvanceReply } from "../engine/run/command.ts";
+import type { Rejection } from "../engine/machine.ts";
+import type { Executor } from "../ports/executor.ts";
+import type { StagePlan, StageResult } from "../schema/plan.ts";
+import { keepLease } from "./heartbeat.ts";
+import { withFreshStub } from "./retry.ts";
+
+/** An answer of a run's object. */
+type Answer<Reply> =
+  | { readonly ok: true; readonly reply: Reply }
+  | { readonly ok: false; readonly rejection: Rejection };
+
+/** What the driver needs of a run; every call is one RPC and at most one commit. */
+export interface DrivenRun {
+  readonly advance: (request: {
+    readonly complete?: { readonly attempt_token: string; readonly result: StageResult; readonly node_id?: string };
+    readonly adopt?: string;
+  }) => Promise<Answer<AdvanceReply>>;
+  readonly renew: (attemptToken: string) => Promise<Answer<{ readonly lease_expires_at_ms: number }>>;
+}
+
+export interface DriveOptions {
+  /** Gives a stub; asked again after every fault, because a stub of a reset object stays broken. */
+  readonly run: () => DrivenRun;
+  readonly executor: Executor;
+  /** The moment, in milliseconds, after which no stage is started any more. */
+  readonly deadline: number;
+  readonly now: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
+  /** The step with which the run was created, when the caller created it. */
+  readonly first?: AdvanceReply;
+  /** The attempt another driver handed over. */
+  readonly adopt?: string;
+}
+
+/** Why a driver stopped. */
+export type DriveOutcome =
+  /** The run has ended, or is paused. */
+  | { readonly type: "idle"; readonly status: AdvanceReply["status"] }
+  /** Something outside has to happen first: a person, a wait, another driver's stage. */
+  | { readonly type: "waiting"; readonly for: NonNullable<AdvanceReply["waiting"]> }
+  /** The next stage does not fit into the time that is left: another driver has to adopt its attempt. */
+  | { readonly type: "out_of_time"; readonly attempt_token: string }
+  | { readonly type: "refused"; readonly rejection: Rejection };
+
+/** A retry that is due sooner than this is waited for; a later one is left to the run's alarm. */
+const SHORT_WAIT_MS = 2_000;
+
+/**
+ * Drives a run: gets a plan, executes it outside the object, hands the result back, until there is nothing to execute.
+ *
+ * It may die at any point: the run's lease and alarm bring another driver (architecture 3).
+ */
+export const driveRun = async (options: DriveOptions): Promise<DriveOutcome> => {
+  const step = (request: Parameters<DrivenRun["advance"]>[0]): Promise<Answer<AdvanceReply>> =>
+    withFreshStub(options, (run) => run.advance(request));
+
+  let answer: Answer<AdvanceReply> =
+    options.first === undefined
+      ? await step(options.adopt === undefined ? {} : { adopt: options.adopt })
+      : { ok: true, reply: options.first };
+  for (;;) {
+    if (!answer.ok) return { type: "refused", rejection: answer.rejection };
+    const { reply } = answer;
+    if (reply.next !== null) {
+      const plan = reply.next;
+      if (options.now() + plan.timeout_ms > options.deadline) return { type: "out_of_time", attempt_token: plan.attempt_token };
+      const result = await executeStage(options, plan);
+      answer = await step({ complete: { attempt_token: plan.attempt_token, node_id: plan.node_id, result } });
+    } else if (reply.more === true) answer = await step({});
+    else if (await waitedForRetry(options, reply)) answer = await step({});
+    else if (reply.waiting !== undefined) return { type: "waiting", for: reply.waiting };
+    else return { type: "idle", status: reply.status };
+  }
+};
+
+const waitedForRetry = async (options: DriveOptions, reply: AdvanceReply): Promise<boolean> => {
+  if (reply.waiting !== "retry" || reply.retry_at === undefined) return false;
+  const wait = Date.parse(reply.retry_at) - options.now();
+  if (wait > SHORT_WAIT_MS || options.now() + wait > options.deadline) return false;
+  await options.sleep(Math.max(wait, 0));
+  return true;
+};
+
+/** Executes a plan while signs of life keep its lease; the execution is aborted when the attempt is lost. */
+const executeStage = async (options: DriveOptions, plan: StagePlan): Promise<StageResult> => {
+  const lease = keepLease(options, plan.attempt_token);
+  try {
+    return await options.executor.execute(plan, lease.signal);
+  } finally {
+    lease.stop();
+  }
+};

@@ -1,0 +1,58 @@
+import type { AdvanceReply } from "../engine/run/command.ts";
+import { createExecutor } from "../executor/executor.ts";
+import { functions } from "../functions.ts";
+import { type DrivenRun, driveRun, type DriveOutcome } from "./drive.ts";
+
+/** What a drive message asks for. */
+export interface DriveMessage {
+  readonly v: 1;
+  readonly tenant: string;
+  readonly run_id: string;
+  /** The attempt to go on with, when a driver handed over. */
+  readonly attempt_token?: string;
+}
+
+/** The platform ends what a request leaves behind after 30 seconds. */
+const REQUEST_BUDGET_MS = 27_000;
+
+/** The platform gives a queue consumer 15 minutes. */
+const CONSUMER_BUDGET_MS = 14 * 60_000;
+
+interface Drive {
+  readonly tenant: string;
+  readonly run_id: string;
+  readonly budget_ms: number;
+  readonly first?: AdvanceReply;
+  readonly adopt?: string;
+}
+
+const drive = async (env: Env, { tenant, run_id, budget_ms, ...from }: Drive): Promise<DriveOutcome> => {
+  const now = (): number => Date.now();
+  const outcome = await driveRun({
+    run: () => env.WORKFLOW_RUN.getByName(`${tenant}/${run_id}`) as unknown as DrivenRun,
+    executor: createExecutor({ env: env as never, fetcher: (input, init) => fetch(input, init), functions, now }),
+    deadline: now() + budget_ms,
+    now,
+    sleep: (ms) => scheduler.wait(ms),
+    ...from,
+  });
+  if (outcome.type === "out_of_time") await handOver(env, { v: 1, tenant, run_id, attempt_token: outcome.attempt_token });
+  return outcome;
+};
+
+const handOver = async (env: Env, message: DriveMessage): Promise<void> => {
+  await env.DRIVE_QUEUE.send(message);
+};
+
+/** Drives a run after the answer to the request that started it has left; a stage that may take longer goes to a consumer. */
+export const driveAfterRequest = (env: Env, run: { tenant: string; run_id: string; first?: AdvanceReply }): Promise<DriveOutcome> =>
+  drive(env, { ...run, budget_ms: REQUEST_BUDGET_MS });
+
+/** Drives a run on behalf of a drive message. */
+export const driveFromMessage = (env: Env, message: DriveMessage): Promise<DriveOutcome> =>
+  drive(env, {
+    tenant: message.tenant,
+    run_id: message.run_id,
+    budget_ms: CONSUMER_BUDGET_MS,
+    ...(message.attempt_token === undefined ? {} : { adopt: message.attempt_token }),
+  });

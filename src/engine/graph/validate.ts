@@ -1,0 +1,160 @@
+import type { ValidationReport, WorkflowGraph, WorkflowNode } from "../../schema/graph.ts";
+import type { CapabilityPolicy } from "../../schema/policy.ts";
+import { intersectPolicies } from "../policy/capability.ts";
+import { listedTools } from "../policy/tools.ts";
+import { incomingEdges, outgoingEdges } from "./edges.ts";
+import { nodeIds, nodeOf } from "./normalize.ts";
+import { reachableNodes } from "./reachability.ts";
+import { type ToolDiagnostic, toolSurfaceDiagnostics } from "./tool-surface.ts";
+
+interface Findings {
+  readonly errors: string[];
+  readonly warnings: string[];
+}
+
+type Entry = readonly [id: string, node: WorkflowNode];
+
+const checkEdges = (graph: WorkflowGraph, { errors }: Findings): void => {
+  for (const { from, to } of graph.edges) {
+    if (nodeOf(graph, from) === undefined) errors.push(`edge.from references unknown node: ${from}`);
+    if (nodeOf(graph, to) === undefined) errors.push(`edge.to references unknown node: ${to}`);
+  }
+};
+
+const checkKind = (graph: WorkflowGraph, [id, node]: Entry, { errors, warnings }: Findings): void => {
+  const outgoing = outgoingEdges(graph, id);
+  const { input_kinds: inputKinds } = node.input_contract;
+  switch (node.kind) {
+    case "condition":
+      if (!["true", "false"].every((branch) => outgoing.some((edge) => edge.branch === branch))) {
+        errors.push(`node ${id}: condition nodes require both 'true' and 'false' branch edges`);
+      }
+      break;
+    case "fork":
+      if (outgoing.length < 2) errors.push(`node ${id}: fork nodes require at least two outgoing edges`);
+      break;
+    case "join":
+      if (incomingEdges(graph, id).length < 2) warnings.push(`node ${id}: join node has fewer than two incoming edges`);
+      break;
+    case "map":
+      if (
+        node.map_policy.items.length === 0 &&
+        node.map_policy.item_artifact_kind === null &&
+        inputKinds.length === 0
+      ) {
+        errors.push(`node ${id}: map nodes require items, item_artifact_kind, or input_contract.input_kinds`);
+      }
+      break;
+    case "reduce":
+      if (inputKinds.length === 0) {
+        warnings.push(
+          `node ${id}: reduce node has no input_contract.input_kinds; it will consume all available artifacts`,
+        );
+      }
+      break;
+    default:
+  }
+};
+
+const checkNode = (graph: WorkflowGraph, [id, node]: Entry, findings: Findings): void => {
+  const { min_inputs: min, max_inputs: max } = node.input_contract;
+  if (min !== null && max !== null && min > max) {
+    findings.errors.push(`node ${id}: input contract min_inputs exceeds max_inputs`);
+  }
+  checkKind(graph, [id, node], findings);
+};
+
+const checkCeiling = (
+  graph: WorkflowGraph,
+  entries: readonly Entry[],
+  ceiling: CapabilityPolicy,
+  { errors }: Findings,
+): void => {
+  const ofGraph = intersectPolicies(ceiling, graph.capability_policy);
+  if (!ofGraph.ok) errors.push(ofGraph.error);
+  for (const [id, node] of entries) {
+    // The node is compared with the ceiling, not with the graph's policy (spec/workflow 3, notes).
+    const ofNode = intersectPolicies(ceiling, node.capability_policy);
+    if (!ofNode.ok) errors.push(`node ${id}: ${ofNode.error}`);
+  }
+};
+
+const report = (scope: string, diagnostics: readonly ToolDiagnostic[], { errors, warnings }: Findings): void => {
+  for (const { code, severity, message } of diagnostics) {
+    (severity === "error" ? errors : warnings).push(`${code}: ${scope}: ${message}`);
+  }
+};
+
+const checkTools = (graph: WorkflowGraph, entries: readonly Entry[], findings: Findings): void => {
+  const whole = toolSurfaceDiagnostics({
+    tools: entries.flatMap(([, node]) => listedTools(node.tools)),
+    policy: graph.capability_policy,
+    approval: graph.approval_policy,
+    prompts: [],
+    includeAnnotated: true,
+  });
+  report("workflow", whole, findings);
+  for (const [id, node] of entries) {
+    const ofNode = toolSurfaceDiagnostics({
+      tools: listedTools(node.tools),
+      policy: node.capability_policy,
+      approval: node.approval_policy,
+      prompts: [node.system, node.prompt].filter((text) => text !== null),
+    });
+    report(`node ${id}`, ofNode, findings);
+  }
+};
+
+/** Kinds the specification knows and this version cannot run yet. */
+const UNSUPPORTED_KINDS: ReadonlySet<string> = new Set(["map", "subagent"]);
+
+const checkSupport = (entries: readonly Entry[], { errors }: Findings): void => {
+  for (const [id, { kind }] of entries) {
+    if (UNSUPPORTED_KINDS.has(kind)) errors.push(`node ${id}: ${kind} nodes are not supported by this version`);
+  }
+};
+
+/** Kinds that are not executed like a stage, so that their mode is never looked at. */
+const STATIC_KINDS: ReadonlySet<string> = new Set([
+  "verify",
+  "join",
+  "condition",
+  "fork",
+  "map",
+  "reduce",
+  "subagent",
+  "escalation",
+]);
+
+const checkModes = (entries: readonly Entry[], { errors }: Findings): void => {
+  for (const [id, node] of entries) {
+    if (STATIC_KINDS.has(node.kind)) continue;
+    if (node.mode === "http" && !node.http?.url) errors.push(`node ${id}: http stages require http.url`);
+    if (node.mode === "function" && !node.function) {
+      errors.push(`node ${id}: function stages require the name of a registered function`);
+    }
+  }
+};
+
+/**
+ * Checks a normal graph, in the order of the specification and then for what this project adds (spec/workflow 3). Takes
+ * time in proportion to the graph. Without a ceiling policies are not compared with anything.
+ */
+export const validateGraph = (graph: WorkflowGraph, ceiling: CapabilityPolicy | null): ValidationReport => {
+  const findings: Findings = { errors: [], warnings: [] };
+  const entries = nodeIds(graph).flatMap((id): readonly Entry[] => {
+    const node = nodeOf(graph, id);
+    return node === undefined ? [] : [[id, node]];
+  });
+  const reachable = reachableNodes(graph);
+  const reached = new Set(reachable);
+  if (nodeOf(graph, graph.entry) === undefined) findings.errors.push(`entry node does not exist: ${graph.entry}`);
+  checkEdges(graph, findings);
+  for (const [id] of entries) if (!reached.has(id)) findings.warnings.push(`node is unreachable: ${id}`);
+  for (const entry of entries) checkNode(graph, entry, findings);
+  if (ceiling !== null) checkCeiling(graph, entries, ceiling, findings);
+  checkTools(graph, entries, findings);
+  checkSupport(entries, findings);
+  checkModes(entries, findings);
+  return { valid: findings.errors.length === 0, ...findings, reachable_nodes: reachable };
+};

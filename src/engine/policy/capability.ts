@@ -1,0 +1,169 @@
+import { byCodePoint } from "../../lib/json.ts";
+import { err, ok, type Result } from "../../lib/result.ts";
+import type { CapabilityPolicy, ToolAnnotations } from "../../schema/policy.ts";
+
+/** A policy without any opinion. */
+export const UNRESTRICTED: CapabilityPolicy = {
+  tools: [],
+  capabilities: {},
+  workspace_roots: [],
+  side_effect_level: null,
+  recursion_limit: null,
+  tool_arg_constraints: [],
+  tool_annotations: {},
+};
+
+/** The ceiling of every run (spec/workflow 10.1). Which capabilities exist is the host's matter, so none are named. */
+export const BUILTIN_CEILING: CapabilityPolicy = { ...UNRESTRICTED, side_effect_level: "network", recursion_limit: 8 };
+
+/** A list of a policy that can be emptied by an intersection. */
+export type PolicyScope = "tools" | "capabilities" | "workspace_roots";
+
+/** True where an intersection left nothing of a list: its emptiness then means "none", not "no opinion". */
+export const deniesAll = (policy: CapabilityPolicy, scope: PolicyScope): boolean =>
+  policy.denied_all?.includes(scope) ?? false;
+
+/** Null for "no opinion", an empty list for "none". */
+const opinion = (policy: CapabilityPolicy, scope: "tools" | "workspace_roots"): readonly string[] | null =>
+  policy[scope].length > 0 || deniesAll(policy, scope) ? policy[scope] : null;
+
+type Capabilities = CapabilityPolicy["capabilities"];
+
+const capabilityOpinion = (policy: CapabilityPolicy): Capabilities | null =>
+  Object.keys(policy.capabilities).length > 0 || deniesAll(policy, "capabilities") ? policy.capabilities : null;
+
+/** What both sides allow, in the order of the second. */
+const meetLists = (
+  ceiling: readonly string[] | null,
+  requested: readonly string[] | null,
+): readonly string[] | null => {
+  if (ceiling === null || requested === null) return requested ?? ceiling;
+  const allowed = new Set(ceiling);
+  return requested.filter((entry) => allowed.has(entry));
+};
+
+const sortedKeys = (map: Readonly<Record<string, unknown>>): readonly string[] =>
+  Object.keys(map).toSorted(byCodePoint);
+
+const operationsOf = (capabilities: Capabilities, capability: string): readonly string[] | undefined =>
+  Object.hasOwn(capabilities, capability) ? capabilities[capability] : undefined;
+
+/** The operations both sides allow; a side that lists none has no opinion. */
+const meetOperations = (ceiling: readonly string[], requested: readonly string[]): readonly string[] =>
+  requested.length === 0 ? ceiling : (meetLists(ceiling, requested) ?? []);
+
+const meetCapabilities = (
+  ceiling: Capabilities | null,
+  requested: Capabilities | null,
+): Result<Capabilities | null, string> => {
+  if (ceiling === null || requested === null) return ok(requested ?? ceiling);
+  const met: [string, readonly string[]][] = [];
+  for (const capability of sortedKeys(requested)) {
+    const wanted = operationsOf(requested, capability) ?? [];
+    const allowed = operationsOf(ceiling, capability);
+    if (allowed === undefined) return err(`requested capability exceeds host ceiling: ${capability}`);
+    const known = new Set(allowed);
+    const excess = wanted.filter((operation) => !known.has(operation));
+    if (excess.length > 0) {
+      return err(`requested capability operations exceed host ceiling: ${capability}.${excess.join(",")}`);
+    }
+    met.push([capability, meetOperations(allowed, wanted)]);
+  }
+  return ok(Object.fromEntries(met));
+};
+
+const LEVEL_RANKS: ReadonlyMap<string, number> = new Map([
+  ["none", 0],
+  ["read_only", 1],
+  ["workspace_write", 2],
+  ["process_exec", 3],
+  ["network", 4],
+]);
+
+/** The rank of a side-effect level; unknown levels come last (spec/workflow 10.2). */
+export const sideEffectRank = (level: string): number => LEVEL_RANKS.get(level) ?? LEVEL_RANKS.size;
+
+const meetLevels = (ceiling: string | null, requested: string | null): string | null => {
+  if (ceiling === null || requested === null) return ceiling ?? requested;
+  return sideEffectRank(requested) < sideEffectRank(ceiling) ? requested : ceiling;
+};
+
+const meetLimits = (ceiling: number | null, requested: number | null): number | null =>
+  ceiling === null || requested === null ? (ceiling ?? requested) : Math.min(ceiling, requested);
+
+/** The constraints of both sides; one that is in both is kept once, so that narrowing twice changes nothing. */
+const joinConstraints = (
+  ceiling: CapabilityPolicy["tool_arg_constraints"],
+  requested: CapabilityPolicy["tool_arg_constraints"],
+): CapabilityPolicy["tool_arg_constraints"] => [
+  ...new Map(
+    [...ceiling, ...requested].map((constraint) => [
+      JSON.stringify([constraint.tool, constraint.arg_patterns, constraint.arg_key]),
+      constraint,
+    ]),
+  ).values(),
+];
+
+const meetAnnotations = (
+  ceiling: CapabilityPolicy,
+  requested: CapabilityPolicy,
+  tools: readonly string[] | null,
+): CapabilityPolicy["tool_annotations"] => {
+  const known: ReadonlyMap<string, ToolAnnotations> = new Map([
+    ...Object.entries(ceiling.tool_annotations),
+    ...Object.entries(requested.tool_annotations),
+  ]);
+  // Where any tool is allowed, every annotation is kept: dropping one would lift the limits that hang on it.
+  const names = new Set(tools ?? known.keys());
+  return Object.fromEntries([...known].filter(([tool]) => names.has(tool)).toSorted(([a], [b]) => byCodePoint(a, b)));
+};
+
+/**
+ * What remains of a request under a ceiling, or why the request is refused (spec/workflow 10.2).
+ *
+ * In a document an empty list or map is "no opinion", and so it is here on either side. Where two sides with an opinion
+ * have nothing in common the list of the result is empty too, and `denied_all` names it: the marker travels with the
+ * policy, through JSON as well, so "none" never turns into "unrestricted". A request is never refused for its side-effect
+ * level; that is lowered silently.
+ */
+export const intersectPolicies = (
+  ceiling: CapabilityPolicy,
+  requested: CapabilityPolicy,
+): Result<CapabilityPolicy, string> => {
+  const allowedTools = opinion(ceiling, "tools");
+  if (allowedTools !== null) {
+    const allowed = new Set(allowedTools);
+    const excess = requested.tools.filter((tool) => !allowed.has(tool));
+    if (excess.length > 0) return err(`requested tools exceed host ceiling: ${excess.join(", ")}`);
+  }
+  const capabilities = meetCapabilities(capabilityOpinion(ceiling), capabilityOpinion(requested));
+  if (!capabilities.ok) return capabilities;
+  const tools = meetLists(allowedTools, opinion(requested, "tools"));
+  const roots = meetLists(opinion(ceiling, "workspace_roots"), opinion(requested, "workspace_roots"));
+  const denied: PolicyScope[] = [];
+  if (tools?.length === 0) denied.push("tools");
+  if (capabilities.value !== null && Object.keys(capabilities.value).length === 0) denied.push("capabilities");
+  if (roots?.length === 0) denied.push("workspace_roots");
+  return ok({
+    tools: tools ?? [],
+    capabilities: capabilities.value ?? {},
+    workspace_roots: roots ?? [],
+    side_effect_level: meetLevels(ceiling.side_effect_level, requested.side_effect_level),
+    recursion_limit: meetLimits(ceiling.recursion_limit, requested.recursion_limit),
+    tool_arg_constraints: joinConstraints(ceiling.tool_arg_constraints, requested.tool_arg_constraints),
+    tool_annotations: meetAnnotations(ceiling, requested, tools),
+    ...(denied.length > 0 ? { denied_all: denied } : {}),
+  });
+};
+
+/** True when the policy lets this tool be called, by exact name (spec/workflow 1.11). */
+export const allowsTool = (policy: CapabilityPolicy, tool: string): boolean =>
+  opinion(policy, "tools")?.includes(tool) ?? true;
+
+/** True when the policy lets this operation be used; a capability that lists no operation allows all (spec/workflow 1.11). */
+export const allowsOperation = (policy: CapabilityPolicy, capability: string, operation: string): boolean => {
+  const capabilities = capabilityOpinion(policy);
+  if (capabilities === null) return true;
+  const operations = operationsOf(capabilities, capability);
+  return operations !== undefined && (operations.length === 0 || operations.includes(operation));
+};

@@ -1,0 +1,27 @@
+import { type Rejection, reject } from "../machine.ts";
+import type { ControlRun } from "./command.ts";
+import type { Draft } from "./draft.ts";
+import { isTerminal } from "./state.ts";
+
+/**
+ * Pauses, resumes or cancels a run; each really acts (architecture 7).
+ *
+ * A stage under way when the run is paused may still complete; nothing new starts. Repeating a command that has taken
+ * effect changes nothing. Cancelling is final.
+ */
+export const controlRun = (draft: Draft, command: ControlRun): Rejection | null => {
+  const { run } = draft;
+  const wanted = { pause_run: "paused", resume_run: "running", cancel_run: "cancelled" } as const;
+  if (run.status === wanted[command.type]) return null;
+  if (isTerminal(run.status))
+    return reject("invalid_transition", `run ${run.run_id} is ${run.status}: it cannot be changed any more`).rejection;
+  if (command.type === "pause_run") draft.emit({ type: "run_paused", reason: command.reason ?? null });
+  else if (command.type === "cancel_run") draft.emit({ type: "run_cancelled", reason: command.reason ?? null });
+  else {
+    const usedUp = run.steps >= run.max_steps;
+    draft.emit({ type: "run_resumed", max_steps: command.max_steps ?? (usedUp ? run.max_steps : null) });
+    draft.drive();
+  }
+  draft.index();
+  return null;
+};

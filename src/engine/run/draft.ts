@@ -1,0 +1,71 @@
+import { rfc3339 } from "../../lib/time.ts";
+import type { Context } from "../machine.ts";
+import type { RunEffect, RunIndexRow } from "./command.ts";
+import type { RunEvent } from "./event.ts";
+import { evolve } from "./evolve.ts";
+import type { Run, RunState } from "./state.ts";
+
+/** An event without the stamp that the draft adds. */
+type Unstamped<E> = E extends RunEvent ? Omit<E, "v" | "at"> : never;
+
+/**
+ * A decision in the making: events are folded in as they are emitted, so that the specification's operations can be
+ * composed within one command. It lives inside one call of `decide` and is never stored.
+ */
+export class Draft {
+  readonly context: Context;
+  readonly events: RunEvent[] = [];
+  readonly effects: RunEffect[] = [];
+  #state: RunState;
+
+  constructor(state: RunState, context: Context) {
+    this.#state = state;
+    this.context = context;
+  }
+
+  /** The run as the events so far have made it; only for drafts of an existing run. */
+  get run(): Run {
+    if (this.#state === null) throw new Error("a draft was used before its run was created");
+    return this.#state;
+  }
+
+  emit(event: Unstamped<RunEvent>): void {
+    const stamped = { v: 1, at: rfc3339(this.context.now), ...event } as RunEvent;
+    this.events.push(stamped);
+    this.#state = evolve(this.#state, stamped);
+  }
+
+  checkpoint(reason: "start" | "stage_complete" | "finalize", lastStageId: string | null): void {
+    this.emit({ type: "checkpoint_taken", checkpoint_id: this.context.nextId(""), reason, last_stage_id: lastStageId });
+  }
+
+  /** Orders a driver, for a run that Godwit drives itself. */
+  drive(): void {
+    if (this.run.drive === "auto") this.effects.push({ type: "drive", run_id: this.run.run_id });
+  }
+
+  /** Orders the list of runs to show the run as it is now. */
+  index(): void {
+    this.effects.push({ type: "index_run", row: indexRow(this.run) });
+  }
+}
+
+const triggerId = (run: Run): string | null => {
+  const id = run.options["trigger_id"];
+  return typeof id === "string" ? id : null;
+};
+
+/** The run as lists show it; the task is cut to what a list needs. */
+export const indexRow = (run: Run): RunIndexRow => ({
+  run_id: run.run_id,
+  workflow_id: run.workflow_id,
+  workflow_name: run.graph.name ?? null,
+  trigger_id: triggerId(run),
+  status: run.status,
+  task: run.task.slice(0, 200),
+  stage_count: run.stage_count,
+  total_cost: run.usage.total_cost,
+  error: run.error,
+  created_at: run.created_at,
+  updated_at: run.updated_at,
+});

@@ -1,0 +1,103 @@
+import type { Json, JsonObject } from "../../lib/json.ts";
+import { rfc3339, type Timestamp } from "../../lib/time.ts";
+import type { WorkflowNode } from "../../schema/graph.ts";
+import type { StagePlan } from "../../schema/plan.ts";
+import { toolNames } from "../policy/tools.ts";
+import { runsAgentLoop, stageNode, stageTimeout } from "./stage-node.ts";
+import type { PreparedStage, Run } from "./state.ts";
+
+const MODEL_KEYS = ["provider", "model", "model_tier", "temperature", "max_tokens", "thinking", "reasoning_effort"] as const;
+
+const AGENT_KEYS = [
+  "max_iterations",
+  "max_nudges",
+  "nudge",
+  "tool_examples",
+  "stop_after_successful_tools",
+  "require_successful_tools",
+  "turn_policy",
+] as const;
+
+/** Settings of a node, without those that are not set. */
+const settings = (source: JsonObject, keys: readonly string[]): JsonObject =>
+  Object.fromEntries(
+    keys.flatMap((key) => (source[key] === null || source[key] === undefined ? [] : [[key, source[key] as Json]])),
+  );
+
+const llmOptions = (node: WorkflowNode, prepared: PreparedStage): JsonObject => {
+  const policy = node.model_policy as unknown as JsonObject;
+  return {
+    tool_format: policy["tool_format"] ?? "text",
+    session_id: prepared.session_id,
+    ...settings(policy, MODEL_KEYS),
+    ...settings(policy, ["base_url", "top_p", "top_k"]),
+    ...(toolNames(node.tools as Json).length > 0 ? { tools: node.tools as Json } : {}),
+  };
+};
+
+const agentLoopOptions = (node: WorkflowNode, prepared: PreparedStage): JsonObject => ({
+  ...llmOptions(node, prepared),
+  loop_until_done: true,
+  persistent: true,
+  max_iterations: 16,
+  max_nudges: 3,
+  tool_retries: 0,
+  tool_backoff_ms: 1000,
+  schema_retries: 0,
+  native_tool_fallback: "allow",
+  daemon: false,
+  llm_retries: 2,
+  llm_backoff_ms: 2000,
+  exit_when_verified: node.exit_when_verified,
+  loop_detect_warn: 2,
+  loop_detect_block: 3,
+  loop_detect_skip: 4,
+  ...settings(node.model_policy as unknown as JsonObject, AGENT_KEYS),
+  ...(node.done_sentinel === null ? {} : { done_sentinel: node.done_sentinel as Json }),
+});
+
+const workPart = (node: WorkflowNode, prepared: PreparedStage): Partial<StagePlan> => {
+  const { work } = prepared;
+  switch (work.type) {
+    case "precomputed":
+      return { result: work.executed.result };
+    case "given":
+      return { result: work.result };
+    case "command":
+      return { command: work.command };
+    case "http":
+      return { http: work.call };
+    case "function":
+      return { function: work.call };
+    case "model":
+      return {
+        prompt: work.text.prompt,
+        system: work.text.system,
+        run_agent_loop: runsAgentLoop(node),
+        llm_options: llmOptions(node, prepared),
+        agent_loop_options: agentLoopOptions(node, prepared),
+      };
+  }
+};
+
+/** The plan of the prepared stage as its executor gets it (spec/workflow 4.5). */
+export const planOf = (run: Run, prepared: PreparedStage, now: Timestamp): StagePlan => {
+  const node = stageNode(run, prepared.node_id, prepared.options) as WorkflowNode;
+  const script = (node as unknown as JsonObject)["script"];
+  return {
+    kind: prepared.kind,
+    run_id: run.run_id,
+    workflow_id: run.workflow_id,
+    node_id: prepared.node_id,
+    stage_id: prepared.stage_id,
+    attempt: prepared.attempt,
+    attempt_token: prepared.attempt_token,
+    lease_expires_at: rfc3339(now + prepared.lease_ms),
+    idempotency_key: prepared.stage_id,
+    mode: prepared.mode,
+    timeout_ms: stageTimeout(node, prepared.mode),
+    ...workPart(node, prepared),
+    metadata: node.metadata as JsonObject,
+    ...(script === undefined ? {} : { script }),
+  };
+};

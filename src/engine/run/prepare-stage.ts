@@ -1,0 +1,84 @@
+import type { JsonObject } from "../../lib/json.ts";
+import type { ArtifactRecord } from "../../schema/artifact.ts";
+import type { WorkflowNode } from "../../schema/graph.ts";
+import { effectiveNodePolicy } from "../policy/effective.ts";
+import type { Draft } from "./draft.ts";
+import { executeStatic } from "./execute-static.ts";
+import { failedStage } from "./executed-stage.ts";
+import { isStaticKind, stageMode, stageNode } from "./stage-node.ts";
+import { planWork, selectArtifactsFor } from "./stage-work.ts";
+import type { Holder, Run, StageWork } from "./state.ts";
+
+/** How long a driver's attempt stays its own without a sign of life. */
+export const DRIVER_LEASE_MS = 10_000;
+
+/** The same for a caller of the API, who may be a person. */
+export const CALLER_LEASE_MS = 300_000;
+
+export interface StageRequest {
+  readonly node_id: string;
+  readonly options: JsonObject;
+  readonly ready?: readonly string[];
+  readonly holder: Holder;
+  readonly lease_ms: number;
+  readonly granted_by?: string;
+}
+
+/** A stage could not even be prepared: the run fails with this text (architecture 7). */
+export interface Raised {
+  readonly code: "policy_exceeds_ceiling" | "node_not_found";
+  readonly detail: string;
+}
+
+/** Opens a stage (spec/workflow 4.5). Returns what was raised, or null when the stage is prepared. */
+export const prepareStage = (draft: Draft, request: StageRequest): Raised | null => {
+  const { run } = draft;
+  const node = stageNode(run, request.node_id, request.options);
+  if (node === undefined)
+    return { code: "node_not_found", detail: `workflow_execute: missing node ${request.node_id}` };
+  const policy = effectiveNodePolicy(run.graph, node);
+  if (!policy.ok) return { code: "policy_exceeds_ceiling", detail: policy.error };
+
+  const { selected, work } = workOf(draft, run, node);
+  const mode = stageMode(node);
+  draft.emit({
+    type: "stage_prepared",
+    stage_id: `${run.run_id}:${request.node_id}:${run.stage_count + 1}`,
+    node_id: request.node_id,
+    kind: node.kind,
+    mode,
+    session_id: sessionId(node) ?? draft.context.nextId("workflow_stage"),
+    options: request.options,
+    selected_artifact_ids: selected.map((artifact) => artifact.id),
+    work,
+    // An external stage is nobody's until somebody takes it.
+    attempt: mode === "external" && request.holder === "driver" ? 0 : 1,
+    attempt_token: draft.context.nextId("attempt"),
+    holder: mode === "external" && request.holder === "driver" ? "nobody" : request.holder,
+    lease_ms: request.lease_ms,
+    granted_by: request.granted_by ?? null,
+    ...(request.ready === undefined ? {} : { ready: request.ready }),
+  });
+  return null;
+};
+
+const workOf = (
+  draft: Draft,
+  run: Run,
+  node: WorkflowNode,
+): { readonly selected: readonly ArtifactRecord[]; readonly work: StageWork } => {
+  if (isStaticKind(node.kind)) {
+    const selected = selectArtifactsFor(run, node);
+    return { selected, work: { type: "precomputed", executed: executeStatic(node, selected, draft.context) } };
+  }
+  const planned = planWork(run, node);
+  if (planned.ok) return planned.value;
+  // A stage that cannot be prepared is a failed stage of the run, not a failed run (spec/workflow 4.5).
+  return { selected: [], work: { type: "precomputed", executed: failedStage(planned.error, []) } };
+};
+
+const sessionId = (node: WorkflowNode): string | undefined => {
+  for (const id of [node.model_policy["session_id" as keyof typeof node.model_policy], node.metadata["worker_session_id"]])
+    if (typeof id === "string" && id.trim() !== "") return id;
+  return undefined;
+};

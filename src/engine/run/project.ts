@@ -1,0 +1,222 @@
+import { byCodePoint, type JsonObject } from "../../lib/json.ts";
+import type { Timestamp } from "../../lib/time.ts";
+import type { ArtifactRecord } from "../../schema/artifact.ts";
+import type { WorkflowNode } from "../../schema/graph.ts";
+import type {
+  RunCheckpointRecord,
+  RunChildRecord,
+  RunRecord,
+  RunStageAttemptRecord,
+  RunStageRecord,
+  RunTransitionRecord,
+} from "../../schema/record.ts";
+import { childRunOf } from "../observe/child-runs.ts";
+import type { ArtifactContext } from "../artifact/normalize.ts";
+import { artifactTitle } from "../artifact/render.ts";
+import { replayFixture } from "../replay/fixture.ts";
+import type { RunEvent, StageCompleted, TransitionsRecorded } from "./event.ts";
+import { evolve, restoreArtifact } from "./evolve.ts";
+import type { PreparedStage, Run, RunState } from "./state.ts";
+import { stageMetadata, stageInput } from "./stage-metadata.ts";
+import { augmentArtifact } from "../node/stage-output.ts";
+import { stageNode } from "./stage-node.ts";
+
+/** Where a projection stops: after the newest event, after the newest checkpoint, or after a checkpoint's id. */
+export type ProjectUntil = "now" | "last_checkpoint" | { readonly checkpoint_id: string };
+
+/** Journal entries, as far as a projection needs them. */
+export interface ProjectedEntry {
+  readonly seq: number;
+  readonly at_ms: Timestamp;
+  readonly events: readonly RunEvent[];
+}
+
+/** What grows with a run: everything its record lists. */
+interface Growing {
+  readonly stages: RunStageRecord[];
+  readonly transitions: RunTransitionRecord[];
+  readonly checkpoints: RunCheckpointRecord[];
+  readonly children: Map<string, RunChildRecord>;
+  readonly shown: ArtifactRecord[];
+  readonly titles: Map<string, string>;
+  finished_at: string | null;
+}
+
+/** The events up to where the projection stops; null when the checkpoint does not exist. */
+const upTo = (entries: readonly ProjectedEntry[], until: ProjectUntil): readonly RunEvent[] | null => {
+  const events = entries.flatMap((entry) => entry.events);
+  if (until === "now") return events;
+  const wanted = (event: RunEvent): boolean =>
+    event.type === "checkpoint_taken" && (until === "last_checkpoint" || event.checkpoint_id === until.checkpoint_id);
+  const last = events.findLastIndex(wanted);
+  return last < 0 ? null : events.slice(0, last + 1);
+};
+
+/**
+ * The record of a run, from its journal (spec/workflow 1.16). `last_checkpoint` is what the original would have on
+ * disk. Null when the run or the checkpoint does not exist.
+ */
+export const projectRun = (
+  entries: readonly ProjectedEntry[],
+  context: ArtifactContext,
+  until: ProjectUntil = "now",
+): RunRecord | null => {
+  const events = upTo(entries, until);
+  const first = events?.[0];
+  if (events === null || first?.type !== "run_created") return null;
+  const base = first.resumed_from;
+  const growing: Growing = {
+    stages: [...(base?.stages ?? [])],
+    transitions: [...(base?.transitions ?? [])],
+    checkpoints: [...(base?.checkpoints ?? [])],
+    children: new Map((base?.child_runs ?? []).map((child) => [child.worker_id, child])),
+    shown: base !== null && base.artifacts.length > 0 ? [...base.artifacts] : [...first.artifacts],
+    titles: new Map(),
+    finished_at: base?.finished_at ?? null,
+  };
+  nameAll(growing, growing.shown);
+  let state: RunState = null;
+  for (const event of events) {
+    const before: RunState = state;
+    state = evolve(state, event);
+    if (state !== null) show(growing, event, before, state);
+  }
+  return state === null ? null : record({ growing, run: state, created: first, context });
+};
+
+const show = (growing: Growing, event: RunEvent, before: RunState, run: Run): void => {
+  if (event.type === "stage_completed" && before?.prepared != null) {
+    const stage = stageRecord(before, event, growing.titles);
+    growing.stages.push(stage);
+    nameAll(growing, stage.artifacts);
+    growing.shown.push(...stage.artifacts);
+    const child = childRunOf(event.result["worker"], stage.id);
+    if (child !== null) {
+      growing.children.delete(child.worker_id);
+      growing.children.set(child.worker_id, child);
+    }
+  } else if (event.type === "transitions_recorded") growing.transitions.push(...transitionRecords(event));
+  else if (event.type === "checkpoint_taken")
+    growing.checkpoints.push({
+      id: event.checkpoint_id,
+      ready_nodes: run.ready,
+      completed_nodes: run.completed.keys().toSorted(byCodePoint),
+      last_stage_id: event.last_stage_id,
+      persisted_at: event.at,
+      reason: event.reason,
+    });
+  else if (ENDS.has(event.type)) growing.finished_at = event.at;
+  else if (event.type === "run_resumed") growing.finished_at = null;
+};
+
+const ENDS: ReadonlySet<RunEvent["type"]> = new Set(["run_finalized", "run_cancelled", "run_failed"]);
+
+const transitionRecords = (event: TransitionsRecorded): readonly RunTransitionRecord[] =>
+  event.edges.map((edge, index) => ({
+    id: event.transition_ids[index] ?? "",
+    from_stage_id: event.stage_id,
+    from_node_id: event.from_node_id,
+    to_node_id: edge.to,
+    branch: edge.branch ?? null,
+    timestamp: event.at,
+    consumed_artifact_ids: event.consumed_artifact_ids,
+    produced_artifact_ids: event.produced_artifact_ids,
+  }));
+
+/** The first key that is there decides, even when its value is no text (spec/workflow 4.6). */
+const visibleText = (result: JsonObject): string | null => {
+  const value = "visible_text" in result ? result["visible_text"] : result["text"];
+  return typeof value === "string" ? value : null;
+};
+
+const attemptsOf = (prepared: PreparedStage, event: StageCompleted): readonly RunStageAttemptRecord[] => [
+  ...prepared.ended_attempts,
+  {
+    attempt: Math.max(prepared.attempt, 1),
+    status: event.status,
+    outcome: event.outcome,
+    branch: event.branch,
+    // A failed verdict is data; only a call that went wrong is an attempt's error (spec/workflow 4.6).
+    error: event.branch === "error" ? event.error : null,
+    verification: event.verification,
+    started_at: prepared.attempt_started_at,
+    finished_at: event.at,
+  },
+];
+
+const nameAll = (growing: Growing, artifacts: readonly ArtifactRecord[]): void => {
+  for (const artifact of artifacts) growing.titles.set(artifact.id, artifactTitle(artifact));
+};
+
+const stageRecord = (run: Run, event: StageCompleted, titles: ReadonlyMap<string, string>): RunStageRecord => {
+  const prepared = run.prepared as PreparedStage;
+  const node = stageNode(run, prepared.node_id, prepared.options) as WorkflowNode;
+  const input = stageInput(run, node, prepared, titles);
+  const restored = event.artifacts.map((artifact) => restoreArtifact(artifact, event.result));
+  // Only a stage that was asked something has input to show in its output's data (spec/workflow 8.5).
+  const artifacts =
+    input === null ? restored : restored.map((artifact) => (artifact.data === event.result ? augmentArtifact(artifact, input) : artifact));
+  const reasoning = event.result["private_reasoning"];
+  return {
+    id: event.stage_id,
+    node_id: event.node_id,
+    kind: prepared.kind,
+    status: event.status,
+    outcome: event.outcome,
+    branch: event.branch,
+    started_at: prepared.started_at,
+    finished_at: event.at,
+    visible_text: visibleText(event.result),
+    private_reasoning: typeof reasoning === "string" ? reasoning : null,
+    transcript: event.transcript === undefined ? run.transcript : event.transcript,
+    verification: event.verification,
+    usage: event.usage,
+    artifacts,
+    consumed_artifact_ids: event.consumed_artifact_ids,
+    produced_artifact_ids: artifacts.map((artifact) => artifact.id),
+    attempts: attemptsOf(prepared, event),
+    metadata: stageMetadata({ run, node, prepared, event, input }),
+  };
+};
+
+interface RecordInput {
+  readonly growing: Growing;
+  readonly run: Run;
+  readonly created: Extract<RunEvent, { type: "run_created" }>;
+  readonly context: ArtifactContext;
+}
+
+const record = ({ growing, run, created, context }: RecordInput): RunRecord => {
+  const base = created.resumed_from;
+  const finalized = growing.checkpoints.at(-1)?.reason === "finalize";
+  const identity = { id: run.run_id, workflow_id: run.workflow_id, workflow_name: run.graph.name, status: run.status };
+  return {
+    ...created.record,
+    _type: "run_record",
+    ...identity,
+    task: run.task,
+    started_at: base?.started_at || run.created_at,
+    finished_at: growing.finished_at,
+    stages: growing.stages,
+    transitions: growing.transitions,
+    checkpoints: growing.checkpoints,
+    pending_nodes: growing.checkpoints.at(-1)?.ready_nodes ?? run.ready,
+    completed_nodes: growing.checkpoints.at(-1)?.completed_nodes ?? [],
+    child_runs: [...growing.children.values()],
+    artifacts: growing.shown,
+    handoffs: base?.handoffs ?? [],
+    transcript: run.transcript,
+    usage: finalized ? run.usage : (base?.usage ?? null),
+    replay_fixture: finalized ? replayFixture({ ...identity, stages: growing.stages }, context) : (base?.replay_fixture ?? null),
+    observability: null,
+    trace_spans: base?.trace_spans ?? [],
+    tool_recordings: base?.tool_recordings ?? [],
+    hitl_questions: base?.hitl_questions ?? [],
+    persona_runtime: base?.persona_runtime ?? [],
+    metadata: {
+      ...created.record.metadata,
+      ...(run.error === null ? {} : { error: run.error }),
+    },
+  };
+};
+

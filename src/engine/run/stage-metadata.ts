@@ -1,0 +1,96 @@
+import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
+import type { WorkflowNode } from "../../schema/graph.ts";
+import type { StageInput } from "../node/stage-output.ts";
+import { effectiveNodePolicy } from "../policy/effective.ts";
+import { contractsForStage } from "../verification/contracts.ts";
+import type { StageCompleted } from "./event.ts";
+import type { PreparedStage, Run } from "./state.ts";
+
+/** How a stage was asked; null for one that was not asked anything (spec/workflow 8.5). */
+export const stageInput = (
+  run: Run,
+  node: WorkflowNode,
+  prepared: PreparedStage,
+  titles: ReadonlyMap<string, string>,
+): StageInput | null => {
+  const { work } = prepared;
+  if (work.type === "precomputed") return null;
+  const text = work.type === "model" ? work.text : null;
+  const part = (range: readonly [number, number] | undefined): string =>
+    text === null || range === undefined ? "" : text.prompt.slice(range[0], range[1]);
+  const contracts = contractsForStage(node, run.contracts);
+  return {
+    prompt: text?.prompt ?? "",
+    system_prompt: node.system ?? "",
+    rendered_context: part(text?.context),
+    verification_contracts: contracts.ok ? contracts.value : [],
+    rendered_verification_context: part(text?.verification),
+    selected_artifact_ids: prepared.selected_artifact_ids,
+    selected_artifact_titles: prepared.selected_artifact_ids.map((id) => titles.get(id) ?? id),
+    tool_format: String((node.model_policy as unknown as JsonObject)["tool_format"] ?? "text"),
+  };
+};
+
+interface MetadataInput {
+  readonly run: Run;
+  readonly node: WorkflowNode;
+  readonly prepared: PreparedStage;
+  readonly event: StageCompleted;
+  readonly input: StageInput | null;
+}
+
+const asJson = (value: unknown): Json => value as Json;
+
+const workMetadata = (prepared: PreparedStage): JsonObject => {
+  if (prepared.work.type === "http") return { http: asJson(prepared.work.call) };
+  if (prepared.work.type === "function") return { function: asJson(prepared.work.call) };
+  return {};
+};
+
+const toolCallingMode = (result: JsonObject): JsonObject => {
+  const tools = result["tools"];
+  return isObject(tools) && tools["mode"] !== undefined ? { tool_calling_mode: tools["mode"] as Json } : {};
+};
+
+const ofResult = (result: JsonObject): JsonObject => {
+  const worker = result["worker"];
+  const copied = ["provider", "model", "error_category", "status_code"].flatMap((key) =>
+    result[key] === undefined ? [] : [[key, result[key] as Json] as const],
+  );
+  return {
+    ...Object.fromEntries(copied),
+    ...(worker === undefined ? {} : { worker }),
+    ...(isObject(worker) && worker["id"] !== undefined ? { worker_id: worker["id"] as Json } : {}),
+    ...toolCallingMode(result),
+  };
+};
+
+/** The metadata of a stage's record: the policies, contracts and inputs that shaped it (spec/workflow 4.6). */
+export const stageMetadata = ({ run, node, prepared, event, input }: MetadataInput): JsonObject => {
+  const policy = effectiveNodePolicy(run.graph, node);
+  const failed = event.branch === "error";
+  const asked = input === null || failed ? {} : withoutMode(input);
+  return {
+    model_policy: asJson(node.model_policy),
+    auto_compact: asJson(node.auto_compact),
+    context_policy: asJson(node.context_policy),
+    retry_policy: asJson(node.retry_policy),
+    effective_capability_policy: policy.ok ? asJson(policy.value) : null,
+    input_contract: asJson(node.input_contract),
+    output_contract: asJson(node.output_contract),
+    ...(node.output_visibility == null ? {} : { output_visibility: node.output_visibility }),
+    mode: prepared.mode,
+    ...asked,
+    ...workMetadata(prepared),
+    ...ofResult(event.result),
+    ...(event.error === null ? {} : { error: event.error }),
+  };
+};
+
+const withoutMode = (input: StageInput): JsonObject => {
+  const { tool_format: _, verification_contracts: contracts, ...asked } = input;
+  return {
+    ...(asked as unknown as JsonObject),
+    ...(contracts === undefined || contracts.length === 0 ? {} : { verification_contracts: asJson(contracts) }),
+  };
+};

@@ -1,0 +1,60 @@
+import type { Json, JsonObject } from "../../lib/json.ts";
+import { isObject } from "../../lib/json.ts";
+import type { ContextPolicy, StageContract, WorkflowNode } from "../../schema/graph.ts";
+import type { StageMode } from "../../schema/plan.ts";
+import { applyRunOverrides } from "../policy/effective.ts";
+import { toolNames } from "../policy/tools.ts";
+import type { Run } from "./state.ts";
+
+/** Kinds that the engine executes itself, without an executor (spec/workflow 6). */
+const STATIC_KINDS: ReadonlySet<string> = new Set(["fork", "join", "condition", "reduce", "escalation"]);
+
+/** True when a node of this kind is executed inside the decision. */
+export const isStaticKind = (kind: string): boolean => STATIC_KINDS.has(kind);
+
+/** The node as this run executes it: run options fill what it leaves open (spec/workflow 10.5). */
+export const stageNode = (run: Run, nodeId: string, options: JsonObject): WorkflowNode | undefined => {
+  if (!Object.hasOwn(run.graph.nodes, nodeId)) return undefined;
+  const node = run.graph.nodes[nodeId];
+  return node === undefined ? undefined : applyRunOverrides(node, { ...run.options, ...options });
+};
+
+/** The shell command a verify node runs, or undefined for one that only looks at text. */
+export const verifyCommand = (node: WorkflowNode): string | undefined => {
+  const command = isObject(node.verify) ? node.verify["command"] : undefined;
+  return typeof command === "string" && command.trim() !== "" ? command : undefined;
+};
+
+/** Who executes a node: a verify node never calls a model, tools or mode `agent` ask for an agent loop (spec/workflow 4.5). */
+export const stageMode = (node: WorkflowNode): StageMode => {
+  if (node.kind === "verify") return "command";
+  if (node.mode === "http" || node.mode === "function" || node.mode === "external") return node.mode;
+  return runsAgentLoop(node) ? "agent" : "llm";
+};
+
+/** Mode `agent`, or at least one tool (spec/workflow 4.5). */
+export const runsAgentLoop = (node: WorkflowNode): boolean =>
+  node.mode === "agent" || toolNames(node.tools as Json).length > 0;
+
+const isUnset = (value: unknown): boolean =>
+  value === null || value === undefined || value === false || (Array.isArray(value) && value.length === 0);
+
+/**
+ * True when the node says which artifacts it wants. One that says nothing and builds no prompt gets only what the
+ * stage before it produced, so that its cost does not grow with the run.
+ */
+export const selectsArtifacts = (context: ContextPolicy, input: StageContract): boolean =>
+  !Object.values(context).every(isUnset) || input.input_kinds.length > 0;
+
+const DEFAULT_TIMEOUT_MS: Readonly<Record<StageMode, number>> = {
+  llm: 120_000,
+  agent: 600_000,
+  http: 20_000,
+  function: 20_000,
+  command: 600_000,
+  external: 0,
+};
+
+/** How long one attempt of the node may take, in milliseconds; 0 for no bound. */
+export const stageTimeout = (node: WorkflowNode, mode: StageMode): number =>
+  (mode === "http" ? node.http?.timeout_ms : undefined) ?? node.timeout_ms ?? DEFAULT_TIMEOUT_MS[mode];

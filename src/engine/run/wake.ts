@@ -1,0 +1,17 @@
+import type { Timestamp } from "../../lib/time.ts";
+import { DRIVER_LEASE_MS } from "./prepare-stage.ts";
+import type { RunState } from "./state.ts";
+
+/**
+ * When the watchdog has to look at the run again, or null when something outside wakes it (I7).
+ *
+ * `leaseExpiresAt` is what the shell knows of the current attempt's lease; null when it knows of none.
+ */
+export const nextWake = (state: RunState, leaseExpiresAt: Timestamp | null, now: Timestamp): Timestamp | null => {
+  if (state === null || state.status !== "running" || state.drive === "manual") return null;
+  const { prepared } = state;
+  if (prepared === null) return now + DRIVER_LEASE_MS;
+  if (prepared.holder === "nobody") return null;
+  if (prepared.retry_at_ms !== null && prepared.retry_at_ms > now) return prepared.retry_at_ms;
+  return leaseExpiresAt ?? now + DRIVER_LEASE_MS;
+};

@@ -1,0 +1,94 @@
+import { byteLength, isObject } from "../lib/json.ts";
+import type { Result } from "../lib/result.ts";
+import { networkFetcher } from "../llm/network.ts";
+import type { Executor, ExecutorConfig } from "../ports/executor.ts";
+import type { StageFailure } from "../ports/stage-failure.ts";
+import type { StageMode, StagePlan, StageResult } from "../schema/plan.ts";
+import { type Deadline, startDeadline } from "./deadline.ts";
+import { failedStage } from "./failure.ts";
+import { functionRunner } from "./function.ts";
+import { httpRunner } from "./http.ts";
+import { llmRunner } from "./llm.ts";
+import { createRedactor, type Redactor } from "./redaction.ts";
+import type { Runner } from "./runner.ts";
+import { unavailableRunner } from "./unavailable.ts";
+
+export type { Executor, ExecutorConfig } from "../ports/executor.ts";
+
+/** Largest result of a stage, as JSON in bytes. */
+const MAX_RESULT_BYTES = 1_048_576;
+
+const RUNNERS: Readonly<Record<StageMode, Runner>> = {
+  llm: llmRunner,
+  agent: unavailableRunner(
+    "agent stages and stages with tools are not available in this version: use mode llm without tools, " +
+      "mode function for your own code, or mode external and complete the stage through the API",
+  ),
+  http: httpRunner,
+  function: functionRunner,
+  command: unavailableRunner(
+    "a command cannot run here: let a runner with a shell claim it from a work queue, or complete the stage through the API",
+  ),
+  external: unavailableRunner(
+    "an external stage is not executed here: it waits for POST /v1/runs/{run_id}/stages/{node_id}/complete",
+  ),
+};
+
+/** A node that exposes tools needs the agent loop, whatever its mode (spec/workflow 4.5). */
+const runnerOf = (plan: StagePlan): Runner => RUNNERS[plan.run_agent_loop === true ? "agent" : plan.mode];
+
+/** An executor for every stage mode. It keeps nothing between calls and may run anywhere. */
+export const createExecutor = (config: ExecutorConfig): Executor => {
+  const tools = {
+    config: { ...config, fetcher: networkFetcher(config.fetcher) },
+    redactor: createRedactor(config.env),
+  };
+  return { execute: async (plan, signal) => executeStage(plan, signal, tools) };
+};
+
+interface Tools {
+  readonly config: ExecutorConfig;
+  readonly redactor: Redactor;
+}
+
+/** Runs a plan within its time limit and turns every way it may end into a result (spec/workflow 5, 8.5). */
+const executeStage = async (
+  plan: StagePlan,
+  signal: AbortSignal,
+  { config, redactor }: Tools,
+): Promise<StageResult> => {
+  if (signal.aborted) return failedStage(CANCELLED, redactor.text);
+  const limit = Math.min(plan.timeout_ms, plan.http?.timeout_ms ?? plan.timeout_ms);
+  const deadline = startDeadline(limit, signal);
+  const runner = runnerOf(plan);
+  try {
+    // A race, because a handler or a binding may not listen to the signal.
+    const run = runner.run(plan, { ...config, redactor, signal: deadline.signal });
+    return finished(await Promise.race([run, deadline.expired]), redactor);
+  } catch (error) {
+    const failure = endOf(deadline, limit) ?? runner.explain(error, plan, config.now());
+    return failedStage(failure, redactor.text);
+  } finally {
+    deadline.stop();
+  }
+};
+
+const CANCELLED: StageFailure = { category: "cancelled", message: "the execution was cancelled by its driver" };
+
+const endOf = (deadline: Deadline, limit: number): StageFailure | undefined => {
+  if (!deadline.signal.aborted) return undefined;
+  if (!deadline.timedOut()) return CANCELLED;
+  return { category: "timeout", message: `the stage did not finish within ${limit} ms` };
+};
+
+/** The result without secrets, or its refusal when it is too large to be kept. */
+const finished = (outcome: Result<StageResult, StageFailure>, redactor: Redactor): StageResult => {
+  if (!outcome.ok) return failedStage(outcome.error, redactor.text);
+  const result = redactor.json(outcome.value);
+  const size = byteLength(JSON.stringify(result));
+  if (size <= MAX_RESULT_BYTES && isObject(result)) return result;
+  const message =
+    `the stage's result has ${size} bytes as JSON, more than the limit of ${MAX_RESULT_BYTES}: ` +
+    "return less, or store it elsewhere and return its address";
+  return failedStage({ category: "generic", message }, redactor.text);
+};

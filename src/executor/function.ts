@@ -1,0 +1,84 @@
+import { isObject, type Json, type JsonObject } from "../lib/json.ts";
+import { err, ok } from "../lib/result.ts";
+import type { StageFailure } from "../ports/stage-failure.ts";
+import type { StageResult } from "../schema/plan.ts";
+import { isErrorCategory } from "./failure.ts";
+import type { Runner } from "./runner.ts";
+
+/** Runs a handler that is registered in code. */
+export const functionRunner: Runner = {
+  run: async (plan, context) => {
+    const call = plan.function;
+    if (call === undefined) return err({ category: "schema_validation", message: "the plan has no function call" });
+    const handler = context.functions.find(call.name);
+    if (handler === undefined) {
+      const known = context.functions.names.length === 0 ? "none" : context.functions.names.join(", ");
+      return err({ category: "not_found", message: `no function "${call.name}" is registered; registered: ${known}` });
+    }
+    const returned: unknown = await handler(call.input, {
+      run_id: plan.run_id,
+      stage_id: plan.stage_id,
+      node_id: plan.node_id,
+      attempt: plan.attempt,
+      idempotency_key: plan.idempotency_key,
+      signal: context.signal,
+      ...(plan.task === undefined ? {} : { task: plan.task }),
+    });
+    const flaw = flawOf(returned, "result", 0);
+    if (flaw !== undefined) {
+      const message = `function "${call.name}" returned what JSON cannot carry: ${flaw}`;
+      return err({ category: "schema_validation", message });
+    }
+    return ok(resultOf(returned as Json));
+  },
+  explain: (thrown, plan) => thrownFailure(thrown, plan.function?.name ?? ""),
+};
+
+/** Deeper values are refused; it also ends the walk through a value that contains itself. */
+const MAX_DEPTH = 100;
+
+const isPlain = (value: object): boolean => {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
+};
+
+/** Where and why a value is not JSON; undefined when it is. */
+const flawOf = (value: unknown, path: string, depth: number): string | undefined => {
+  if (value === null || typeof value === "string" || typeof value === "boolean") return undefined;
+  if (typeof value === "number") return Number.isFinite(value) ? undefined : `${path} is ${value}`;
+  if (typeof value !== "object") return `${path} is ${typeof value}`;
+  if (depth >= MAX_DEPTH) return `it is nested deeper than ${MAX_DEPTH} levels, or contains itself`;
+  if (!Array.isArray(value) && !isPlain(value)) return `${path} is a ${value.constructor.name}`;
+  for (const [key, item] of Object.entries(value)) {
+    const flaw = flawOf(item, `${path}.${key}`, depth + 1);
+    if (flaw !== undefined) return flaw;
+  }
+  return undefined;
+};
+
+const RESULT_FIELDS = ["status", "text", "visible_text", "data"];
+
+/** The stage result a returned value stands for; whatever it is, the result has a status and a text. */
+const resultOf = (returned: Json): StageResult => {
+  if (typeof returned === "string") return { status: "completed", text: returned, visible_text: returned };
+  if (isObject(returned) && RESULT_FIELDS.some((field) => Object.hasOwn(returned, field))) return completed(returned);
+  return completed({ ...(isObject(returned) ? returned : {}), data: returned });
+};
+
+const completed = (fields: JsonObject): StageResult => {
+  const { text, visible_text: visible, data } = fields;
+  const spoken = [text, visible].find((candidate) => typeof candidate === "string");
+  const shown = spoken ?? (data === undefined ? "" : JSON.stringify(data));
+  return { status: "completed", ...fields, text: shown, visible_text: typeof visible === "string" ? visible : shown };
+};
+
+/** What a handler threw, with its own category where it is one of spec/workflow 0.3; never its stack. */
+const thrownFailure = (thrown: unknown, name: string): StageFailure => {
+  const { category, retry_after_ms: wait } = (thrown ?? {}) as { category?: unknown; retry_after_ms?: unknown };
+  const reason = thrown instanceof Error ? thrown.message || thrown.name : typeof thrown === "string" ? thrown : "";
+  return {
+    category: isErrorCategory(category) ? category : "generic",
+    message: `function "${name}" failed: ${reason || "it threw a value without a message"}`,
+    ...(typeof wait === "number" && Number.isFinite(wait) && wait >= 0 ? { retry_after_ms: wait } : {}),
+  };
+};

@@ -1,0 +1,18 @@
+import type { Result } from "../lib/result.ts";
+import type { ExecutorConfig } from "../ports/executor.ts";
+import type { StageFailure } from "../ports/stage-failure.ts";
+import type { StagePlan, StageResult } from "../schema/plan.ts";
+import type { Redactor } from "./redaction.ts";
+
+/** What a runner has at hand; its fetcher marks network failures as such. */
+export interface RunnerContext extends ExecutorConfig {
+  /** Aborts at the plan's time limit or when the driver gives up. */
+  readonly signal: AbortSignal;
+  readonly redactor: Redactor;
+}
+
+/** One stage mode: runs a plan, and explains what its call may throw. */
+export interface Runner {
+  readonly run: (plan: StagePlan, context: RunnerContext) => Promise<Result<StageResult, StageFailure>>;
+  readonly explain: (thrown: unknown, plan: StagePlan, now: number) => StageFailure;
+}

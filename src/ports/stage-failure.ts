@@ -1,0 +1,30 @@
+/** The categories of a failed call (spec/workflow 0.3). */
+export type StageErrorCategory =
+  | "timeout"
+  | "auth"
+  | "rate_limit"
+  | "overloaded"
+  | "server_error"
+  | "transient_network"
+  | "schema_validation"
+  | "tool_error"
+  | "tool_rejected"
+  | "egress_blocked"
+  | "cancelled"
+  | "not_found"
+  | "circuit_open"
+  | "budget_exceeded"
+  | "generic";
+
+/** Why the call of a stage failed, before it becomes the error object of the record. */
+export interface StageFailure {
+  readonly category: StageErrorCategory;
+  /** The text without the `Error [<category>]: ` prefix; it says what to do next where that is known. */
+  readonly message: string;
+  /** Whether the same call may succeed later; without it the category decides. */
+  readonly retryable?: boolean;
+  /** How long the other side asked to wait. */
+  readonly retry_after_ms?: number;
+  /** The HTTP status the other side answered with. */
+  readonly status_code?: number;
+}

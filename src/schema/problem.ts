@@ -1,0 +1,46 @@
+/** One row of the problem table: how a code is answered on the wire. */
+export interface ProblemType {
+  readonly status: number;
+  readonly title: string;
+  /** Whether the same request may succeed later without a change. */
+  readonly retryable: boolean;
+}
+
+/**
+ * Every error code of the API with its HTTP status. Each has a page `docs/errors/<code>.md`.
+ * `<thing>_not_found` codes are spelled out, one for each kind of thing.
+ */
+export const PROBLEMS = {
+  invalid_request: { status: 400, title: "The request is not valid", retryable: false },
+  unauthorized: { status: 401, title: "No valid API key was given", retryable: false },
+  invalid_signature: { status: 401, title: "The webhook's signature is missing or wrong", retryable: false },
+  forbidden: { status: 403, title: "The API key may not do this", retryable: false },
+  route_not_found: { status: 404, title: "There is no such route", retryable: false },
+  run_not_found: { status: 404, title: "There is no such run", retryable: false },
+  node_not_found: { status: 404, title: "The workflow has no such node", retryable: false },
+  workflow_not_found: { status: 404, title: "There is no such workflow", retryable: false },
+  trigger_not_found: { status: 404, title: "There is no such trigger", retryable: false },
+  event_not_found: { status: 404, title: "There is no such event", retryable: false },
+  checkpoint_not_found: { status: 404, title: "The run has no such checkpoint", retryable: false },
+  key_not_found: { status: 404, title: "There is no such API key", retryable: false },
+  method_not_allowed: { status: 405, title: "The route does not have this method", retryable: false },
+  stale_attempt: { status: 409, title: "The attempt token is not the current one", retryable: false },
+  stage_already_prepared: { status: 409, title: "A stage is already prepared", retryable: true },
+  no_prepared_stage: { status: 409, title: "No stage is prepared", retryable: false },
+  node_mismatch: { status: 409, title: "Another node is prepared", retryable: false },
+  invalid_transition: { status: 409, title: "The run is not in a state for this", retryable: false },
+  run_already_exists: { status: 409, title: "A run with this id exists already", retryable: false },
+  idempotency_key_reused: { status: 409, title: "The idempotency key was used for another request", retryable: false },
+  trigger_paused: { status: 409, title: "The trigger is paused", retryable: true },
+  payload_too_large: { status: 413, title: "The request is too large", retryable: false },
+  unsupported_media_type: { status: 415, title: "The body must be JSON", retryable: false },
+  graph_invalid: { status: 422, title: "The workflow graph is not valid", retryable: false },
+  policy_exceeds_ceiling: { status: 422, title: "The policy exceeds the ceiling", retryable: false },
+  rate_limited: { status: 429, title: "Too many requests", retryable: true },
+  internal_error: { status: 500, title: "Godwit failed", retryable: true },
+  invariant_violated: { status: 500, title: "The run is quarantined", retryable: false },
+  unavailable: { status: 503, title: "Godwit cannot serve this now", retryable: true },
+} as const satisfies Record<string, ProblemType>;
+
+/** A code of the problem table. */
+export type ProblemCode = keyof typeof PROBLEMS;

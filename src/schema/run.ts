@@ -1,0 +1,149 @@
+import * as z from "zod";
+import { isObject, type Json, type JsonObject } from "../lib/json.ts";
+import { err, ok, type Result } from "../lib/result.ts";
+import type { RunOptions } from "../engine/run/command.ts";
+import type { Completion, FollowedEdge } from "../engine/run/state.ts";
+import { type DecodeError, type DecodeIssue, decodeAt, nestingIssue } from "./decode.ts";
+import { toolApprovalPolicySchema } from "./policy.ts";
+import { decodeMutationSession, decodeRunExecution, decodeRunRecord } from "./record.ts";
+
+/** The highest `max_steps` a run may ask for. */
+export const MAX_STEPS = 1_000_000;
+
+const failure = (message: string, path: string): Result<never, DecodeError> =>
+  err({ message, issues: [{ path, message }] });
+
+const below = (prefix: string, error: DecodeError): Result<never, DecodeError> =>
+  err({
+    message: error.message,
+    issues: error.issues.map((issue): DecodeIssue => ({
+      path: issue.path === "." ? prefix : `${prefix}.${issue.path}`,
+      message: issue.message,
+    })),
+  });
+
+/** The option's text, or absent for null, the empty text and "nil" (spec/workflow 0.2). */
+const optionalText = (raw: JsonObject, key: string): string | undefined => {
+  const value = raw[key];
+  if (value === undefined || value === null || value === "" || value === "nil") return undefined;
+  return typeof value === "string" ? value : JSON.stringify(value);
+};
+
+const textOptions = (raw: JsonObject): Partial<RunOptions> => {
+  const keys = [
+    "parent_run_id",
+    "root_run_id",
+    "parent_worker_id",
+    "parent_stage_id",
+    "mutation_scope",
+    "replay_mode",
+    "persist_path",
+    "replay_of_event_id",
+  ] as const;
+  return Object.fromEntries(
+    keys.flatMap((key) => {
+      const value = optionalText(raw, key);
+      return value === undefined ? [] : [[key, value]];
+    }),
+  );
+};
+
+const maxSteps = (raw: JsonObject): Result<Partial<RunOptions>, DecodeError> => {
+  const value = raw["max_steps"];
+  if (value === undefined || value === null) return ok({});
+  if (typeof value !== "number" || !Number.isInteger(value) || value > MAX_STEPS)
+    return failure(`workflow_execute: max_steps must be a whole number up to ${MAX_STEPS}`, "max_steps");
+  return ok({ max_steps: value });
+};
+
+/** Parts that are documents of their own. Null counts as absent: what the original fails on helps nobody (spec/workflow 0.2). */
+const documents = (raw: JsonObject): Result<Partial<RunOptions>, DecodeError> => {
+  const found: { -readonly [Key in keyof RunOptions]?: RunOptions[Key] } = {};
+  if (raw["execution"] != null) {
+    const execution = decodeRunExecution(raw["execution"], "workflow execution");
+    if (!execution.ok) return below("execution", execution.error);
+    found.execution = execution.value;
+  }
+  if (raw["audit"] != null) {
+    const audit = decodeMutationSession(raw["audit"], "workflow_execute: audit");
+    if (!audit.ok) return below("audit", audit.error);
+    found.audit = audit.value;
+  }
+  for (const key of ["resume_run", "replay_run"] as const) {
+    if (raw[key] == null) continue;
+    const record = decodeRunRecord(raw[key]);
+    if (!record.ok) return below(key, record.error);
+    found[key] = record.value;
+  }
+  const event = raw["trigger_event"];
+  if (event != null) {
+    if (!isObject(event)) return failure("workflow_execute: trigger_event parse error: expected an object", "trigger_event");
+    found.trigger_event = event;
+  }
+  // A policy that cannot be read is ignored, as specified (spec/workflow 4.2 step 11).
+  const approval = toolApprovalPolicySchema.safeParse(raw["approval_policy"]);
+  if (approval.success) found.approval_policy = approval.data as unknown as Json;
+  if (raw["transcript"] != null) found.transcript = raw["transcript"] as Json;
+  if (raw["delegated"] === true) found.delegated = true;
+  return ok(found);
+};
+
+/** Options of the record or of the storage, which the run itself need not keep. */
+const NOT_KEPT = new Set(["resume_run", "replay_run", "trigger_event", "transcript"]);
+
+/**
+ * The options of a new run (spec/workflow 4.4). Anything that is no object counts as no options. Errors carry the texts
+ * of the specification and the path of each bad field within the options.
+ */
+export const decodeRunOptions = (value: unknown): Result<RunOptions, DecodeError> => {
+  const given = isObject(value) ? value : {};
+  const tooDeep = nestingIssue(given);
+  if (tooDeep !== null) return err({ message: tooDeep.message, issues: [tooDeep] });
+  const steps = maxSteps(given);
+  if (!steps.ok) return steps;
+  const parts = documents(given);
+  if (!parts.ok) return parts;
+  const raw = Object.fromEntries(Object.entries(given).filter(([key]) => !NOT_KEPT.has(key)));
+  return ok({ raw, ...textOptions(given), ...steps.value, ...parts.value });
+};
+
+const ids = z.array(z.string()).default([]);
+
+const stageReference = z.object({
+  stage_id: z.string().default(""),
+  node_id: z.string().default(""),
+  branch: z.string().nullable().default(null),
+  consumed_artifact_ids: ids,
+  produced_artifact_ids: ids,
+});
+
+/** The executed stage a caller hands to `record_transitions` (spec/workflow 4.1). */
+export const decodeStageReference = (value: unknown): Result<Omit<Completion, "result_digest">, DecodeError> => {
+  if (value === undefined || value === null)
+    return failure("__host_workflow_record_transitions: missing stage", "stage");
+  const decoded = decodeAt(stageReference, value, ["stage"]);
+  if (decoded.ok) return decoded;
+  const message = `__host_workflow_record_transitions: invalid stage record: ${decoded.error[0]?.message ?? ""}`;
+  return err({ message, issues: decoded.error });
+};
+
+const edges = z.array(
+  z.object({ from: z.string().default(""), to: z.string().default(""), branch: z.string().nullable().default(null) }),
+);
+
+/** The edges a caller hands to `record_transitions` (spec/workflow 4.1). */
+export const decodeEdges = (value: unknown): Result<readonly FollowedEdge[], DecodeError> => {
+  const decoded = decodeAt(edges, value ?? [], ["edges"]);
+  if (decoded.ok) return decoded;
+  const message = `__host_workflow_record_transitions: invalid value: ${decoded.error[0]?.message ?? ""}`;
+  return err({ message, issues: decoded.error });
+};
+
+/** The driver's queue: a list of texts, null for an empty one (spec/workflow 4.1). */
+export const decodeReady = (value: unknown, operation: string): Result<readonly string[], DecodeError> => {
+  if (value === undefined || value === null) return ok([]);
+  if (!Array.isArray(value)) return failure(`${operation} ready_nodes: expected list`, "ready_nodes");
+  const bad = value.findIndex((item) => typeof item !== "string");
+  if (bad >= 0) return failure(`${operation} ready_nodes: expected string at index ${bad}`, `ready_nodes[${bad}]`);
+  return ok(value as readonly string[]);
+};
