@@ -17,7 +17,11 @@ import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
 import { broadcast, openLiveSocket } from "./shell/live-sockets.ts";
 
 /** Commands as they come from outside: whether a lease is live only the object knows. */
-export type RunRequest = RunCommand extends infer C ? (C extends { lease_is_live: boolean } ? Omit<C, "lease_is_live"> : C) : never;
+export type RunRequest = RunCommand extends infer C
+  ? C extends { lease_is_live: boolean }
+    ? Omit<C, "lease_is_live">
+    : C
+  : never;
 
 /** One workflow run (architecture 2): its journal is the run. */
 export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, RunEffect, RunReply> {
@@ -46,7 +50,9 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
   advance(request: Omit<Extract<RunRequest, { type: "advance" }>, "type">): Answer<AdvanceReply> {
     const answer = this.request({ type: "advance", ...request });
     if (!answer.ok) return answer;
-    return answer.reply.type === "advance" ? { ok: true, reply: answer.reply.advance } : reject("internal_error", "no step");
+    return answer.reply.type === "advance"
+      ? { ok: true, reply: answer.reply.advance }
+      : reject("internal_error", "no step");
   }
 
   /** A sign of life of the holder of an attempt; writes no row. Answers until when the lease now lasts. */
@@ -79,7 +85,10 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
   }
 
   /** Live events after an event id, oldest first. */
-  events(after: string | null, limit: number): { readonly items: readonly LiveEvent[]; readonly ended: boolean } | null {
+  events(
+    after: string | null,
+    limit: number,
+  ): { readonly items: readonly LiveEvent[]; readonly ended: boolean } | null {
     if (this.shell.state === null) return null;
     return { items: liveEvents(this.#entriesFrom(after), after, limit), ended: isOver(this.shell.state) };
   }

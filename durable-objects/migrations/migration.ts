@@ -28,7 +28,9 @@ export const isMigrated = (store: Store, migrations: readonly Migration[]): bool
   const applied = appliedMigrations(store);
   for (const [index, name] of applied.entries())
     if (migrations[index]?.name !== name)
-      throw new SchemaMismatch(`migration ${index + 1} of the database is "${name}", this version knows "${migrations[index]?.name ?? "none"}"`);
+      throw new SchemaMismatch(
+        `migration ${index + 1} of the database is "${name}", this version knows "${migrations[index]?.name ?? "none"}"`,
+      );
   return applied.length > 0;
 };
 

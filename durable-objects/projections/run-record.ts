@@ -57,8 +57,6 @@ export const readRecord = (shell: RunShell, request: RecordRequest): RecordView 
     steps: run.steps,
     waiting: waitingOf(run),
     prepared:
-      prepared === null
-        ? null
-        : { stage_id: prepared.stage_id, node_id: prepared.node_id, attempt: prepared.attempt },
+      prepared === null ? null : { stage_id: prepared.stage_id, node_id: prepared.node_id, attempt: prepared.attempt },
   };
 };

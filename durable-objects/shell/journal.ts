@@ -12,7 +12,7 @@ const PART_LENGTH = 600_000;
 
 const parts = (text: string): readonly string[] => {
   const cut: string[] = [];
-  for (let start = 0; start < text.length; ) {
+  for (let start = 0; start < text.length;) {
     let end = Math.min(start + PART_LENGTH, text.length);
     // A surrogate pair must not be torn: half of one cannot be stored.
     const last = text.charCodeAt(end - 1);
@@ -41,7 +41,7 @@ export const appendEntry = <Event>(store: Store, entry: JournalEntry<Event>): nu
 export const readEntries = <Event>(store: Store, after = 0): readonly JournalEntry<Event>[] => {
   const rows = store.query("SELECT seq, at_ms, events FROM journal WHERE seq > ? ORDER BY seq, part", after);
   const entries: JournalEntry<Event>[] = [];
-  for (let i = 0; i < rows.length; ) {
+  for (let i = 0; i < rows.length;) {
     const seq = Number(rows[i]?.["seq"]);
     const at = Number(rows[i]?.["at_ms"]);
     let text = "";

@@ -83,7 +83,12 @@ export abstract class MachineObject<State, Command, Event, Effect, Reply> extend
   }
 
   async #drainOnce(): Promise<void> {
-    const empty = await drainOutbox<Effect>(this.store, this.#parts.perform, () => Date.now(), (e) => this.report(e));
+    const empty = await drainOutbox<Effect>(
+      this.store,
+      this.#parts.perform,
+      () => Date.now(),
+      (e) => this.report(e),
+    );
     if (empty && this.shell.isQuiet(Date.now())) this.shell.rearm(Date.now());
   }
 

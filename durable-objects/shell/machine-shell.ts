@@ -1,4 +1,4 @@
-import { canonicalJson, type Json } from "../../src/lib/json.ts";
+import type { Json } from "../../src/lib/json.ts";
 import { type Context, type Decision, fold, type Machine, type Rejection, reject } from "../../src/engine/machine.ts";
 import { isMigrated, migrate, type Migration } from "../migrations/migration.ts";
 import type { Store } from "../storage/store.ts";
@@ -13,7 +13,7 @@ export interface Hosting<State, Command, Event, Effect, Reply> {
   readonly migrations: readonly Migration[];
   /** Counted up when `evolve` changes meaning; a head of another version is written anew. */
   readonly reducerVersion: number;
-  /** The small part of the state that the head row keeps (I2). */
+  /** What of the state the head row keeps (I2); the row is written only when this changes. */
   readonly headOf: (state: State) => Json;
   /** When the state itself needs the alarm; null for never. */
   readonly wakeAt: (state: State, now: number) => number | null;
@@ -53,6 +53,7 @@ export class MachineShell<State, Command, Event, Effect, Reply> {
   #broken: string | null = null;
   /** The alarm this instance knows to be set; null when it knows of none. */
   #armedAt: number | null = null;
+  #head: string | null = null;
 
   constructor(hosting: Hosting<State, Command, Event, Effect, Reply>, onCommit: (commit: Commit<Event>) => void) {
     this.#hosting = hosting;
@@ -124,42 +125,57 @@ export class MachineShell<State, Command, Event, Effect, Reply> {
     return known.length === 0 ? null : Math.max(Math.min(...known), now);
   }
 
-  #commit(decision: Decision<Event, Effect, Reply> & { readonly ok: true }, now: number, key?: IdempotencyKey): void {
-    const { store, machine, objectId, migrations } = this.#hosting;
+  #commit(
+    decision: Decision<Event, Effect, Reply, State> & { readonly ok: true },
+    now: number,
+    key?: IdempotencyKey,
+  ): void {
+    const { store, machine, objectId } = this.#hosting;
     const entry = { seq: this.#seq + 1, at_ms: now, events: decision.events };
-    const state = fold(machine, this.#state, decision.events);
-    let rows = 0;
-    const armedAt = store.transaction(() => {
-      migrate(store, migrations);
-      rows += appendEntry(store, entry) + this.#writeHead(entry.seq, state);
-      for (const [index, effect] of decision.effects.entries())
-        rows += enqueueEffect(store, `${objectId}:${entry.seq}:${index}`, effect, now);
-      if (key !== undefined) rows += rememberReply(store, key, decision.reply);
-      return this.#arm(state, now, decision.effects.length > 0);
-    });
+    const state = decision.state ?? fold(machine, this.#state, decision.events);
+    const head = JSON.stringify(this.#hosting.headOf(state));
+    const alarmAt = this.#alarmFor(state, now, decision.effects.length > 0);
+    const writes = [() => appendEntry(store, entry)];
+    if (head !== this.#head) writes.push(() => this.#writeHead(entry.seq, head));
+    for (const [index, effect] of decision.effects.entries())
+      writes.push(() => enqueueEffect(store, `${objectId}:${entry.seq}:${index}`, effect, now));
+    if (key !== undefined) writes.push(() => rememberReply(store, key, decision.reply));
+    const rows = this.#writeTogether(writes, alarmAt);
     // Only a committed transaction may change what this instance believes.
     this.#state = state;
     this.#seq = entry.seq;
     this.#migrated = true;
-    this.#armedAt = armedAt;
+    this.#armedAt = alarmAt ?? this.#armedAt;
+    this.#head = head;
     this.#onCommit({ entry, rows_written: rows, effects: decision.effects.length });
   }
 
-  /** Moves the alarm only when it is missing or comes too late: setting it costs a row. */
-  #arm(state: State, now: number, hasEffects: boolean): number | null {
-    const wake = this.#hosting.wakeAt(state, now);
-    const needed = hasEffects ? Math.min(wake ?? Infinity, now + OUTBOX_WATCH_MS) : wake;
-    if (needed === null || (this.#armedAt !== null && this.#armedAt <= needed && this.#armedAt > now)) return this.#armedAt;
-    this.#hosting.store.setAlarm(needed);
-    return needed;
+  /** Commits writes and alarm together. One statement on a database that is ready is a transaction by itself. */
+  #writeTogether(writes: readonly (() => number)[], alarmAt: number | null): number {
+    const { store, migrations } = this.#hosting;
+    const [only, ...others] = writes;
+    if (this.#migrated && only !== undefined && others.length === 0 && alarmAt === null) return only();
+    return store.transaction(() => {
+      if (!this.#migrated) migrate(store, migrations);
+      if (alarmAt !== null) store.setAlarm(alarmAt);
+      return writes.reduce((rows, write) => rows + write(), 0);
+    });
   }
 
-  #writeHead(seq: number, state: State): number {
+  /** When the alarm has to be set by this commit; null when the one that is set does. Setting it costs a row. */
+  #alarmFor(state: State, now: number, hasEffects: boolean): number | null {
+    const wake = this.#hosting.wakeAt(state, now);
+    const needed = hasEffects ? Math.min(wake ?? Infinity, now + OUTBOX_WATCH_MS) : wake;
+    if (needed === null) return null;
+    return this.#armedAt !== null && this.#armedAt <= needed && this.#armedAt > now ? null : needed;
+  }
+
+  #writeHead(seq: number, head: string): number {
     return this.#hosting.store.write(
       "INSERT INTO head (id, seq, reducer_version, state) VALUES (1, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, reducer_version = excluded.reducer_version, state = excluded.state",
       seq,
       this.#hosting.reducerVersion,
-      canonicalJson(this.#hosting.headOf(state)),
+      head,
     );
   }
 
@@ -173,10 +189,11 @@ export class MachineShell<State, Command, Event, Effect, Reply> {
       this.#state = fold(machine, this.#state, entry.events);
       this.#seq = entry.seq;
     }
-    const head = store.query("SELECT seq, reducer_version, state FROM head WHERE id = 1")[0];
-    if (head === undefined || Number(head["seq"]) !== this.#seq) this.#broken = "the head row does not belong to the journal";
-    else if (Number(head["reducer_version"]) !== reducerVersion) this.#writeHead(this.#seq, this.#state);
-    else if (head["state"] !== canonicalJson(this.#hosting.headOf(this.#state)))
-      this.#broken = "the stored state is not what the journal folds to";
+    this.#head = JSON.stringify(this.#hosting.headOf(this.#state));
+    const stored = store.query("SELECT seq, reducer_version, state FROM head WHERE id = 1")[0];
+    if (stored === undefined || Number(stored["seq"]) > this.#seq)
+      this.#broken = "the head row does not belong to the journal";
+    else if (Number(stored["reducer_version"]) !== reducerVersion) this.#writeHead(this.#seq, this.#head);
+    else if (stored["state"] !== this.#head) this.#broken = "the stored state is not what the journal folds to";
   }
 }

@@ -44,9 +44,17 @@ export const opaqueBody = (bytes: Uint8Array): JsonObject => ({
 /** The dedupe key of a delivery that has no id of its own (spec/triggers 4.3). */
 export const bodyDigest = async (bytes: Uint8Array): Promise<string> => `sha256:${hexText(await sha256(bytes))}`;
 
-/** The value when it can be an id or a kind: a text that is not empty and not long enough to be an attack on an index. */
-export const nameText = (value: Json | undefined): string | null =>
-  typeof value === "string" && value !== "" && value.length <= MAX_NAME_LENGTH ? value : null;
+// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+
+/**
+ * The value when it can be an id or a kind: a text that is not empty, not long enough to be an attack on an index, and
+ * can be stored and compared as it is, which control characters and lone surrogates cannot.
+ */
+export const nameText = (value: Json | undefined): string | null => {
+  if (typeof value !== "string" || value === "" || value.length > MAX_NAME_LENGTH) return null;
+  return CONTROL.test(value) || !value.isWellFormed() ? null : value;
+};
 
 /** A field of a JSON object, or undefined. */
 export const fieldOf = (value: Json | undefined, key: string): Json | undefined =>

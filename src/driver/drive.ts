@@ -1,9 +1,9 @@
 import type { AdvanceReply } from "../engine/run/command.ts";
 import type { Rejection } from "../engine/machine.ts";
 import type { Executor } from "../ports/executor.ts";
-import type { StagePlan, StageResult } from "../schema/plan.ts";
-import { keepLease } from "./heartbeat.ts";
-import { withFreshStub } from "./retry.ts";
+import type { StageResult } from "../schema/plan.ts";
+import { type Heartbeat, startHeartbeat } from "./heartbeat.ts";
+import { holdStub, withFreshStub } from "./retry.ts";
 
 /** An answer of a run's object. */
 type Answer<Reply> =
@@ -52,26 +52,37 @@ const SHORT_WAIT_MS = 2_000;
  * It may die at any point: the run's lease and alarm bring another driver (architecture 3).
  */
 export const driveRun = async (options: DriveOptions): Promise<DriveOutcome> => {
-  const step = (request: Parameters<DrivenRun["advance"]>[0]): Promise<Answer<AdvanceReply>> =>
-    withFreshStub(options, (run) => run.advance(request));
+  const faults = { stub: holdStub(options.run), sleep: options.sleep };
+  const heartbeat = startHeartbeat(faults);
+  try {
+    return await driveSteps(options, heartbeat, (request) => withFreshStub(faults, (run) => run.advance(request)));
+  } finally {
+    heartbeat.stop();
+  }
+};
 
-  let answer: Answer<AdvanceReply> =
-    options.first === undefined
-      ? await step(options.adopt === undefined ? {} : { adopt: options.adopt })
-      : { ok: true, reply: options.first };
+type Step = (request: Parameters<DrivenRun["advance"]>[0]) => Promise<Answer<AdvanceReply>>;
+
+const driveSteps = async (options: DriveOptions, heartbeat: Heartbeat, step: Step): Promise<DriveOutcome> => {
+  let answer = await firstStep(options, step);
   for (;;) {
     if (!answer.ok) return { type: "refused", rejection: answer.rejection };
     const { reply } = answer;
     if (reply.next !== null) {
-      const plan = reply.next;
-      if (options.now() + plan.timeout_ms > options.deadline) return { type: "out_of_time", attempt_token: plan.attempt_token };
-      const result = await executeStage(options, plan);
-      answer = await step({ complete: { attempt_token: plan.attempt_token, node_id: plan.node_id, result } });
+      const { attempt_token, node_id, timeout_ms } = reply.next;
+      if (options.now() + timeout_ms > options.deadline) return { type: "out_of_time", attempt_token };
+      const result = await options.executor.execute(reply.next, heartbeat.keep(attempt_token));
+      answer = await step({ complete: { attempt_token, node_id, result } });
     } else if (reply.more === true) answer = await step({});
     else if (await waitedForRetry(options, reply)) answer = await step({});
     else if (reply.waiting !== undefined) return { type: "waiting", for: reply.waiting };
     else return { type: "idle", status: reply.status };
   }
+};
+
+const firstStep = async (options: DriveOptions, step: Step): Promise<Answer<AdvanceReply>> => {
+  if (options.first !== undefined) return { ok: true, reply: options.first };
+  return step(options.adopt === undefined ? {} : { adopt: options.adopt });
 };
 
 const waitedForRetry = async (options: DriveOptions, reply: AdvanceReply): Promise<boolean> => {
@@ -80,14 +91,4 @@ const waitedForRetry = async (options: DriveOptions, reply: AdvanceReply): Promi
   if (wait > SHORT_WAIT_MS || options.now() + wait > options.deadline) return false;
   await options.sleep(Math.max(wait, 0));
   return true;
-};
-
-/** Executes a plan while signs of life keep its lease; the execution is aborted when the attempt is lost. */
-const executeStage = async (options: DriveOptions, plan: StagePlan): Promise<StageResult> => {
-  const lease = keepLease(options, plan.attempt_token);
-  try {
-    return await options.executor.execute(plan, lease.signal);
-  } finally {
-    lease.stop();
-  }
 };

@@ -1,27 +1,37 @@
-import type { DriveOptions } from "./drive.ts";
-import { withFreshStub } from "./retry.ts";
+import { type Faults, withFreshStub } from "./retry.ts";
 
 /** A driver gives a sign of life this often; it writes no row. */
 const HEARTBEAT_MS = 3_000;
 
-/** A lease that is being kept. */
-export interface KeptLease {
-  /** Aborts when the run no longer wants this attempt: it was cancelled, or somebody else has taken over. */
-  readonly signal: AbortSignal;
+/** Keeps the lease of whatever attempt a driver is working on. */
+export interface Heartbeat {
+  /**
+   * Starts to renew an attempt's lease. The signal aborts when the run no longer wants the attempt: it was cancelled, or
+   * somebody else has taken over.
+   */
+  readonly keep: (attemptToken: string) => AbortSignal;
   readonly stop: () => void;
 }
 
-/** Renews the lease of an attempt until it is stopped or refused. A renewal that fails is simply tried again next time. */
-export const keepLease = (options: Pick<DriveOptions, "run" | "sleep" | "now">, attemptToken: string): KeptLease => {
-  const lost = new AbortController();
+/** One timer for a whole drive: an attempt that is over before it beats costs nothing. */
+export const startHeartbeat = (faults: Faults): Heartbeat => {
+  let attempt: { readonly token: string; readonly lost: AbortController } | null = null;
   const renew = async (): Promise<void> => {
+    const kept = attempt;
+    if (kept === null) return;
     try {
-      const answer = await withFreshStub(options, (run) => run.renew(attemptToken));
-      if (!answer.ok) lost.abort(new Error(answer.rejection.detail));
+      const answer = await withFreshStub(faults, (run) => run.renew(kept.token));
+      if (!answer.ok) kept.lost.abort(new Error(answer.rejection.detail));
     } catch {
       // The object could not be reached: the lease bridges a missed renewal or two.
     }
   };
   const timer = setInterval(() => void renew(), HEARTBEAT_MS);
-  return { signal: lost.signal, stop: () => clearInterval(timer) };
+  return {
+    keep: (token) => {
+      attempt = { token, lost: new AbortController() };
+      return attempt.lost.signal;
+    },
+    stop: () => clearInterval(timer),
+  };
 };

@@ -26,8 +26,9 @@ interface Drive {
   readonly adopt?: string;
 }
 
+const now = (): number => Date.now();
+
 const drive = async (env: Env, { tenant, run_id, budget_ms, ...from }: Drive): Promise<DriveOutcome> => {
-  const now = (): number => Date.now();
   const outcome = await driveRun({
     run: () => env.WORKFLOW_RUN.getByName(`${tenant}/${run_id}`) as unknown as DrivenRun,
     executor: createExecutor({ env: env as never, fetcher: (input, init) => fetch(input, init), functions, now }),
@@ -36,7 +37,8 @@ const drive = async (env: Env, { tenant, run_id, budget_ms, ...from }: Drive): P
     sleep: (ms) => scheduler.wait(ms),
     ...from,
   });
-  if (outcome.type === "out_of_time") await handOver(env, { v: 1, tenant, run_id, attempt_token: outcome.attempt_token });
+  if (outcome.type === "out_of_time")
+    await handOver(env, { v: 1, tenant, run_id, attempt_token: outcome.attempt_token });
   return outcome;
 };
 
@@ -45,8 +47,10 @@ const handOver = async (env: Env, message: DriveMessage): Promise<void> => {
 };
 
 /** Drives a run after the answer to the request that started it has left; a stage that may take longer goes to a consumer. */
-export const driveAfterRequest = (env: Env, run: { tenant: string; run_id: string; first?: AdvanceReply }): Promise<DriveOutcome> =>
-  drive(env, { ...run, budget_ms: REQUEST_BUDGET_MS });
+export const driveAfterRequest = (
+  env: Env,
+  run: { tenant: string; run_id: string; first?: AdvanceReply },
+): Promise<DriveOutcome> => drive(env, { ...run, budget_ms: REQUEST_BUDGET_MS });
 
 /** Drives a run on behalf of a drive message. */
 export const driveFromMessage = (env: Env, message: DriveMessage): Promise<DriveOutcome> =>

@@ -10,13 +10,20 @@ import type { Timestamp } from "../lib/time.ts";
  */
 export interface Machine<State, Command, Event, Effect, Reply> {
   readonly initial: State;
-  readonly decide: (state: State, command: Command, context: Context) => Decision<Event, Effect, Reply>;
+  readonly decide: (state: State, command: Command, context: Context) => Decision<Event, Effect, Reply, State>;
   readonly evolve: (state: State, event: Event) => State;
 }
 
 /** What a command leads to: facts, orders to the outside and an answer; or a refusal that changes nothing. */
-export type Decision<Event, Effect, Reply> =
-  | { readonly ok: true; readonly events: readonly Event[]; readonly effects: readonly Effect[]; readonly reply: Reply }
+export type Decision<Event, Effect, Reply, State = never> =
+  | {
+      readonly ok: true;
+      readonly events: readonly Event[];
+      readonly effects: readonly Effect[];
+      readonly reply: Reply;
+      /** The fold of the events, where deciding has made it on the way: it spares the shell a second one. */
+      readonly state?: State;
+    }
   | { readonly ok: false; readonly rejection: Rejection };
 
 /** The only source of non-determinism of a machine. */
@@ -38,7 +45,11 @@ export interface Rejection {
 }
 
 /** A refusal as a decision. */
-export const reject = (code: string, detail: string, details?: Json): { readonly ok: false; readonly rejection: Rejection } => ({
+export const reject = (
+  code: string,
+  detail: string,
+  details?: Json,
+): { readonly ok: false; readonly rejection: Rejection } => ({
   ok: false,
   rejection: details === undefined ? { code, detail } : { code, detail, details },
 });

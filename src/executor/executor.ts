@@ -63,7 +63,13 @@ const executeStage = async (
   const runner = runnerOf(plan);
   try {
     // A race, because a handler or a binding may not listen to the signal.
-    const run = runner.run(plan, { ...config, redactor, signal: deadline.signal });
+    const run = runner.run(plan, {
+      ...config,
+      redactor,
+      get signal() {
+        return deadline.signal();
+      },
+    });
     return finished(await Promise.race([run, deadline.expired]), redactor);
   } catch (error) {
     const failure = endOf(deadline, limit) ?? runner.explain(error, plan, config.now());
@@ -76,8 +82,9 @@ const executeStage = async (
 const CANCELLED: StageFailure = { category: "cancelled", message: "the execution was cancelled by its driver" };
 
 const endOf = (deadline: Deadline, limit: number): StageFailure | undefined => {
-  if (!deadline.signal.aborted) return undefined;
-  if (!deadline.timedOut()) return CANCELLED;
+  const ending = deadline.ending();
+  if (ending === null) return undefined;
+  if (ending === "cancelled") return CANCELLED;
   return { category: "timeout", message: `the stage did not finish within ${limit} ms` };
 };
 

@@ -21,7 +21,9 @@ export const functionRunner: Runner = {
       node_id: plan.node_id,
       attempt: plan.attempt,
       idempotency_key: plan.idempotency_key,
-      signal: context.signal,
+      get signal() {
+        return context.signal;
+      },
       ...(plan.task === undefined ? {} : { task: plan.task }),
     });
     const flaw = flawOf(returned, "result", 0);

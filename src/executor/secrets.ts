@@ -1,4 +1,5 @@
 import { isObject, type Json } from "../lib/json.ts";
+import { fillSecrets } from "../lib/template.ts";
 import type { ModelEnv } from "../ports/model-env.ts";
 
 /** Fills in `{{secret.NAME}}` from `GODWIT_SECRET_<NAME>`, and remembers what it met. */
@@ -11,14 +12,12 @@ export interface SecretFiller {
   readonly missing: () => readonly string[];
 }
 
-const PLACEHOLDER = /\{\{\s*secret\.([A-Za-z0-9_]+)\s*\}\}/g;
-
 /** A filler over the deployment's secrets. */
 export const createSecretFiller = (env: ModelEnv): SecretFiller => {
   const unknown = new Set<string>();
   const fill: SecretFiller["text"] = (template) => {
     let secret = false;
-    const text = template.replaceAll(PLACEHOLDER, (_placeholder, name: string) => {
+    const text = fillSecrets(template, (name) => {
       const value = env[`GODWIT_SECRET_${name}`];
       if (value === undefined) unknown.add(name);
       secret = true;

@@ -3,7 +3,10 @@ import type { Json, JsonObject } from "../lib/json.ts";
 /** How a prepared stage is executed. */
 export type StageMode = "llm" | "agent" | "http" | "function" | "command" | "external";
 
-/** An HTTP call with its templates filled in, but for `{{secret.NAME}}`, which only the executor resolves. */
+/**
+ * An HTTP call with its templates filled in, but for `{{secret.NAME}}`, which only the executor resolves. Where a value
+ * that was filled in had such a text, it is written `{{literal.secret.NAME}}` and sent without the `literal.`.
+ */
 export interface HttpCall {
   readonly method: string;
   readonly url: string;

@@ -77,7 +77,8 @@ const documents = (raw: JsonObject): Result<Partial<RunOptions>, DecodeError> =>
   }
   const event = raw["trigger_event"];
   if (event != null) {
-    if (!isObject(event)) return failure("workflow_execute: trigger_event parse error: expected an object", "trigger_event");
+    if (!isObject(event))
+      return failure("workflow_execute: trigger_event parse error: expected an object", "trigger_event");
     found.trigger_event = event;
   }
   // A policy that cannot be read is ignored, as specified (spec/workflow 4.2 step 11).

@@ -102,6 +102,8 @@ const counting = (withStore: WithStore): void => {
       store.write("CREATE INDEX texts_by_value ON texts (value)");
       expect(store.write("INSERT INTO texts (key, value, note) VALUES ('a', '1', 'n')")).toBe(3);
       expect(store.write("UPDATE texts SET note = 'm' WHERE key = 'a'")).toBe(1);
+      expect(store.write("UPDATE texts SET value = '2' WHERE key = 'a'")).toBe(2);
+      expect(store.write("DELETE FROM texts WHERE key = 'a'")).toBe(1);
     }));
 
   it("[storage] an insert that turns into an update of the one row writes one row", () =>
@@ -113,11 +115,13 @@ const counting = (withStore: WithStore): void => {
       expect(itemsOf(store)).toEqual([{ id: 1, name: "b" }]);
     }));
 
-  it("[storage] creating a table that is there already writes nothing", () =>
+  it("[storage] creating a table writes its schema, and nothing when it is there already", () =>
     withStore(({ store }) => {
       const create = "CREATE TABLE IF NOT EXISTS once (id INTEGER PRIMARY KEY) STRICT";
-      expect(store.write(create)).toBeGreaterThan(0);
+      expect(store.write(create)).toBe(2);
       expect(store.write(create)).toBe(0);
+      expect(store.write("CREATE TABLE own (key TEXT PRIMARY KEY, other TEXT UNIQUE) STRICT")).toBe(4);
+      expect(store.write("CREATE INDEX own_by_both ON own (key, other)")).toBe(1);
     }));
 };
 

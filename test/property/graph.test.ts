@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { nextEdges } from "../../src/engine/graph/edges.ts";
 import { nodeIds, normalizeGraph } from "../../src/engine/graph/normalize.ts";
@@ -10,7 +10,19 @@ const context = { nextId: (prefix: string) => `${prefix}_1` };
 
 const id = fc.constantFrom("a", "b", "10", "9", "Z", "é", "node_2");
 const branch = fc.option(fc.constantFrom("true", "false", "failed", "success"));
-const kind = fc.constantFrom("", "stage", "verify", "join", "condition", "fork", "map", "reduce", "subagent", "escalation", "x");
+const kind = fc.constantFrom(
+  "",
+  "stage",
+  "verify",
+  "join",
+  "condition",
+  "fork",
+  "map",
+  "reduce",
+  "subagent",
+  "escalation",
+  "x",
+);
 const count = fc.option(fc.nat(3));
 
 const node = fc.record(
@@ -18,11 +30,17 @@ const node = fc.record(
     kind,
     mode: fc.option(fc.constantFrom("llm", "agent", "http", "function")),
     prompt: fc.option(fc.string()),
-    tools: fc.oneof(fc.jsonValue({ maxDepth: 3 }), fc.array(fc.record({ name: id, policy: fc.jsonValue({ maxDepth: 2 }) }))),
+    tools: fc.oneof(
+      fc.jsonValue({ maxDepth: 3 }),
+      fc.array(fc.record({ name: id, policy: fc.jsonValue({ maxDepth: 2 }) })),
+    ),
     input_contract: fc.record({ min_inputs: count, max_inputs: count }),
     verify: fc.jsonValue({ maxDepth: 3 }),
     metadata: fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 })),
-    capability_policy: fc.record({ tools: fc.array(id), tool_arg_constraints: fc.array(fc.record({ tool: id, arg_key: fc.option(id) })) }),
+    capability_policy: fc.record({
+      tools: fc.array(id),
+      tool_arg_constraints: fc.array(fc.record({ tool: id, arg_key: fc.option(id) })),
+    }),
     approval_policy: fc.record({ auto_deny: fc.array(id) }),
   },
   { requiredKeys: [] },

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { intersectApprovalPolicies } from "../../src/engine/policy/approval.ts";
 import { allowsOperation, allowsTool, intersectPolicies, sideEffectRank } from "../../src/engine/policy/capability.ts";
@@ -22,7 +22,9 @@ const policy = fc
     workspace_roots: names,
     side_effect_level: fc.option(fc.constantFrom(...SIDE_EFFECT_LEVELS)),
     recursion_limit: fc.option(fc.nat(9)),
-    tool_arg_constraints: fc.array(fc.record({ tool: name, arg_patterns: names, arg_key: fc.option(name) }), { maxLength: 2 }),
+    tool_arg_constraints: fc.array(fc.record({ tool: name, arg_patterns: names, arg_key: fc.option(name) }), {
+      maxLength: 2,
+    }),
     tool_annotations: fc.dictionary(name, fc.record({ kind: fc.constantFrom("read", "edit") })),
     denied_all: fc.uniqueArray(fc.constantFrom("tools", "capabilities", "workspace_roots")),
   })
@@ -126,10 +128,10 @@ const approval = fc
   .record({ auto_approve: names, auto_deny: names, require_approval: names, write_path_allowlist: names })
   .map((fields) => toolApprovalPolicySchema.parse(fields));
 
-describe("the meet of approval policies", () => {
-  const asSets = (value: object) =>
-    Object.fromEntries(Object.entries(value).map(([key, list]) => [key, sorted(list as readonly string[])]));
+const asSets = (value: object) =>
+  Object.fromEntries(Object.entries(value).map(([key, list]) => [key, sorted(list as readonly string[])]));
 
+describe("the meet of approval policies", () => {
   it("[W-10.4] is commutative up to the order of lists, associative and idempotent", () => {
     fc.assert(
       fc.property(approval, approval, approval, (a, b, c) => {

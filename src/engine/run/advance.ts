@@ -23,10 +23,9 @@ export const completedReply = (draft: Draft, completion: Completion): CompletedR
 };
 
 /** Completes the current stage, records where it leads and says so. */
-export const finishStage = (draft: Draft, completion: Completion): CompletedReply => {
-  const reply = completedReply(draft, completion);
-  recordTransitions(draft, completion, reply.next_edges);
-  return reply;
+export const finishStage = (draft: Draft, completion: Completion): void => {
+  const { node_id, branch } = completion;
+  recordTransitions(draft, completion, nextEdges(draft.run.graph, node_id, branch));
 };
 
 /** Ends a run whose queue is empty, or pauses one that has used up its steps (spec/workflow 4.9). */
@@ -57,15 +56,17 @@ export const advance = (draft: Draft, command: Advance): AdvanceReply | Rejectio
   const completed = completeStage(draft, command.complete);
   if (completed.type === "rejected") return completed.rejection;
   if (completed.type === "retrying") return nextWork(draft, command);
-  if (completed.type === "completed") {
-    const stage = finishStage(draft, completed.completion);
-    return { ...nextWork(draft, command), stage };
-  }
-  const { prepared } = draft.run;
-  const stage = completedReply(draft, completed.completion);
-  if (prepared?.granted_by === command.complete.attempt_token && prepared.attempt === 1 && prepared.retry_at_ms === null)
-    return { next: planOf(draft.run, prepared, draft.context.now), status: draft.run.status, stage };
-  return { ...nextWork(draft, command), stage };
+  const { completion } = completed;
+  if (completed.type === "completed") finishStage(draft, completion);
+  const stage = command.report === true ? { stage: completedReply(draft, completion) } : {};
+  return { ...(regranted(draft, command.complete.attempt_token) ?? nextWork(draft, command)), ...stage };
+};
+
+/** The plan that this very completion has led to before, for a driver that lost the answer (I5). */
+const regranted = (draft: Draft, attemptToken: string): AdvanceReply | null => {
+  const { prepared, status } = draft.run;
+  if (prepared?.granted_by !== attemptToken || prepared.attempt !== 1 || prepared.retry_at_ms !== null) return null;
+  return { next: planOf(draft.run, prepared, draft.context.now), status };
 };
 
 const idle = (draft: Draft, waiting?: AdvanceReply["waiting"]): AdvanceReply => ({
@@ -122,7 +123,9 @@ const resumePrepared = (draft: Draft, prepared: PreparedStage, command: Advance)
   if (prepared.holder === "nobody") return idle(draft, "external");
   if (prepared.retry_at_ms !== null && prepared.retry_at_ms > now)
     return { ...idle(draft, "retry"), retry_at: rfc3339(prepared.retry_at_ms) };
-  const preparedNow = draft.events.some((event) => event.type === "stage_prepared" && event.stage_id === prepared.stage_id);
+  const preparedNow = draft.events.some(
+    (event) => event.type === "stage_prepared" && event.stage_id === prepared.stage_id,
+  );
   const adopted = command.adopt === prepared.attempt_token && prepared.retry_at_ms === null;
   if (preparedNow || adopted) return { next: planOf(draft.run, prepared, now), status: draft.run.status };
   if (prepared.retry_at_ms === null) {

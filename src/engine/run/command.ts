@@ -78,6 +78,8 @@ export interface Advance {
   readonly complete?: { readonly attempt_token: string; readonly result: JsonObject; readonly node_id?: string };
   /** The token of the current attempt, handed from one driver to the next: its plan is given out again. */
   readonly adopt?: string;
+  /** Answers with the completed stage too; a driver has no use for it. */
+  readonly report?: boolean;
   readonly holder?: "driver" | "caller";
   readonly lease_ms?: number;
   readonly lease_is_live: boolean;

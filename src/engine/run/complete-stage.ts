@@ -19,7 +19,10 @@ export type Completed =
   | { readonly type: "retrying"; readonly retry_at_ms: number }
   | { readonly type: "rejected"; readonly rejection: Rejection };
 
-const rejected = (code: string, detail: string): Completed => ({ type: "rejected", rejection: reject(code, detail).rejection });
+const rejected = (code: string, detail: string): Completed => ({
+  type: "rejected",
+  rejection: reject(code, detail).rejection,
+});
 
 export interface CompletionRequest {
   readonly node_id?: string;
@@ -43,8 +46,14 @@ const admit = (run: Run, request: CompletionRequest): Completed | PreparedStage 
       "node_mismatch",
       `__host_workflow_stage_complete: prepared node ${prepared.node_id} but completed ${request.node_id}`,
     );
-  if (request.attempt_token !== null && (request.attempt_token !== prepared.attempt_token || prepared.retry_at_ms !== null))
-    return rejected("stale_attempt", `the attempt token is not the current one of stage ${prepared.stage_id}; prepare the stage again`);
+  if (
+    request.attempt_token !== null &&
+    (request.attempt_token !== prepared.attempt_token || prepared.retry_at_ms !== null)
+  )
+    return rejected(
+      "stale_attempt",
+      `the attempt token is not the current one of stage ${prepared.stage_id}; prepare the stage again`,
+    );
   return prepared;
 };
 
@@ -91,11 +100,12 @@ const recordExecuted = (draft: Draft, prepared: PreparedStage, executed: Execute
   });
 };
 
-/** A stage's output without what its result says already. */
+/** A stage's output without what its stage says already. */
 const journaled = (artifact: ArtifactRecord, result: JsonObject): JournaledArtifact => {
   if (artifact.data !== result) return artifact;
-  const { text: _text, data: _data, ...header } = artifact;
-  return { ...header, from_result: true };
+  const { text: _text, data: _data, lineage: _lineage, metadata, ...header } = artifact;
+  const { input_artifact_ids: _ids, ...rest } = metadata;
+  return { ...header, metadata: rest, from_result: true };
 };
 
 /** Records that an attempt ended without completing its stage; the next one may start at `retry_at_ms`. */

@@ -16,10 +16,12 @@ export class Draft {
   readonly context: Context;
   readonly events: RunEvent[] = [];
   readonly effects: RunEffect[] = [];
+  readonly #at: string;
   #state: RunState;
 
   constructor(state: RunState, context: Context) {
     this.#state = state;
+    this.#at = rfc3339(context.now);
     this.context = context;
   }
 
@@ -30,7 +32,7 @@ export class Draft {
   }
 
   emit(event: Unstamped<RunEvent>): void {
-    const stamped = { v: 1, at: rfc3339(this.context.now), ...event } as RunEvent;
+    const stamped = { v: 1, at: this.#at, ...event } as RunEvent;
     this.events.push(stamped);
     this.#state = evolve(this.#state, stamped);
   }

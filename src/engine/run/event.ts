@@ -11,10 +11,10 @@ interface Stamped {
   readonly at: string;
 }
 
-/** An artifact in the journal: a stage's output does not repeat the result it was made from. */
+/** An artifact in the journal: a stage's output repeats neither the result it was made from nor the ids it consumed. */
 export type JournaledArtifact =
   | ArtifactRecord
-  | (Omit<ArtifactRecord, "text" | "data"> & { readonly from_result: true });
+  | (Omit<ArtifactRecord, "text" | "data" | "lineage"> & { readonly from_result: true });
 
 export interface RunCreated extends Stamped {
   readonly type: "run_created";
@@ -51,7 +51,8 @@ export interface StagePrepared extends Stamped {
   readonly node_id: string;
   readonly kind: string;
   readonly mode: StageMode;
-  readonly session_id: string;
+  /** Only for stages that talk to a model. */
+  readonly session_id?: string;
   readonly options: JsonObject;
   readonly selected_artifact_ids: readonly string[];
   readonly work: StageWork;
@@ -102,8 +103,11 @@ export interface TransitionsRecorded extends Stamped {
   readonly from_node_id: string;
   readonly edges: readonly FollowedEdge[];
   readonly transition_ids: readonly string[];
-  readonly consumed_artifact_ids: readonly string[];
-  readonly produced_artifact_ids: readonly string[];
+  /** The ids of a stage that a caller handed in; absent for the stage that was completed last. */
+  readonly given?: {
+    readonly consumed_artifact_ids: readonly string[];
+    readonly produced_artifact_ids: readonly string[];
+  };
   readonly ready?: readonly string[];
 }
 

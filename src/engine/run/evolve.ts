@@ -14,11 +14,20 @@ import type {
 } from "./event.ts";
 import { type Completion, NO_USAGE, type Run, type RunState } from "./state.ts";
 
-/** The whole artifact of a journaled one: a stage's output takes its text and data from the stage's result (spec/workflow 8.5). */
-export const restoreArtifact = (artifact: JournaledArtifact, result: StageCompleted["result"]): ArtifactRecord => {
+/** The whole artifact of a journaled one: a stage's output takes text, data and lineage from its stage (spec/workflow 8.5). */
+export const restoreArtifact = (
+  artifact: JournaledArtifact,
+  { result, consumed_artifact_ids: consumed }: Pick<StageCompleted, "result" | "consumed_artifact_ids">,
+): ArtifactRecord => {
   if (!("from_result" in artifact)) return artifact;
-  const { from_result: _, ...header } = artifact;
-  return { ...header, text: typeof result["text"] === "string" ? result["text"] : "", data: result };
+  const { from_result: _, metadata, ...header } = artifact;
+  return {
+    ...header,
+    metadata: { input_artifact_ids: consumed, ...metadata },
+    text: typeof result["text"] === "string" ? result["text"] : "",
+    data: result,
+    lineage: consumed,
+  };
 };
 
 /** Adds usage; models keep the order in which they were first seen (spec/workflow 12.9). */
@@ -89,7 +98,7 @@ const prepared = (run: Run, event: StagePrepared): Run => ({
     node_id: event.node_id,
     kind: event.kind,
     mode: event.mode,
-    session_id: event.session_id,
+    session_id: event.session_id ?? null,
     options: event.options,
     selected_artifact_ids: event.selected_artifact_ids,
     work: event.work,
@@ -136,7 +145,7 @@ const attemptEnded = (run: Run, event: AttemptEnded): Run =>
       };
 
 const completed = (run: Run, event: StageCompleted): Run => {
-  const artifacts = event.artifacts.map((artifact) => restoreArtifact(artifact, event.result));
+  const artifacts = event.artifacts.map((artifact) => restoreArtifact(artifact, event));
   const completion: Completion = {
     stage_id: event.stage_id,
     node_id: event.node_id,
@@ -154,15 +163,19 @@ const completed = (run: Run, event: StageCompleted): Run => {
     transcript: event.transcript === undefined ? run.transcript : event.transcript,
     prepared: null,
     untransitioned: completion,
-    completions:
-      run.prepared === null ? run.completions : run.completions.add(run.prepared.attempt_token, completion),
+    completions: run.prepared === null ? run.completions : run.completions.add(run.prepared.attempt_token, completion),
     usage: addUsage(run.usage, event.usage),
   };
 };
 
 const transitioned = (run: Run, event: TransitionsRecorded): Run => ({
   ...run,
-  ready: event.ready ?? enqueueUnique(run.ready, event.edges.map((edge) => edge.to)),
+  ready:
+    event.ready ??
+    enqueueUnique(
+      run.ready,
+      event.edges.map((edge) => edge.to),
+    ),
   untransitioned: null,
 });
 

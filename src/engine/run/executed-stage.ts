@@ -8,7 +8,11 @@ import { classifyOutcome } from "../verification/outcome.ts";
 import type { ExecutedStage, PreparedStage } from "./state.ts";
 
 /** A stage that ended with an error (spec/workflow 4.6). */
-export const failedStage = (error: string, consumed: readonly string[], usage: LlmUsage | null = null): ExecutedStage => ({
+export const failedStage = (
+  error: string,
+  consumed: readonly string[],
+  usage: LlmUsage | null = null,
+): ExecutedStage => ({
   status: "failed",
   outcome: "error",
   branch: "error",
@@ -34,7 +38,9 @@ const count = (value: Json | undefined): number =>
 export const usageOf = (result: JsonObject): LlmUsage | null => {
   const usage = result["usage"];
   if (!isObject(usage)) return null;
-  const models = Array.isArray(usage["models"]) ? usage["models"].filter((m): m is string => typeof m === "string") : [];
+  const models = Array.isArray(usage["models"])
+    ? usage["models"].filter((m): m is string => typeof m === "string")
+    : [];
   return {
     input_tokens: count(usage["input_tokens"]),
     output_tokens: count(usage["output_tokens"]),

@@ -1,7 +1,16 @@
 import { rfc3339 } from "../../lib/time.ts";
 import type { Context, Decision, Machine, Rejection } from "../machine.ts";
 import { reject } from "../machine.ts";
-import { advance, completedReply, failRun, finalize, finishStage, needsDriver, nextWork, startAttempt } from "./advance.ts";
+import {
+  advance,
+  completedReply,
+  failRun,
+  finalize,
+  finishStage,
+  needsDriver,
+  nextWork,
+  startAttempt,
+} from "./advance.ts";
 import {
   type CompleteStage,
   type CreateRun,
@@ -39,13 +48,14 @@ import { checkTransitions, recordTransitions } from "./transitions.ts";
  * 5. A running run that Godwit drives has a prepared stage or a queue, and `wake` orders a driver when nobody works (I7).
  */
 
-type RunDecision = Decision<RunEvent, RunEffect, RunReply>;
+type RunDecision = Decision<RunEvent, RunEffect, RunReply, RunState>;
 
 const decided = (draft: Draft, reply: RunReply): RunDecision => ({
   ok: true,
   events: draft.events,
   effects: draft.effects,
   reply,
+  state: draft.run,
 });
 
 const controlReply = (draft: Draft): RunDecision => decided(draft, { type: "control", control: controlOf(draft.run) });
@@ -83,7 +93,11 @@ const takePrepared = (draft: Draft, prepared: PreparedStage, command: PrepareSta
     });
   const now = draft.context.now;
   if (prepared.holder === "caller" && prepared.retry_at_ms === null)
-    endAttempt(draft, prepared, { reason: "lease_expired", error: "the lease of the attempt expired", retry_at_ms: now });
+    endAttempt(draft, prepared, {
+      reason: "lease_expired",
+      error: "the lease of the attempt expired",
+      retry_at_ms: now,
+    });
   startAttempt(draft, draft.run.prepared as PreparedStage, {
     holder: "caller",
     lease_ms: command.lease_ms ?? CALLER_LEASE_MS,
@@ -93,7 +107,8 @@ const takePrepared = (draft: Draft, prepared: PreparedStage, command: PrepareSta
 
 const openStage = (draft: Draft, command: PrepareStage): RunDecision => {
   const { run } = draft;
-  if (run.status !== "running") return reject("invalid_transition", `run ${run.run_id} is ${run.status}: no stage can be prepared`);
+  if (run.status !== "running")
+    return reject("invalid_transition", `run ${run.run_id} is ${run.status}: no stage can be prepared`);
   if (run.prepared !== null) return takePrepared(draft, run.prepared, command);
   if (!Object.hasOwn(run.graph.nodes, command.node_id))
     return reject("node_not_found", `workflow_execute: missing node ${command.node_id}`);
@@ -130,7 +145,8 @@ const closeStage = (draft: Draft, command: CompleteStage): RunDecision => {
     return decided(draft, { type: "advance", advance });
   }
   if (completed.type === "completed" && draft.run.drive === "auto") {
-    const stage = finishStage(draft, completed.completion);
+    finishStage(draft, completed.completion);
+    const stage = completedReply(draft, completed.completion);
     if (draft.run.status === "running") draft.drive();
     return decided(draft, { type: "completed", stage, control: controlOf(draft.run) });
   }
@@ -150,9 +166,15 @@ const end = (draft: Draft, command: FinalizeRun): RunDecision => {
   if (command.ready === undefined) {
     if (isTerminal(run.status)) return controlReply(draft);
     if (run.prepared !== null)
-      return reject("invalid_transition", `stage ${run.prepared.stage_id} is prepared: complete it before the run is finalized`);
+      return reject(
+        "invalid_transition",
+        `stage ${run.prepared.stage_id} is prepared: complete it before the run is finalized`,
+      );
     if (run.untransitioned !== null)
-      return reject("invalid_transition", `the transitions of stage ${run.untransitioned.stage_id} are to be recorded first`);
+      return reject(
+        "invalid_transition",
+        `the transitions of stage ${run.untransitioned.stage_id} are to be recorded first`,
+      );
   }
   finalize(draft, command.ready);
   return controlReply(draft);

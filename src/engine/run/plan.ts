@@ -6,7 +6,15 @@ import { toolNames } from "../policy/tools.ts";
 import { runsAgentLoop, stageNode, stageTimeout } from "./stage-node.ts";
 import type { PreparedStage, Run } from "./state.ts";
 
-const MODEL_KEYS = ["provider", "model", "model_tier", "temperature", "max_tokens", "thinking", "reasoning_effort"] as const;
+const MODEL_KEYS = [
+  "provider",
+  "model",
+  "model_tier",
+  "temperature",
+  "max_tokens",
+  "thinking",
+  "reasoning_effort",
+] as const;
 
 const AGENT_KEYS = [
   "max_iterations",
@@ -80,6 +88,10 @@ const workPart = (node: WorkflowNode, prepared: PreparedStage): Partial<StagePla
   }
 };
 
+/** The how manieth execution of its node this is, counted from 1; only scripts ask, so it is counted when asked. */
+const visitOf = (run: Run, nodeId: string): number =>
+  run.completions.keys().filter((token) => run.completions.get(token)?.node_id === nodeId).length + 1;
+
 /** The plan of the prepared stage as its executor gets it (spec/workflow 4.5). */
 export const planOf = (run: Run, prepared: PreparedStage, now: Timestamp): StagePlan => {
   const node = stageNode(run, prepared.node_id, prepared.options) as WorkflowNode;
@@ -98,6 +110,7 @@ export const planOf = (run: Run, prepared: PreparedStage, now: Timestamp): Stage
     timeout_ms: stageTimeout(node, prepared.mode),
     ...workPart(node, prepared),
     metadata: node.metadata as JsonObject,
-    ...(script === undefined ? {} : { script }),
+    task: run.task,
+    ...(script === undefined ? {} : { script, visit: visitOf(run, prepared.node_id) }),
   };
 };

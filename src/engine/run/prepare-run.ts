@@ -27,7 +27,8 @@ const mutationSession = (options: RunOptions, runId: string, context: Context): 
     worker_id: audit.worker_id ?? null,
     execution_kind: "workflow",
     mutation_scope: audit.mutation_scope || requested,
-    approval_policy: audit.approval_policy ?? (options.approval_policy as MutationSessionRecord["approval_policy"]) ?? null,
+    approval_policy:
+      audit.approval_policy ?? (options.approval_policy as MutationSessionRecord["approval_policy"]) ?? null,
   };
 };
 
@@ -41,13 +42,14 @@ interface MetadataInput {
   readonly maxSteps: number;
 }
 
+const optional = (key: string, value: unknown): JsonObject =>
+  value === undefined || value === null || value === "" ? {} : { [key]: value as Json };
+
 /** The metadata of a run record as prepare fills it (spec/workflow 4.3). */
 const runMetadata = (input: MetadataInput): JsonObject => {
   const { graph, options, base, lineage } = input;
-  const optional = (key: string, value: unknown): JsonObject =>
-    value === undefined || value === null || value === "" ? {} : { [key]: value as Json };
   return {
-    ...(base?.metadata ?? {}),
+    ...base?.metadata,
     effective_policy: (base?.policy ?? BUILTIN_CEILING) as unknown as Json,
     ...optional("parent_worker_id", options.parent_worker_id),
     ...optional("parent_stage_id", options.parent_stage_id),

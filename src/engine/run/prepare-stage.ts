@@ -1,6 +1,8 @@
 import type { JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
-import type { WorkflowNode } from "../../schema/graph.ts";
+import type { Result } from "../../lib/result.ts";
+import type { WorkflowGraph, WorkflowNode } from "../../schema/graph.ts";
+import type { CapabilityPolicy } from "../../schema/policy.ts";
 import { effectiveNodePolicy } from "../policy/effective.ts";
 import type { Draft } from "./draft.ts";
 import { executeStatic } from "./execute-static.ts";
@@ -36,7 +38,7 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
   const node = stageNode(run, request.node_id, request.options);
   if (node === undefined)
     return { code: "node_not_found", detail: `workflow_execute: missing node ${request.node_id}` };
-  const policy = effectiveNodePolicy(run.graph, node);
+  const policy = nodePolicy(run.graph, node);
   if (!policy.ok) return { code: "policy_exceeds_ceiling", detail: policy.error };
 
   const { selected, work } = workOf(draft, run, node);
@@ -47,7 +49,7 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
     node_id: request.node_id,
     kind: node.kind,
     mode,
-    session_id: sessionId(node) ?? draft.context.nextId("workflow_stage"),
+    ...(work.type === "model" ? { session_id: sessionId(node) ?? draft.context.nextId("workflow_stage") } : {}),
     options: request.options,
     selected_artifact_ids: selected.map((artifact) => artifact.id),
     work,
@@ -60,6 +62,20 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
     ...(request.ready === undefined ? {} : { ready: request.ready }),
   });
   return null;
+};
+
+// Memoisation only: a node and its graph are never changed in place.
+const policies = new WeakMap<
+  WorkflowNode,
+  { readonly graph: WorkflowGraph; readonly policy: Result<CapabilityPolicy, string> }
+>();
+
+const nodePolicy = (graph: WorkflowGraph, node: WorkflowNode): Result<CapabilityPolicy, string> => {
+  const known = policies.get(node);
+  if (known?.graph === graph) return known.policy;
+  const policy = effectiveNodePolicy(graph, node);
+  policies.set(node, { graph, policy });
+  return policy;
 };
 
 const workOf = (
@@ -78,7 +94,10 @@ const workOf = (
 };
 
 const sessionId = (node: WorkflowNode): string | undefined => {
-  for (const id of [node.model_policy["session_id" as keyof typeof node.model_policy], node.metadata["worker_session_id"]])
+  for (const id of [
+    node.model_policy["session_id" as keyof typeof node.model_policy],
+    node.metadata["worker_session_id"],
+  ])
     if (typeof id === "string" && id.trim() !== "") return id;
   return undefined;
 };

@@ -16,7 +16,7 @@ import { artifactTitle } from "../artifact/render.ts";
 import { replayFixture } from "../replay/fixture.ts";
 import type { RunEvent, StageCompleted, TransitionsRecorded } from "./event.ts";
 import { evolve, restoreArtifact } from "./evolve.ts";
-import type { PreparedStage, Run, RunState } from "./state.ts";
+import type { Completion, PreparedStage, Run, RunState } from "./state.ts";
 import { stageMetadata, stageInput } from "./stage-metadata.ts";
 import { augmentArtifact } from "../node/stage-output.ts";
 import { stageNode } from "./stage-node.ts";
@@ -95,7 +95,8 @@ const show = (growing: Growing, event: RunEvent, before: RunState, run: Run): vo
       growing.children.delete(child.worker_id);
       growing.children.set(child.worker_id, child);
     }
-  } else if (event.type === "transitions_recorded") growing.transitions.push(...transitionRecords(event));
+  } else if (event.type === "transitions_recorded")
+    growing.transitions.push(...transitionRecords(event, before?.untransitioned ?? null));
   else if (event.type === "checkpoint_taken")
     growing.checkpoints.push({
       id: event.checkpoint_id,
@@ -111,7 +112,7 @@ const show = (growing: Growing, event: RunEvent, before: RunState, run: Run): vo
 
 const ENDS: ReadonlySet<RunEvent["type"]> = new Set(["run_finalized", "run_cancelled", "run_failed"]);
 
-const transitionRecords = (event: TransitionsRecorded): readonly RunTransitionRecord[] =>
+const transitionRecords = (event: TransitionsRecorded, last: Completion | null): readonly RunTransitionRecord[] =>
   event.edges.map((edge, index) => ({
     id: event.transition_ids[index] ?? "",
     from_stage_id: event.stage_id,
@@ -119,8 +120,8 @@ const transitionRecords = (event: TransitionsRecorded): readonly RunTransitionRe
     to_node_id: edge.to,
     branch: edge.branch ?? null,
     timestamp: event.at,
-    consumed_artifact_ids: event.consumed_artifact_ids,
-    produced_artifact_ids: event.produced_artifact_ids,
+    consumed_artifact_ids: (event.given ?? last)?.consumed_artifact_ids ?? [],
+    produced_artifact_ids: (event.given ?? last)?.produced_artifact_ids ?? [],
   }));
 
 /** The first key that is there decides, even when its value is no text (spec/workflow 4.6). */
@@ -152,10 +153,12 @@ const stageRecord = (run: Run, event: StageCompleted, titles: ReadonlyMap<string
   const prepared = run.prepared as PreparedStage;
   const node = stageNode(run, prepared.node_id, prepared.options) as WorkflowNode;
   const input = stageInput(run, node, prepared, titles);
-  const restored = event.artifacts.map((artifact) => restoreArtifact(artifact, event.result));
+  const restored = event.artifacts.map((artifact) => restoreArtifact(artifact, event));
   // Only a stage that was asked something has input to show in its output's data (spec/workflow 8.5).
   const artifacts =
-    input === null ? restored : restored.map((artifact) => (artifact.data === event.result ? augmentArtifact(artifact, input) : artifact));
+    input === null
+      ? restored
+      : restored.map((artifact) => (artifact.data === event.result ? augmentArtifact(artifact, input) : artifact));
   const reasoning = event.result["private_reasoning"];
   return {
     id: event.stage_id,
@@ -207,7 +210,9 @@ const record = ({ growing, run, created, context }: RecordInput): RunRecord => {
     handoffs: base?.handoffs ?? [],
     transcript: run.transcript,
     usage: finalized ? run.usage : (base?.usage ?? null),
-    replay_fixture: finalized ? replayFixture({ ...identity, stages: growing.stages }, context) : (base?.replay_fixture ?? null),
+    replay_fixture: finalized
+      ? replayFixture({ ...identity, stages: growing.stages }, context)
+      : (base?.replay_fixture ?? null),
     observability: null,
     trace_spans: base?.trace_spans ?? [],
     tool_recordings: base?.tool_recordings ?? [],
@@ -219,4 +224,3 @@ const record = ({ growing, run, created, context }: RecordInput): RunRecord => {
     },
   };
 };
-

@@ -16,8 +16,17 @@ export const isStaticKind = (kind: string): boolean => STATIC_KINDS.has(kind);
 export const stageNode = (run: Run, nodeId: string, options: JsonObject): WorkflowNode | undefined => {
   if (!Object.hasOwn(run.graph.nodes, nodeId)) return undefined;
   const node = run.graph.nodes[nodeId];
-  return node === undefined ? undefined : applyRunOverrides(node, { ...run.options, ...options });
+  if (node === undefined) return undefined;
+  if (Object.keys(options).length > 0) return applyRunOverrides(node, { ...run.options, ...options });
+  const known = defaultNodes.get(node);
+  if (known?.options === run.options) return known.node;
+  const made = applyRunOverrides(node, run.options);
+  defaultNodes.set(node, { options: run.options, node: made });
+  return made;
 };
+
+// Memoisation only: graphs and options are never changed in place.
+const defaultNodes = new WeakMap<WorkflowNode, { readonly options: JsonObject; readonly node: WorkflowNode }>();
 
 /** The shell command a verify node runs, or undefined for one that only looks at text. */
 export const verifyCommand = (node: WorkflowNode): string | undefined => {

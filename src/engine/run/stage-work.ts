@@ -27,7 +27,8 @@ export const selectArtifactsFor = (run: Run, node: WorkflowNode): readonly Artif
   if (node.kind !== "stage" || buildsPrompt || selectsArtifacts(node.context_policy, node.input_contract))
     return selectForStage(run.artifacts.toArray(), node.context_policy, node.input_contract);
   const newest: ArtifactRecord[] = [];
-  for (let i = run.newest_artifacts_from; i < run.artifacts.length; i++) newest.push(run.artifacts.at(i) as ArtifactRecord);
+  for (let i = run.newest_artifacts_from; i < run.artifacts.length; i++)
+    newest.push(run.artifacts.at(i) as ArtifactRecord);
   return newest;
 };
 
@@ -92,12 +93,14 @@ const outputOf = (run: Run, nodeId: string): Json | undefined => {
 
 const httpCall = (node: WorkflowNode, scope: (path: string) => Json | undefined): Result<HttpCall, string> => {
   const template = { method: "GET", headers: {}, ...node.http } as unknown as JsonObject;
-  const filled = fillTemplate(template, scope);
+  const filled = fillTemplate(template, scope, "quoted");
   return filled.ok ? ok(filled.value as unknown as HttpCall) : missingPath(node, filled.error);
 };
 
 const missingPath = (node: WorkflowNode, path: string): Result<never, string> =>
-  err(`workflow stage ${node.id}: {{${path}}} names nothing; it can name task, run_id, workflow_id, trigger_event.*, input.*, nodes.<id>.*`);
+  err(
+    `workflow stage ${node.id}: {{${path}}} names nothing; it can name task, run_id, workflow_id, trigger_event.*, input.*, nodes.<id>.*`,
+  );
 
 /** Work of a stage, verify or custom node, or the error that makes the stage fail (spec/workflow 8.1). */
 export const planWork = (run: Run, node: WorkflowNode): Result<PlannedWork, string> => {
@@ -111,7 +114,7 @@ export const planWork = (run: Run, node: WorkflowNode): Result<PlannedWork, stri
     return call.ok ? ok({ selected, work: { type: "http", call: call.value } }) : call;
   }
   if (mode === "function") {
-    const input = fillTemplate(node.input ?? defaultInput(run, selected), templateScope(run, selected));
+    const input = functionInput(run, node, selected);
     if (!input.ok) return missingPath(node, input.error);
     return ok({ selected, work: { type: "function", call: { name: node.function ?? "", input: input.value } } });
   }
@@ -126,9 +129,15 @@ const verifyWork = (node: WorkflowNode): StageWork => {
     : { type: "command", command };
 };
 
-/** A function without `input` gets the task and what its predecessor produced. */
-const defaultInput = (run: Run, selected: readonly ArtifactRecord[]): Json => ({
-  task: run.task,
-  input: (selected.at(-1)?.text ?? null) as Json,
-  data: isObject(selected.at(-1)?.data) ? (selected.at(-1)?.data as Json) : null,
-});
+/** A handler reads no templates, and neither does the task or an artifact that it gets without asking. */
+const functionInput = (run: Run, node: WorkflowNode, selected: readonly ArtifactRecord[]): Result<Json, string> =>
+  node.input === undefined
+    ? ok(defaultInput(run, selected))
+    : fillTemplate(node.input, templateScope(run, selected), "kept");
+
+/** A function without `input` gets the task and what its predecessor answered. */
+const defaultInput = (run: Run, selected: readonly ArtifactRecord[]): Json => {
+  const newest = selected.at(-1);
+  const data = isObject(newest?.data) ? newest.data["data"] : undefined;
+  return { task: run.task, text: newest?.text ?? null, data: data ?? null };
+};

@@ -52,7 +52,7 @@ export interface PreparedStage {
   readonly node_id: string;
   readonly kind: string;
   readonly mode: StageMode;
-  readonly session_id: string;
+  readonly session_id: string | null;
   /** Run options that were laid over the node, see spec/workflow 10.5. */
   readonly options: JsonObject;
   readonly selected_artifact_ids: readonly string[];

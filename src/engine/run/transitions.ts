@@ -1,6 +1,7 @@
 import { type Rejection, reject } from "../machine.ts";
 import type { RecordTransitions } from "./command.ts";
 import type { Draft } from "./draft.ts";
+import type { TransitionsRecorded } from "./event.ts";
 import type { Completion, FollowedEdge } from "./state.ts";
 
 /** Appends a stage's transitions, queues their targets and takes a checkpoint (spec/workflow 4.7). */
@@ -16,12 +17,17 @@ export const recordTransitions = (
     from_node_id: stage.node_id,
     edges: edges.map(({ from, to, branch }) => ({ from, to, branch })),
     transition_ids: edges.map(() => draft.context.nextId("")),
-    consumed_artifact_ids: stage.consumed_artifact_ids,
-    produced_artifact_ids: stage.produced_artifact_ids,
+    ...givenIds(draft, stage),
     ...(ready === undefined ? {} : { ready }),
   });
   draft.checkpoint("stage_complete", stage.stage_id);
 };
+
+const givenIds = (
+  draft: Draft,
+  { stage_id, consumed_artifact_ids, produced_artifact_ids }: Omit<Completion, "result_digest">,
+): Pick<TransitionsRecorded, "given"> =>
+  draft.run.untransitioned?.stage_id === stage_id ? {} : { given: { consumed_artifact_ids, produced_artifact_ids } };
 
 /** Checks transitions that a caller without a queue of its own wants recorded: they must follow the stage completed last. */
 export const checkTransitions = (draft: Draft, command: RecordTransitions): Rejection | null => {
@@ -36,7 +42,9 @@ export const checkTransitions = (draft: Draft, command: RecordTransitions): Reje
   for (const [index, edge] of command.edges.entries()) {
     const known = graph.edges.some(
       (candidate) =>
-        candidate.from === edge.from && candidate.to === edge.to && (candidate.branch ?? null) === (edge.branch ?? null),
+        candidate.from === edge.from &&
+        candidate.to === edge.to &&
+        (candidate.branch ?? null) === (edge.branch ?? null),
     );
     if (!known || edge.from !== untransitioned.node_id)
       return reject("invalid_transition", `edges.${index} is not an edge from node ${untransitioned.node_id}`, {

@@ -41,6 +41,8 @@ export interface RunRequest {
   readonly task: string;
   readonly artifacts: readonly PayloadArtifact[];
   readonly options: JsonObject;
+  /** The envelope without the bytes as received; it may nest deeper than options may. */
+  readonly trigger_event: JsonObject;
   readonly dispatch: DispatchContext;
 }
 
@@ -76,7 +78,8 @@ export const runRequestFor = (event: TriggerEvent, binding: BindingSnapshot): Ru
     version: handler.version ?? null,
     task: taskFor(handler.task, event),
     artifacts: [payloadArtifact(event, binding)],
-    options: { ...handler.options, trigger_event: envelope as unknown as JsonObject },
+    options: { ...handler.options, trigger_id },
+    trigger_event: envelope as unknown as JsonObject,
     dispatch: {
       dispatch_id,
       trigger_id,

@@ -6,7 +6,7 @@
 //         +--accept, no match--> skipped
 //
 // E1 The first accept decides; every later one gets the same receipt and changes nothing.
-// E2 An accepted event has a waker: an `enqueue_dispatch` effect, or an attempt whose `settle` is to come.
+// E2 An open event has a waker: its `enqueue_dispatch` effect stays in the outbox until the event is final.
 // E3 Every attempt names the same dispatch and the same run, so a run starts at most once.
 // E4 dispatched, skipped and failed are final.
 
@@ -129,6 +129,7 @@ const accept = (state: EventState, command: AcceptEvent, context: Context): Even
 };
 
 const dispatch = (state: EventState, context: Context): EventDecision => {
+  if (state.status === "dispatching") return decided(state, [], [startRun(state)]);
   // A message is a hint: it may come twice, late, or before its time.
   if (state.status !== "accepted") return decided(state, []);
   if (state.next_at !== null && Date.parse(state.next_at) > context.now) return decided(state, []);
@@ -137,8 +138,15 @@ const dispatch = (state: EventState, context: Context): EventDecision => {
   const dispatch_id = dispatchIdFor(binding, event.id);
   const run_id = runIdFor(dispatch_id);
   const started: EventEvent = { type: "dispatch_started", dispatch_id, run_id, attempt, at: rfc3339(context.now) };
-  return decided(state, [started], [{ type: "start_run", attempt, ...runRequestFor(event, binding) }]);
+  return decided(state, [started], [startRun(state, attempt)]);
 };
+
+/** Whoever was to start the run may have died: the same attempt is ordered again, and creates the same run (E3). */
+const startRun = (record: EventRecord, attempt = record.attempts.length): EventEffect => ({
+  type: "start_run",
+  attempt,
+  ...runRequestFor(record.event, record.binding),
+});
 
 const fail = (record: EventRecord, attempt: number, outcome: FailedOutcome, context: Context): EventDecision => {
   const { code, detail } = outcome;

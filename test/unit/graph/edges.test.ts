@@ -87,7 +87,12 @@ describe("joinReadiness", () => {
 
   it("[W-5.2] the join of a graph is judged by its own policy", () => {
     const nodes = { a: {}, b: {}, all: { kind: "join" }, any: { kind: "join", join_policy: { strategy: "first" } } };
-    const pairs = [["a", "all"], ["b", "all"], ["a", "any"], ["b", "any"]];
+    const pairs = [
+      ["a", "all"],
+      ["b", "all"],
+      ["a", "any"],
+      ["b", "any"],
+    ];
     const joined = graphOf({ nodes, edges: pairs.map(([from, to]) => ({ from, to })) });
     expect(joinIsReady(joined, "all", new Set(["a"]))).toBe(false);
     expect(joinIsReady(joined, "all", new Set(["a", "b"]))).toBe(true);

@@ -27,6 +27,12 @@ const graph = decoded({
 
 const edge = (document: unknown) => valueOf(decodeEdge(document, "test"));
 
+const replaceRefusal = (target: Parameters<typeof replaceNode>[0], change: Parameters<typeof replaceNode>[1]) =>
+  errorOf(replaceNode(target, change, testContext()));
+
+const rewireRefusal = (target: Parameters<typeof rewire>[0], change: Parameters<typeof rewire>[1]) =>
+  errorOf(rewire(target, change, testContext()));
+
 describe("edits", () => {
   it("[W-15.1] clone makes a new id and version", () => {
     expect(cloneGraph(graph, testContext())).toMatchObject({
@@ -85,12 +91,12 @@ describe("edits", () => {
 
   it("[W-15.1] replace_node refuses missing arguments and ids that cannot be keys", () => {
     const node = nodeFrom({});
-    const refusal = (...[target, change]: [Parameters<typeof replaceNode>[0], Parameters<typeof replaceNode>[1]]) =>
-      errorOf(replaceNode(target, change, testContext()));
-    expect(refusal(undefined, { node_id: "a", node })).toBe("workflow_replace_node: missing workflow");
-    expect(refusal(graph, { node_id: "", node })).toBe("workflow_replace_node: missing node id");
-    expect(refusal(graph, { node_id: "a", node: null })).toBe("workflow_replace_node: missing node");
-    expect(refusal(graph, { node_id: "__proto__", node })).toBe("workflow_replace_node: node id is a reserved name");
+    expect(replaceRefusal(undefined, { node_id: "a", node })).toBe("workflow_replace_node: missing workflow");
+    expect(replaceRefusal(graph, { node_id: "", node })).toBe("workflow_replace_node: missing node id");
+    expect(replaceRefusal(graph, { node_id: "a", node: null })).toBe("workflow_replace_node: missing node");
+    expect(replaceRefusal(graph, { node_id: "__proto__", node })).toBe(
+      "workflow_replace_node: node id is a reserved name",
+    );
   });
 
   it("[W-15.1] rewire replaces all edges of one branch", () => {
@@ -110,13 +116,15 @@ describe("edits", () => {
   });
 
   it("[W-15.1] rewire refuses missing arguments and ids that cannot be keys", () => {
-    const refusal = (...[target, change]: [Parameters<typeof rewire>[0], Parameters<typeof rewire>[1]]) =>
-      errorOf(rewire(target, change, testContext()));
-    expect(refusal(null, { from: "a", to: "b" })).toBe("workflow_rewire: missing workflow");
-    expect(refusal(graph, { from: null, to: "b" })).toBe("workflow_rewire: missing from");
-    expect(refusal(graph, { from: "a", to: "" })).toBe("workflow_rewire: missing to");
-    expect(refusal(graph, { from: "a\n", to: "b" })).toMatch(/^workflow_rewire: node id must not contain control/);
-    expect(refusal(graph, { from: "a", to: "b\n" })).toMatch(/^workflow_rewire: node id must not contain control/);
+    expect(rewireRefusal(null, { from: "a", to: "b" })).toBe("workflow_rewire: missing workflow");
+    expect(rewireRefusal(graph, { from: null, to: "b" })).toBe("workflow_rewire: missing from");
+    expect(rewireRefusal(graph, { from: "a", to: "" })).toBe("workflow_rewire: missing to");
+    expect(rewireRefusal(graph, { from: "a\n", to: "b" })).toMatch(
+      /^workflow_rewire: node id must not contain control/,
+    );
+    expect(rewireRefusal(graph, { from: "a", to: "b\n" })).toMatch(
+      /^workflow_rewire: node id must not contain control/,
+    );
   });
 });
 
@@ -131,9 +139,7 @@ describe("policy setters", () => {
     for (const setting of settings) {
       const result = valueOf(setNodeSetting(graph, "a", setting, testContext()));
       expect(result.nodes["a"]?.[setting.set]).toEqual(setting.value);
-      expect(result.audit_log).toMatchObject([
-        { op: "set_policy", node_id: "a", metadata: { setting: setting.set } },
-      ]);
+      expect(result.audit_log).toMatchObject([{ op: "set_policy", node_id: "a", metadata: { setting: setting.set } }]);
       expect(result.nodes["b"]).toEqual(cloneGraph(graph, testContext()).nodes["b"]);
     }
     const cleared = valueOf(setNodeSetting(graph, "a", { set: "output_visibility", value: undefined }, testContext()));
@@ -143,8 +149,9 @@ describe("policy setters", () => {
   it("[W-15.1] refuse missing arguments, unknown nodes and wrong values", () => {
     const value = contextPolicySchema.parse({});
     const set = "context_policy";
-    const refusal = (...[target, id, setting]: [typeof graph | null, string | null, Parameters<typeof setNodeSetting>[2]]) =>
-      errorOf(setNodeSetting(target, id, setting, testContext()));
+    const refusal = (
+      ...[target, id, setting]: [typeof graph | null, string | null, Parameters<typeof setNodeSetting>[2]]
+    ) => errorOf(setNodeSetting(target, id, setting, testContext()));
     expect(refusal(null, "a", { set, value })).toBe("workflow policy update: missing workflow");
     expect(refusal(graph, null, { set, value })).toBe("workflow policy update: missing node id");
     expect(refusal(graph, "a", { set, value: null })).toBe("workflow policy update: missing policy");
@@ -173,9 +180,20 @@ describe("commit, diff and reports", () => {
     const context = testContext();
     const metadata = { x: [1, { a: 1, b: null }] };
     const left = decoded({ id: "wf", nodes: { a: {} }, metadata });
-    const same = decoded({ metadata: { x: [1, { b: null, a: 1 }] }, nodes: { a: { kind: "stage" } }, id: "wf", entry: "a" });
+    const same = decoded({
+      metadata: { x: [1, { b: null, a: 1 }] },
+      nodes: { a: { kind: "stage" } },
+      id: "wf",
+      entry: "a",
+    });
     expect(diffGraphs(left, same, context)).toMatchObject({ changed: false, left: { id: "wf" }, right: { id: "wf" } });
-    const changes = [{ x: [1] }, { x: [1, { a: 1 }] }, { x: [1, { a: 1, c: null }] }, { x: 1 }, { y: [1, { a: 1, b: null }] }];
+    const changes = [
+      { x: [1] },
+      { x: [1, { a: 1 }] },
+      { x: [1, { a: 1, c: null }] },
+      { x: 1 },
+      { y: [1, { a: 1, b: null }] },
+    ];
     for (const other of changes) {
       expect(diffGraphs(left, { ...left, metadata: other }, context).changed).toBe(true);
     }

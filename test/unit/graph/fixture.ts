@@ -1,7 +1,13 @@
 import type { Context } from "../../../src/engine/machine.ts";
 import { normalizeGraph } from "../../../src/engine/graph/normalize.ts";
 import type { Result } from "../../../src/lib/result.ts";
-import { type DecodedGraph, decodeGraph, decodeNode, type WorkflowGraph, type WorkflowNode } from "../../../src/schema/graph.ts";
+import {
+  type DecodedGraph,
+  decodeGraph,
+  decodeNode,
+  type WorkflowGraph,
+  type WorkflowNode,
+} from "../../../src/schema/graph.ts";
 import {
   type CapabilityPolicy,
   capabilityPolicySchema,

@@ -127,7 +127,15 @@ describe("the older act/verify/repair shape", () => {
       done_sentinel: "DONE",
       model_policy: { provider: "p", model_tier: "small", temperature: 0.5 },
     });
-    const unfit = graphOf({ provider: "", model: 4, model_tier: "big", tier: "x", temperature: "hot", max_tokens: 1.5, act: {} });
+    const unfit = graphOf({
+      provider: "",
+      model: 4,
+      model_tier: "big",
+      tier: "x",
+      temperature: "hot",
+      max_tokens: 1.5,
+      act: {},
+    });
     expect(unfit.nodes["act"]?.model_policy).toMatchObject({
       provider: null,
       model: null,

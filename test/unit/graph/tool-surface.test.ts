@@ -64,7 +64,8 @@ describe("tool declarations", () => {
 describe("result readers", () => {
   const run = (policy: Readonly<Record<string, Json>> = {}) =>
     sound("run", { kind: "execute", side_effect_level: "process_exec", emits_artifacts: true, ...policy });
-  const error = "error MISSING_RESULT_READER: execute tool 'run' can emit output artifacts but has no active result reader";
+  const error =
+    "error MISSING_RESULT_READER: execute tool 'run' can emit output artifacts but has no active result reader";
 
   it("[W-3.1] an execute tool that emits artifacts needs something to read them", () => {
     expect(diagnose({ tools: [run()] })).toEqual([error]);
@@ -112,7 +113,12 @@ describe("rules about tools", () => {
   });
 
   it("[W-3.1] approval patterns without a star must match an active tool", () => {
-    const approval = { auto_approve: ["t", "a"], auto_deny: ["b", "b*"], require_approval: ["c"], write_path_allowlist: ["d"] };
+    const approval = {
+      auto_approve: ["t", "a"],
+      auto_deny: ["b", "b*"],
+      require_approval: ["c"],
+      write_path_allowlist: ["d"],
+    };
     expect(diagnose({ tools: [sound("t")], approval })).toEqual([
       "warning APPROVAL_PATTERN_NO_MATCH: approval_policy.auto_approve pattern 'a' matches no active tool",
       "warning APPROVAL_PATTERN_NO_MATCH: approval_policy.auto_deny pattern 'b' matches no active tool",
@@ -179,7 +185,9 @@ describe("prompts", () => {
   });
 
   it("[W-3.1] stopwords, numbers and names apart from their parenthesis are no calls", () => {
-    expect(promptReferences(["if(x) JSON(y) 9lives(z) name (w)", "<tool_call>\n go <tool_call>{ no <tool_call>if"])).toEqual({
+    expect(
+      promptReferences(["if(x) JSON(y) 9lives(z) name (w)", "<tool_call>\n go <tool_call>{ no <tool_call>if"]),
+    ).toEqual({
       calls: ["go"],
       words: new Set(["if", "x", "JSON", "y", "z", "name", "w", "go", "no"]),
     });

@@ -46,7 +46,14 @@ describe("validateGraph", () => {
   });
 
   it("[W-3] an entry that does not exist comes first, then both ends of each edge", () => {
-    const result = report({ entry: "x", nodes: { a: {} }, edges: [{ from: "p", to: "q" }, { from: "a", to: "r" }] });
+    const result = report({
+      entry: "x",
+      nodes: { a: {} },
+      edges: [
+        { from: "p", to: "q" },
+        { from: "a", to: "r" },
+      ],
+    });
     expect(result.errors).toEqual([
       "entry node does not exist: x",
       "edge.from references unknown node: p",
@@ -79,14 +86,15 @@ describe("validateGraph", () => {
     expect(result).toEqual({ valid: true, errors: [], warnings: [], reachable_nodes: ["c", "f", "j", "odd", "r"] });
   });
 
-  it.each([[{ map_policy: { items: [1] } }], [{ map_policy: { item_artifact_kind: "k" } }], [{ input_contract: { input_kinds: ["k"] } }]])(
-    "[W-3] a map with %j says what it maps over",
-    (fields) => {
-      expect(report({ nodes: { m: { kind: "map", ...fields } } }).errors).toEqual([
-        "node m: map nodes are not supported by this version",
-      ]);
-    },
-  );
+  it.each([
+    [{ map_policy: { items: [1] } }],
+    [{ map_policy: { item_artifact_kind: "k" } }],
+    [{ input_contract: { input_kinds: ["k"] } }],
+  ])("[W-3] a map with %j says what it maps over", (fields) => {
+    expect(report({ nodes: { m: { kind: "map", ...fields } } }).errors).toEqual([
+      "node m: map nodes are not supported by this version",
+    ]);
+  });
 
   it("[W-3] kinds that are not available yet are errors, after everything else", () => {
     const nodes = { s: { kind: "subagent" }, m: { kind: "map", map_policy: { items: [1] } }, a: { mode: "http" } };
@@ -153,7 +161,10 @@ describe("tool-surface diagnostics of a graph", () => {
     const tool = { name: "net", parameters: {}, policy: { side_effect_level: "network", kind: "fetch" } };
     const result = report({
       capability_policy: { side_effect_level: "read_only", tool_annotations: { known: { side_effect_level: "none" } } },
-      nodes: { a: { tools: [tool], capability_policy: { side_effect_level: "none" } }, b: { tools: tool, system: "run_it()" } },
+      nodes: {
+        a: { tools: [tool], capability_policy: { side_effect_level: "none" } },
+        b: { tools: tool, system: "run_it()" },
+      },
     });
     const code = "TOOL_SURFACE_SIDE_EFFECT_CEILING_EXCEEDED";
     expect(result.errors).toEqual([
@@ -175,13 +186,13 @@ describe("tool-surface diagnostics of a graph", () => {
   });
 });
 
-describe("large graphs", () => {
-  const chain = (count: number) => ({
-    entry: "n0",
-    nodes: Object.fromEntries(Array.from({ length: count }, (_, index) => [`n${index}`, {}])),
-    edges: Array.from({ length: 20_000 }, (_, index) => ({ from: `n${index % count}`, to: `n${(index + 1) % count}` })),
-  });
+const chain = (count: number) => ({
+  entry: "n0",
+  nodes: Object.fromEntries(Array.from({ length: count }, (_, index) => [`n${index}`, {}])),
+  edges: Array.from({ length: 20_000 }, (_, index) => ({ from: `n${index % count}`, to: `n${(index + 1) % count}` })),
+});
 
+describe("large graphs", () => {
   it("[W-3] a chain of 5,000 nodes with 20,000 edges is walked without recursion", () => {
     const result = report(chain(5000), {});
     expect(result.valid).toBe(true);

@@ -38,6 +38,22 @@ describe("globs", () => {
   });
 });
 
+const denied = (path: string) => ({
+  decision: "auto_denied",
+  reason: `tool 'edit' targets '${path}' which is not in the write-path allowlist`,
+});
+
+const writes = { kind: "edit", path_params: ["path"], arg_aliases: { file: "path", other: "name" } };
+
+const judge = (path: string, pattern: string, workspace_roots: readonly string[]) =>
+  evaluateApproval({
+    policy: approvalOf({ write_path_allowlist: [pattern] }),
+    tool: "edit",
+    args: { path },
+    annotations: annotationsFrom(writes),
+    workspace_roots,
+  }).decision;
+
 describe("evaluateApproval", () => {
   const approved = { decision: "auto_approved" };
 
@@ -63,12 +79,6 @@ describe("evaluateApproval", () => {
 
   describe("write paths", () => {
     const policy = { write_path_allowlist: ["src/*"] };
-    const writes = { kind: "edit", path_params: ["path"], arg_aliases: { file: "path", other: "name" } };
-    const denied = (path: string) => ({
-      decision: "auto_denied",
-      reason: `tool 'edit' targets '${path}' which is not in the write-path allowlist`,
-    });
-
     it.each([
       [{ path: "src/a.ts" }],
       [{ path: "./src//a.ts" }],
@@ -106,14 +116,6 @@ describe("evaluateApproval", () => {
     });
 
     it("[W-10.4] paths are tried relative to each workspace root and from the top", () => {
-      const judge = (path: string, pattern: string, workspace_roots: readonly string[]) =>
-        evaluateApproval({
-          policy: approvalOf({ write_path_allowlist: [pattern] }),
-          tool: "edit",
-          args: { path },
-          annotations: annotationsFrom(writes),
-          workspace_roots,
-        }).decision;
       expect(judge("/w/src/a", "src/*", ["/w"])).toBe("auto_approved");
       expect(judge("/w/src/a", "src/*", ["/w/"])).toBe("auto_approved");
       expect(judge("/src/a", "src/*", ["/"])).toBe("auto_approved");

@@ -13,6 +13,9 @@ import { errorOf, policyOf, valueOf } from "../graph/fixture.ts";
 
 const meet = (ceiling: unknown, requested: unknown) => intersectPolicies(policyOf(ceiling), policyOf(requested));
 
+const limit = (a: number | null, b: number | null) =>
+  valueOf(meet({ recursion_limit: a }, { recursion_limit: b })).recursion_limit;
+
 describe("intersectPolicies", () => {
   const ceiling = {
     tools: ["read"],
@@ -74,8 +77,6 @@ describe("intersectPolicies", () => {
   });
 
   it("[W-10.2] the recursion limit is the smaller one, or the one that is set", () => {
-    const limit = (a: number | null, b: number | null) =>
-      valueOf(meet({ recursion_limit: a }, { recursion_limit: b })).recursion_limit;
     expect([limit(8, 2), limit(2, 8), limit(null, 3), limit(0, null), limit(null, null)]).toEqual([2, 2, 3, 0, null]);
   });
 

@@ -10,9 +10,11 @@ import { approvalOf, errorOf, nodeFrom, policyOf, valueOf } from "../graph/fixtu
 
 const tool = (name: string, policy = {}) => ({ name, policy });
 
-describe("effectiveNodePolicy", () => {
-  const graph = { capability_policy: policyOf({ tools: ["read", "run"], side_effect_level: "process_exec" }) };
+const graph = { capability_policy: policyOf({ tools: ["read", "run"], side_effect_level: "process_exec" }) };
 
+const refused = (fields: unknown) => errorOf(effectiveNodePolicy(graph, nodeFrom(fields)));
+
+describe("effectiveNodePolicy", () => {
   it("[W-10.3] narrows from the builtin ceiling to the node's tools", () => {
     const node = nodeFrom({
       tools: [tool("read", { side_effect_level: "read_only", capabilities: { workspace: ["list"] } })],
@@ -29,7 +31,6 @@ describe("effectiveNodePolicy", () => {
   });
 
   it("[W-10.3] each step may refuse", () => {
-    const refused = (fields: unknown) => errorOf(effectiveNodePolicy(graph, nodeFrom(fields)));
     expect(refused({ capability_policy: { tools: ["rm"] } })).toBe("requested tools exceed host ceiling: rm");
     expect(refused({ tools: [tool("rm")] })).toBe("requested tools exceed host ceiling: rm");
     const policy = { capabilities: { workspace: ["list"] } };
@@ -82,7 +83,9 @@ describe("applyRunOverrides", () => {
     const node = nodeFrom({});
     const nothing = { provider: null, model: "", temperature: null, max_tokens: "5", mode: null };
     expect(applyRunOverrides(node, nothing)).toEqual(node);
-    expect(applyRunOverrides(node, { provider: 4, model: true, max_tokens: 1.5, temperature: 1 }).model_policy).toMatchObject({
+    expect(
+      applyRunOverrides(node, { provider: 4, model: true, max_tokens: 1.5, temperature: 1 }).model_policy,
+    ).toMatchObject({
       provider: "4",
       model: "true",
       max_tokens: null,

@@ -10,7 +10,10 @@ const registry = {
     },
     {
       name: "run",
-      policy: { capabilities: { process: ["exec"], workspace: ["list", "read_text"] }, side_effect_level: "process_exec" },
+      policy: {
+        capabilities: { process: ["exec"], workspace: ["list", "read_text"] },
+        side_effect_level: "process_exec",
+      },
     },
     { name: "plain" },
     { name: "" },
@@ -22,7 +25,9 @@ describe("toolNames", () => {
   it("[W-2] reads lists, registries and single tools, and nothing else", () => {
     expect(toolNames([{ name: "a" }, { nom: "b" }, "c", { name: 4 }])).toEqual(["a"]);
     expect(toolNames(registry)).toEqual(["read", "run", "plain"]);
-    expect(toolNames({ _type: "tool_registry", tools: { _type: "tool_registry", tools: [{ name: "in" }] } })).toEqual(["in"]);
+    expect(toolNames({ _type: "tool_registry", tools: { _type: "tool_registry", tools: [{ name: "in" }] } })).toEqual([
+      "in",
+    ]);
     expect(toolNames({ _type: "tool_registry" })).toEqual([]);
     expect(toolNames({ name: "solo" })).toEqual(["solo"]);
     for (const nothing of [null, 5, "x", {}, []]) expect(toolNames(nothing)).toEqual([]);
@@ -85,14 +90,18 @@ describe("policyFromTools", () => {
       result_readers: ["r"],
       inline_result: true,
     });
-    expect(policy.tool_annotations["odd"]).toMatchObject({ kind: "other", side_effect_level: "none", capabilities: {} });
+    expect(policy.tool_annotations["odd"]).toMatchObject({
+      kind: "other",
+      side_effect_level: "none",
+      capabilities: {},
+    });
     expect(Object.keys(policy.tool_annotations)).toEqual(["none", "odd", "own", "t"]);
   });
 });
 
-describe("filterTools", () => {
-  const keep = (name: string) => name === "read";
+const keep = (name: string) => name === "read";
 
+describe("filterTools", () => {
   it("[W-10.5] keeps named entries of lists and registries and drops a single tool to null", () => {
     expect(filterTools([{ name: "read" }, { name: "run" }, "junk"], keep)).toEqual([{ name: "read" }]);
     expect(filterTools(registry, keep)).toEqual({ _type: "tool_registry", tools: [registry.tools[0]] });

@@ -17,7 +17,7 @@ const event: TriggerEvent = {
 
 describe("run request", () => {
   it("[T-26.2] the run gets the payload as fresh evidence and the envelope without the raw bytes", () => {
-    const handler = { workflow: "triage", version: 4, options: { max_steps: 9, trigger_event: "mine" } };
+    const handler = { workflow: "triage", version: 4, options: { max_steps: 9 } };
     const request = runRequestFor(event, binding({ handler }));
     const { raw_body: _bytes, ...envelope } = event;
     expect(request).toEqual({
@@ -39,7 +39,8 @@ describe("run request", () => {
           metadata: { trigger_id: "hub", event_id: "trigger_evt_1", dedupe_key: "delivery-123" },
         },
       ],
-      options: { max_steps: 9, trigger_event: envelope },
+      options: { max_steps: 9, trigger_id: "hub" },
+      trigger_event: envelope,
       dispatch: {
         dispatch_id: dispatchIdFor(binding(), "trigger_evt_1"),
         trigger_id: "hub",

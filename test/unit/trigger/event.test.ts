@@ -121,12 +121,20 @@ describe("dispatch", () => {
   });
 
   it("[T-26.2] a message that comes again or too late changes nothing and names the same run", () => {
-    for (const state of [dispatching, dispatched.state, refused.state]) {
+    for (const state of [dispatched.state, refused.state]) {
       const again = tell(state, { type: "dispatch" }, NOON + 1);
       expect(again).toMatchObject({ events: [], effects: [], state });
       expect(again.reply).toMatchObject({ run_id: dispatching.status === "absent" ? "" : dispatching.run_id });
     }
     expect(tell(eventMachine.initial, { type: "dispatch" }).rejection).toBe("event_not_found");
+  });
+
+  it("[T-26.2] an attempt that was not reported on is ordered again, as the same attempt of the same run", () => {
+    const first = tell(accepted, { type: "dispatch" });
+    const again = tell(first.state, { type: "dispatch" }, NOON + 60_000);
+    expect(again).toMatchObject({ events: [], state: first.state, reply: { status: "dispatching", attempt: 1 } });
+    expect(again.effects).toEqual(first.effects);
+    expect(again.effects).toMatchObject([{ type: "start_run", attempt: 1 }]);
   });
 });
 

@@ -45,7 +45,13 @@ describe("contractOf", () => {
   });
 
   it("[W-7.2] an empty contract is none", () => {
-    for (const verify of [null, {}, "text", [], { command: "  ", required_paths: [], expect_status: "0", checks: "x" }]) {
+    for (const verify of [
+      null,
+      {},
+      "text",
+      [],
+      { command: "  ", required_paths: [], expect_status: "0", checks: "x" },
+    ]) {
       expect(of(verify)).toEqual({ ok: true, value: null });
     }
     expect(valueOf(collectContracts(graphOf({ nodes: { v: { kind: "verify", verify: {} }, a: {} } })))).toEqual([]);
@@ -137,12 +143,14 @@ describe("contracts of a workflow", () => {
   });
 });
 
+const sources = (...args: Parameters<typeof contractsForStage>) =>
+  valueOf(contractsForStage(...args)).map((contract) => contract.source_node);
+
 describe("contractsForStage", () => {
   const node = nodeFrom({ id: "n", verify: { command: "own" } });
-  const injected = valueOf(collectContracts(graphOf({ nodes: { m: { verify: { command: "theirs" } }, n: { verify: { command: "own" } } } })));
-  const sources = (...args: Parameters<typeof contractsForStage>) =>
-    valueOf(contractsForStage(...args)).map((contract) => contract.source_node);
-
+  const injected = valueOf(
+    collectContracts(graphOf({ nodes: { m: { verify: { command: "theirs" } }, n: { verify: { command: "own" } } } })),
+  );
   it("[W-7.2] are the injected ones and its own, each once", () => {
     expect(sources(node, injected)).toEqual(["m", "n"]);
     expect(sources(node, injected.slice(0, 1))).toEqual(["m", "n"]);

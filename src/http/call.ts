@@ -1,0 +1,37 @@
+import type { Scope } from "../schema/api-key.ts";
+
+/** Settings that come as secrets or variables and are not in the generated bindings. */
+export interface Settings {
+  /** The key with every right; without it nothing below `/v1` is served. */
+  readonly GODWIT_ROOT_KEY?: string;
+  /** The largest body of a request in bytes, as text; 1 MiB unless set. */
+  readonly GODWIT_MAX_BODY_BYTES?: string;
+}
+
+/** The bindings together with the settings. */
+export type Bindings = Env & Settings;
+
+/** Who calls. */
+export interface Principal {
+  readonly tenant: string;
+  readonly scopes: readonly Scope[];
+  /** The root key may act for every tenant. */
+  readonly is_root: boolean;
+}
+
+/** One request below `/v1` or beside it, as far as handlers need to know it. */
+export interface Call {
+  readonly env: Bindings;
+  readonly request: Request;
+  readonly request_id: string;
+  /** The tenant the call acts for. */
+  readonly tenant: string;
+  readonly principal: Principal;
+  /** The caller's key for repeating this request safely. */
+  readonly idempotency_key: string | null;
+  /** Goes on after the answer has left. */
+  readonly waitUntil: (work: Promise<unknown>) => void;
+}
+
+/** Fresh facts for pure functions that need the moment or ids are made where they are used, from this. */
+export const nowText = (): string => new Date(Date.now()).toISOString();

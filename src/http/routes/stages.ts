@@ -1,0 +1,181 @@
+import { rfc3339 } from "../../lib/time.ts";
+import {
+  advancedSchema,
+  advanceSchema,
+  completedStageSchema,
+  completeStageSchema,
+  planSchema,
+  prepareStageSchema,
+  renewedSchema,
+  renewStageSchema,
+  runControlSchema,
+  transitionsSchema,
+} from "../../schema/api-run.ts";
+import { decodeEdges, decodeStageReference } from "../../schema/run.ts";
+import { decodeProblem } from "../graph-input.ts";
+import { keyOf } from "../idempotency.ts";
+import { fromRejection } from "../problem.ts";
+import { done, type Router } from "../router.ts";
+import { replyOf, runObject } from "../run-object.ts";
+
+const tag = "Stages";
+const access = "runs:write";
+
+const addPrepare = (router: Router): void =>
+  router.add(
+    {
+      method: "post",
+      path: "/v1/runs/{run_id}/stages/{node_id}/prepare",
+      operation: "prepare_stage",
+      tag,
+      summary: "Prepare a stage",
+      description:
+        "Gives the plan of a ready node to the caller, who executes it and completes it with the attempt token before the lease ends.",
+      access,
+      body: { name: "PrepareStage", schema: prepareStageSchema, optional: true },
+      reply: { status: 200, description: "The plan", name: "StagePlan", schema: planSchema },
+      problems: [
+        "run_not_found",
+        "node_not_found",
+        "stage_already_prepared",
+        "invalid_transition",
+        "policy_exceeds_ceiling",
+        "idempotency_key_reused",
+      ],
+    },
+    async ({ params, body, call }) => {
+      const answer = await runObject(call.env, call.tenant, params.run_id).request(
+        {
+          type: "prepare_stage",
+          node_id: params.node_id,
+          options: body.options ?? {},
+          ...(body.lease_ms === undefined ? {} : { lease_ms: body.lease_ms }),
+        },
+        keyOf(call, `prepare ${params.node_id}`, body),
+      );
+      const plan = replyOf(answer, "plan");
+      return plan.ok ? done(plan.reply.plan as typeof plan.reply.plan & Record<string, unknown>) : plan.problem;
+    },
+  );
+
+const addComplete = (router: Router): void =>
+  router.add(
+    {
+      method: "post",
+      path: "/v1/runs/{run_id}/stages/{node_id}/complete",
+      operation: "complete_stage",
+      tag,
+      summary: "Complete a stage",
+      description:
+        "The same token with the same result gets the first answer. A failed call that its node's retry policy tries again is answered with 202 and `{next: null, status, waiting: \"retry\", retry_at}`.",
+      access,
+      body: { name: "CompleteStage", schema: completeStageSchema },
+      reply: { status: 200, description: "The stage", name: "CompletedStage", schema: completedStageSchema },
+      problems: [
+        "run_not_found",
+        "stale_attempt",
+        "no_prepared_stage",
+        "node_mismatch",
+        "invalid_transition",
+        "idempotency_key_reused",
+      ],
+    },
+    async ({ params, body, call }) => {
+      const answer = await runObject(call.env, call.tenant, params.run_id).request(
+        { type: "complete_stage", node_id: params.node_id, attempt_token: body.attempt_token, result: body.result },
+        keyOf(call, `complete ${params.node_id}`, body),
+      );
+      if (answer.ok && answer.reply.type === "advance") return Response.json(answer.reply.advance, { status: 202 });
+      const completed = replyOf(answer, "completed");
+      return completed.ok ? done(completed.reply.stage) : completed.problem;
+    },
+  );
+
+const addRenew = (router: Router): void =>
+  router.add(
+    {
+      method: "post",
+      path: "/v1/runs/{run_id}/stages/{node_id}/renew",
+      operation: "renew_stage",
+      tag,
+      summary: "Renew the lease of an attempt",
+      description: "A sign of life of whoever executes the stage; repeating it is harmless.",
+      access,
+      body: { name: "RenewStage", schema: renewStageSchema },
+      reply: { status: 200, description: "The lease", name: "RenewedLease", schema: renewedSchema },
+      problems: ["run_not_found", "stale_attempt"],
+    },
+    async ({ params, body, call }) => {
+      const answer = await runObject(call.env, call.tenant, params.run_id).renew(body.attempt_token);
+      if (!answer.ok) return fromRejection(answer.rejection);
+      return done({ lease_expires_at: rfc3339(answer.reply.lease_expires_at_ms) });
+    },
+  );
+
+const addTransitions = (router: Router): void =>
+  router.add(
+    {
+      method: "post",
+      path: "/v1/runs/{run_id}/transitions",
+      operation: "record_transitions",
+      tag,
+      summary: "Record where a completed stage leads",
+      access,
+      body: { name: "RecordTransitions", schema: transitionsSchema },
+      reply: { status: 200, description: "Where the run stands", name: "RunControl", schema: runControlSchema },
+      problems: ["run_not_found", "invalid_transition", "idempotency_key_reused"],
+    },
+    async ({ params, body, call }) => {
+      const stage = decodeStageReference(body.stage);
+      if (!stage.ok) return decodeProblem("", stage.error);
+      const edges = decodeEdges(body.edges);
+      if (!edges.ok) return decodeProblem("", edges.error);
+      const answer = await runObject(call.env, call.tenant, params.run_id).request(
+        { type: "record_transitions", stage: stage.value, edges: edges.value },
+        keyOf(call, "transitions", body),
+      );
+      const control = replyOf(answer, "control");
+      return control.ok ? done(control.reply.control) : control.problem;
+    },
+  );
+
+const addAdvance = (router: Router): void =>
+  router.add(
+    {
+      method: "post",
+      path: "/v1/runs/{run_id}/advance",
+      operation: "advance_run",
+      tag,
+      summary: "Complete the current stage and prepare the next one",
+      description:
+        "Completion, transitions, checkpoint and the next preparation in one commit. Without `complete` it gives the plan of the next stage.",
+      access,
+      body: { name: "Advance", schema: advanceSchema, optional: true },
+      reply: { status: 200, description: "The step", name: "Advanced", schema: advancedSchema },
+      problems: ["run_not_found", "stale_attempt", "no_prepared_stage", "node_mismatch", "idempotency_key_reused"],
+    },
+    async ({ params, body, call }) => {
+      const { complete, lease_ms: leaseMs } = body;
+      const { node_id: nodeId, ...rest } = complete ?? { attempt_token: "", result: {} };
+      const answer = await runObject(call.env, call.tenant, params.run_id).request(
+        {
+          type: "advance",
+          holder: "caller",
+          ...(leaseMs === undefined ? {} : { lease_ms: leaseMs }),
+          ...(complete == null ? {} : { complete: { ...rest, ...(nodeId === undefined ? {} : { node_id: nodeId }) } }),
+        },
+        keyOf(call, "advance", body),
+      );
+      const step = replyOf(answer, "advance");
+      return step.ok ? done(step.reply.advance as never) : step.problem;
+    },
+  );
+
+/** Stages, step by step: for callers that execute stages themselves. */
+export const addStageRoutes = (router: Router): void => {
+  addPrepare(router);
+  addComplete(router);
+  addRenew(router);
+  addTransitions(router);
+  addAdvance(router);
+};

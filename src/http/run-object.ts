@@ -1,0 +1,45 @@
+import type { RecordRequest, RecordView } from "../../durable-objects/projections/run-record.ts";
+import type { PartName, PartPage, PartRequest } from "../../durable-objects/projections/run-parts.ts";
+import type { IdempotencyKey } from "../../durable-objects/shell/idempotency.ts";
+import type { Answer } from "../../durable-objects/shell/machine-shell.ts";
+import type { RunRequest } from "../../durable-objects/workflow-run.ts";
+import type { RunReply } from "../engine/run/command.ts";
+import type { LiveEvent } from "../engine/observe/live.ts";
+import type { Bindings } from "./call.ts";
+import { fromRejection, problem, type Problem } from "./problem.ts";
+
+/** Events of a run and whether it is over. */
+export interface EventPage {
+  readonly items: readonly LiveEvent[];
+  readonly ended: boolean;
+}
+
+/** What the API needs of a run's object. */
+export interface RunObject {
+  readonly request: (request: RunRequest, key?: IdempotencyKey) => Promise<Answer<RunReply>>;
+  readonly renew: (attemptToken: string) => Promise<Answer<{ readonly lease_expires_at_ms: number }>>;
+  readonly record: (request: RecordRequest) => Promise<RecordView | null>;
+  readonly part: (part: PartName, request: PartRequest) => Promise<PartPage | null>;
+  readonly events: (after: string | null, limit: number) => Promise<EventPage | null>;
+  readonly fetch: (input: string, init?: RequestInit) => Promise<Response>;
+}
+
+/** A stub of a run; ask again after every fault, a stub of a reset object stays broken. */
+export const runObject = (env: Pick<Bindings, "WORKFLOW_RUN">, tenant: string, runId: string): RunObject =>
+  env.WORKFLOW_RUN.getByName(`${tenant}/${runId}`) as unknown as RunObject;
+
+/** The refusal for a run that the tenant does not have. */
+export const runNotFound = (runId: string): Problem => problem("run_not_found", `there is no run ${runId}`);
+
+/** The reply of one type, or the refusal. An operation that raised is a refusal too; the run has stored it. */
+export const replyOf = <Type extends RunReply["type"]>(
+  answer: Answer<RunReply>,
+  type: Type,
+): { readonly ok: true; readonly reply: Extract<RunReply, { type: Type }> } | { readonly ok: false; readonly problem: Problem } => {
+  if (!answer.ok) return { ok: false, problem: fromRejection(answer.rejection) };
+  const { reply } = answer;
+  if (reply.type === type) return { ok: true, reply: reply as Extract<RunReply, { type: Type }> };
+  if (reply.type === "raised") return { ok: false, problem: fromRejection(reply) };
+  // An external stage that is to be tried again answers its completion with a step.
+  return { ok: false, problem: problem("internal_error", `the run answered ${reply.type} instead of ${type}`) };
+};

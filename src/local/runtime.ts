@@ -1,0 +1,124 @@
+import { join } from "node:path";
+import { Log as RuntimeLog, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
+import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from "wrangler";
+import type { Bundles } from "./bundle.ts";
+import type { ControlRequest } from "./control/message.ts";
+import { type Log, levelOf } from "./log.ts";
+import type { ObjectClass } from "./recovery.ts";
+import type { LocalSettings } from "./settings.ts";
+
+/** The server's own Worker, which nobody reaches from outside. */
+const CONTROL = "godwit-local";
+
+/** What wrangler.toml says, as far as the local server needs it. */
+export interface Project {
+  readonly name: string;
+  readonly main: string;
+  readonly classes: readonly ObjectClass[];
+  readonly options: ReturnType<typeof unstable_getMiniflareWorkerOptions>["workerOptions"];
+}
+
+/** Reads wrangler.toml, so that the local server has the bindings of the deployment. */
+export const readProject = (root: string): Project => {
+  // Otherwise a `.env` of the folder, made for other programs, would become bindings of the Worker.
+  process.env["CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV"] ??= "false";
+  const config = join(root, "wrangler.toml");
+  const { name, main } = unstable_readConfig({ config });
+  const { workerOptions: options } = unstable_getMiniflareWorkerOptions(config);
+  if (name === undefined || main === undefined) throw new Error("wrangler.toml needs `name` and `main`");
+  const classes = Object.entries(options.durableObjects ?? {}).map(([binding, object]) => ({
+    binding,
+    className: typeof object === "string" ? object : object.className,
+  }));
+  return { name, main, classes, options };
+};
+
+/** The runtime's own messages, as lines of the server's log. */
+class ForwardedLog extends RuntimeLog {
+  readonly #log: Log;
+
+  constructor(log: Log) {
+    super(LogLevel.WARN);
+    this.#log = log;
+  }
+
+  protected override log(message: string): void {
+    this.#log.write("warn", message, { from: "runtime" });
+  }
+}
+
+const workersOf = (project: Project, settings: LocalSettings, bundles: Bundles) => {
+  // Rules for files beside the bundle; there are none.
+  const { modulesRules: _rules, ...options } = project.options;
+  const objects = project.classes.map(({ binding, className }) => [binding, { className, scriptName: project.name }]);
+  const { compatibilityDate, d1Databases } = options;
+  return [
+    {
+      ...options,
+      name: project.name,
+      bindings: { ...options.bindings, ...settings.vars },
+      modulesRoot: settings.root,
+      modules: [{ type: "ESModule" as const, path: join(settings.root, "worker.js"), contents: bundles.worker }],
+    },
+    {
+      name: CONTROL,
+      ...(compatibilityDate === undefined ? {} : { compatibilityDate }),
+      ...(d1Databases === undefined ? {} : { d1Databases }),
+      durableObjects: Object.fromEntries(objects),
+      modulesRoot: settings.root,
+      modules: [{ type: "ESModule" as const, path: join(settings.root, "control.js"), contents: bundles.control }],
+    },
+  ];
+};
+
+/** What a runtime is started with. */
+export interface RuntimeParts {
+  readonly project: Project;
+  readonly settings: LocalSettings;
+  readonly bundles: Bundles;
+  readonly log: Log;
+  /** Called when the runtime had crashed and runs again. */
+  readonly onRestart: () => Promise<void>;
+}
+
+/** A runtime that serves the engine. */
+export interface Runtime {
+  readonly url: string;
+  readonly ask: <Reply>(request: ControlRequest) => Promise<Reply>;
+  readonly runScheduled: (scheduledTime: Date, cron: string) => Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts the runtime through its own API, without a proxy in front of it. */
+export const startRuntime = async ({ project, settings, bundles, log, onRestart }: RuntimeParts): Promise<Runtime> => {
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      workers: workersOf(project, settings, bundles),
+      host: settings.host,
+      port: settings.port,
+      cf: false,
+      log: new ForwardedLog(log),
+      logRequests: false,
+      enableDevRegistry: false,
+      telemetry: { enabled: false },
+      handleStructuredLogs: ({ level, message }) => log.write(levelOf(level), message, { from: "worker" }),
+      unsafeHandleRuntimeRestart: onRestart,
+      resourcePersistencePath: join(settings.state, "v3"),
+    }),
+  );
+  const url = (await miniflare.ready).origin;
+  return {
+    url,
+    ask: async (request) => {
+      const control = await miniflare.getWorker(CONTROL);
+      const response = await control.fetch("http://local/", { method: "POST", body: JSON.stringify(request) });
+      if (!response.ok) throw new Error(`the local server's Worker answered ${response.status}: ${await response.text()}`);
+      return (await response.json()) as never;
+    },
+    runScheduled: async (scheduledTime, cron) => {
+      const worker = await miniflare.getWorker(project.name);
+      await worker.scheduled({ scheduledTime, cron });
+    },
+    stop: () => miniflare.dispose(),
+  };
+};

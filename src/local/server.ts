@@ -1,0 +1,83 @@
+import { join, relative } from "node:path";
+import { buildBundles } from "./bundle.ts";
+import { CRON, startCron } from "./cron.ts";
+import type { Log } from "./log.ts";
+import { applyMigrations } from "./migrations.ts";
+import { demandFree } from "./port.ts";
+import { findLostWork, recoverWork } from "./recovery.ts";
+import { guardRuntime } from "./runtime-guard.ts";
+import { readProject, type Runtime, startRuntime } from "./runtime.ts";
+import type { LocalSettings } from "./settings.ts";
+import { lockState } from "./state-lock.ts";
+
+/** An engine that serves on this machine. */
+export interface LocalServer {
+  /** Without a slash at its end. */
+  readonly url: string;
+  /** How many objects of an earlier process were told to go on. */
+  readonly recovered: number;
+  readonly started_in_ms: number;
+  readonly stop: () => Promise<void>;
+}
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const callScheduled = async (runtime: Runtime, at: Date, log: Log): Promise<void> => {
+  try {
+    await runtime.runScheduled(at, CRON);
+  } catch (error) {
+    log.write("error", "the scheduled handler failed", { reason: reasonOf(error) });
+  }
+};
+
+/**
+ * Starts the engine: builds the Worker, serves it with durable state, and lets every run that an earlier process left
+ * behind go on at once. Throws a `LocalProblem` for what the person at the terminal can put right.
+ */
+export const startServer = async (settings: LocalSettings, log: Log): Promise<LocalServer> => {
+  const startedAt = performance.now();
+  await demandFree(settings.host, settings.port);
+  const lock = lockState(settings.state);
+  const guard = guardRuntime();
+  try {
+    const project = readProject(settings.root);
+    const findLost = () => findLostWork({ state: settings.state, worker: project.name, classes: project.classes }, log);
+    const bundles = await buildBundles(settings.root, project.main);
+    // Before the runtime runs: from then on its own drivers are at work too.
+    const lost = findLost();
+    const runtime = await startRuntime({
+      project,
+      settings,
+      bundles,
+      log,
+      onRestart: async () => {
+        const recovered = await recoverWork(findLost(), runtime.ask, log);
+        log.write("warn", "the runtime had crashed and runs again", { recovered });
+      },
+    });
+    await applyMigrations(join(settings.root, "migrations"), runtime.ask, log);
+    const recovered = await recoverWork(lost, runtime.ask, log);
+    const cron = startCron((at) => callScheduled(runtime, at, log));
+    return {
+      url: runtime.url,
+      recovered,
+      started_in_ms: Math.round(performance.now() - startedAt),
+      stop: async () => {
+        cron.stop();
+        await runtime.stop();
+        guard.release();
+        lock.release();
+      },
+    };
+  } catch (error) {
+    guard.release();
+    lock.release();
+    throw error;
+  }
+};
+
+/** A path as the person at the terminal would write it. */
+export const shown = (root: string, path: string): string => {
+  const short = relative(root, path);
+  return short.startsWith("..") ? path : short;
+};

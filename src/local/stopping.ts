@@ -1,0 +1,31 @@
+/** A server has this long to stop, then the process ends anyway; nothing is lost by that. */
+const STOP_WITHIN_MS = 4_000;
+
+/** Stops what serves, within four seconds. */
+export const stopWithin = async (stop: () => Promise<void>): Promise<boolean> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), STOP_WITHIN_MS);
+  });
+  const inTime = await Promise.race([stop().then(() => true), late]);
+  clearTimeout(timer);
+  return inTime;
+};
+
+/**
+ * Waits for SIGINT or SIGTERM and then stops the server: the first signal gracefully, the second at once. Call it when
+ * the runtime has been started, because it takes the place of the runtime's own handlers, which would not wait.
+ */
+export const stopOnSignal = (stop: () => Promise<void>, tell: (signal: string) => void): void => {
+  let asked = false;
+  const onSignal = async (signal: string): Promise<void> => {
+    if (asked) process.exit(130);
+    asked = true;
+    tell(signal);
+    process.exit((await stopWithin(stop)) ? 0 : 1);
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.removeAllListeners(signal);
+    process.on(signal, (name) => void onSignal(name));
+  }
+};

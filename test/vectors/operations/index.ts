@@ -1,0 +1,23 @@
+import type { Operations } from "../operation.ts";
+import { artifactOperations } from "./artifact.ts";
+import { clockOperations } from "./clock.ts";
+import { graphOperations } from "./graph.ts";
+import { policyOperations } from "./policy.ts";
+import { recordOperations } from "./record.ts";
+import { replayOperations } from "./replay.ts";
+import { runOperations } from "./run.ts";
+import { stageRuleOperations } from "./stage-rule.ts";
+import { webhookOperations } from "./webhook.ts";
+
+/** Every operation that vectors can name. A new one is an entry in one of these tables. */
+export const OPERATIONS: Operations = {
+  ...clockOperations,
+  ...runOperations,
+  ...recordOperations,
+  ...graphOperations,
+  ...stageRuleOperations,
+  ...artifactOperations,
+  ...policyOperations,
+  ...replayOperations,
+  ...webhookOperations,
+};

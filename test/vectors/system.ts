@@ -1,0 +1,71 @@
+import { enrichRunRecord } from "../../src/engine/observe/enrich.ts";
+import type { CreateRun, RunControl } from "../../src/engine/run/command.ts";
+import type { RunRecord } from "../../src/schema/record.ts";
+import type { SignatureRejection } from "../../src/connectors/webhook-error.ts";
+import { VirtualClock } from "./clock.ts";
+import { OperationFailure } from "./operation.ts";
+import { RunObject } from "./run-object.ts";
+import { ScriptedExecutor } from "./script.ts";
+import type { Values } from "./values.ts";
+
+/** Where a record is kept: with its run, or as a document that was stored by hand. */
+type Kept = { readonly run: RunObject } | { readonly document: RunRecord };
+
+/** The whole system under test, empty at the start of each vector. */
+export class System {
+  readonly clock = new VirtualClock();
+  readonly script: ScriptedExecutor;
+  readonly signatureAudit: SignatureRejection[] = [];
+  readonly #runs: RunObject[] = [];
+  readonly #records = new Map<string, Kept>();
+
+  constructor(values: Values) {
+    this.script = new ScriptedExecutor(values);
+  }
+
+  /** Creates a run in an object of its own and keeps its record under its path. */
+  createRun(command: CreateRun): { readonly object: RunObject; readonly control: RunControl } {
+    const object = new RunObject(this.clock, `${command.tenant}/${command.run_id}/${this.#runs.length}`);
+    const reply = object.request(command);
+    if (reply.type !== "created") throw new Error(`create_run was answered with ${reply.type}`);
+    this.#runs.push(object);
+    this.#records.set(object.record("now").persisted_path ?? "", { run: object });
+    return { object, control: reply.control };
+  }
+
+  get latestRun(): RunObject | undefined {
+    return this.#runs.at(-1);
+  }
+
+  runByState(stateId: string): RunObject | undefined {
+    return this.#runs.find((object) => object.run.state_id === stateId);
+  }
+
+  /** Keeps a record under a path. */
+  keepRecord(path: string, record: RunRecord): void {
+    this.#records.set(path, { document: record });
+  }
+
+  /** The record under a path as it was last saved, complete in itself; null when there is none. */
+  findRecord(path: string): RunRecord | null {
+    const kept = this.#records.get(path);
+    if (kept === undefined) return null;
+    const saved = "run" in kept ? kept.run.record("last_checkpoint") : kept.document;
+    return enrichRunRecord(saved, this.clock.context, { persistedPath: path });
+  }
+
+  loadRecord(path: string): RunRecord {
+    const record = this.findRecord(path);
+    if (record === null) throw new OperationFailure(`failed to read run record: there is none at ${path}`);
+    return record;
+  }
+
+  /** Throws away all that is only in memory. */
+  restart(): void {
+    for (const object of this.#runs) object.restart();
+  }
+
+  close(): void {
+    for (const object of this.#runs) object.close();
+  }
+}
