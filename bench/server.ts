@@ -7,7 +7,7 @@ import { unstable_getMiniflareWorkerOptions } from "wrangler";
 
 /** The benchmark's Worker on the Miniflare API, with its state in a directory that is gone afterwards. */
 export interface BenchServer {
-  readonly fetch: (path: string) => Promise<void>;
+  readonly get: (path: string) => Promise<unknown>;
   readonly close: () => Promise<void>;
 }
 
@@ -47,10 +47,11 @@ export const startServer = async (): Promise<BenchServer> => {
   } as ConstructorParameters<typeof Miniflare>[0]);
   const origin = await miniflare.ready;
   return {
-    fetch: async (path) => {
+    get: async (path) => {
       const response = await fetch(new URL(path, origin));
-      const text = await response.text();
-      if (response.status !== 200) throw new Error(`${path}: ${response.status} ${text.slice(0, 500)}`);
+      if (response.status !== 200)
+        throw new Error(`${path}: ${response.status} ${(await response.text()).slice(0, 500)}`);
+      return response.json();
     },
     close: async () => {
       await miniflare.dispose();

@@ -1,7 +1,10 @@
 import { DurableObject, WorkflowEntrypoint, type WorkflowEvent, type WorkflowStep } from "cloudflare:workers";
 import { decodeGraph } from "../src/schema/graph.ts";
 import { decodeRunOptions } from "../src/schema/run.ts";
-import { driveAfterRequest } from "../src/driver/start.ts";
+import { type DrivenRun, driveRun } from "../src/driver/drive.ts";
+import type { CreateRun } from "../src/engine/run/command.ts";
+import { createExecutor } from "../src/executor/executor.ts";
+import { functions } from "../src/functions.ts";
 import type { WorkflowRun } from "../durable-objects/workflow-run.ts";
 
 export { WorkflowRun } from "../durable-objects/workflow-run.ts";
@@ -35,13 +38,16 @@ const stage = { kind: "stage", mode: "function", function: "echo", input: null }
 /** One node that loops: every step is the same work, whatever came before it. */
 const loop = { id: "loop", entry: "a", nodes: { a: stage }, edges: [{ from: "a", to: "a" }] };
 
-const godwit = async (env: BenchEnv, steps: number): Promise<void> => {
+/** Called after each step, with its number from 1. */
+type OnStep = (step: number) => void;
+
+type Contender = (env: BenchEnv, steps: number, onStep: OnStep) => Promise<void>;
+
+const createRun = (runId: string, steps: number): CreateRun => {
   const graph = decodeGraph(loop);
   const options = decodeRunOptions({ max_steps: steps });
   if (!graph.ok || !options.ok) throw new Error("the benchmark's workflow is not valid");
-  const runId = crypto.randomUUID();
-  const run = env.WORKFLOW_RUN.getByName(`bench/${runId}`) as unknown as DurableObjectStub<WorkflowRun>;
-  const answer = await run.request({
+  return {
     type: "create_run",
     tenant: "bench",
     run_id: runId,
@@ -51,18 +57,45 @@ const godwit = async (env: BenchEnv, steps: number): Promise<void> => {
     options: options.value,
     drive: "auto",
     start: true,
-  });
+  };
+};
+
+/** The product as it is: its object, its driver, its executor. */
+const godwit: Contender = async (env, steps, onStep) => {
+  const runId = crypto.randomUUID();
+  const run = (): DrivenRun & Pick<WorkflowRun, "request"> =>
+    env.WORKFLOW_RUN.getByName(`bench/${runId}`) as unknown as DrivenRun & Pick<WorkflowRun, "request">;
+  const answer = await run().request(createRun(runId, steps));
   if (!answer.ok || answer.reply.type !== "created" || answer.reply.advance === null) throw new Error("no run");
-  const outcome = await driveAfterRequest(env, { tenant: "bench", run_id: runId, first: answer.reply.advance as never });
-  if (outcome.type !== "idle") throw new Error(`the run stopped: ${JSON.stringify(outcome)}`);
+  let done = 0;
+  const executor = createExecutor({ env: {}, fetcher: fetch, functions, now: () => Date.now() });
+  const outcome = await driveRun({
+    run,
+    executor: {
+      execute: (plan, signal) => {
+        if (done > 0) onStep(done);
+        done += 1;
+        return executor.execute(plan, signal);
+      },
+    },
+    deadline: Date.now() + 600_000,
+    now: () => Date.now(),
+    sleep: (ms) => scheduler.wait(ms),
+    first: answer.reply.advance,
+  });
+  onStep(done);
+  if (outcome.type !== "idle" || done !== steps) throw new Error(`the run stopped: ${JSON.stringify(outcome)}`);
 };
 
-const floor = async (env: BenchEnv, steps: number): Promise<void> => {
+const floor: Contender = async (env, steps, onStep) => {
   const object = env.FLOOR.getByName(crypto.randomUUID());
-  for (let i = 0; i < steps; i++) await object.step(i);
+  for (let i = 1; i <= steps; i++) {
+    await object.step(i);
+    onStep(i);
+  }
 };
 
-const workflows = async (env: BenchEnv, steps: number): Promise<void> => {
+const workflows: Contender = async (env, steps) => {
   const instance = await env.WORKFLOW.create({ params: { steps } });
   for (;;) {
     const { status } = await instance.status();
@@ -72,20 +105,35 @@ const workflows = async (env: BenchEnv, steps: number): Promise<void> => {
   }
 };
 
-const contenders: Record<string, (env: BenchEnv, steps: number) => Promise<void>> = { godwit, floor, workflows };
+const contenders: Readonly<Record<string, Contender>> = { godwit, floor, workflows };
 
-/** `/<contender>?steps=&runs=&concurrency=`: runs it and answers when all is done. */
+const inParallel = async (runs: number, concurrency: number, run: () => Promise<void>): Promise<void> => {
+  let left = runs;
+  const worker = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      await run();
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, runs) }, worker));
+};
+
+/** `/<contender>?steps=&runs=&concurrency=`: answers when all is done, with the times of the first and last hundred steps. */
 export default {
   async fetch(request: Request, env: BenchEnv): Promise<Response> {
     const url = new URL(request.url);
     const contender = contenders[url.pathname.slice(1)];
     if (contender === undefined) return new Response("unknown contender", { status: 404 });
-    const number = (name: string, otherwise: number): number => Number(url.searchParams.get(name) ?? otherwise);
-    let left = number("runs", 1);
-    const worker = async (): Promise<void> => {
-      while (left-- > 0) await contender(env, number("steps", 1));
+    const number = (name: string): number => Number(url.searchParams.get(name) ?? 1);
+    const steps = number("steps");
+    const marks = new Map<number, number>([[0, Date.now()]]);
+    // The clock moves only with I/O, so it is read after a step's call has come back.
+    const onStep = (step: number): void => {
+      if (step === 100 || step === steps - 100 || step === steps) marks.set(step, Date.now());
     };
-    await Promise.all(Array.from({ length: Math.min(number("concurrency", 1), left) }, worker));
-    return new Response("done");
+    await inParallel(number("runs"), number("concurrency"), () => contender(env, steps, onStep));
+    const between = (from: number, to: number): number =>
+      (marks.get(to) ?? Number.NaN) - (marks.get(from) ?? Number.NaN);
+    return Response.json({ first_hundred_ms: between(0, 100), last_hundred_ms: between(steps - 100, steps) });
   },
 };

@@ -1,4 +1,5 @@
 import type { AdvanceReply, RunCommand, RunEffect, RunReply } from "../src/engine/run/command.ts";
+import { indexRow } from "../src/engine/run/draft.ts";
 import type { RunEvent } from "../src/engine/run/event.ts";
 import { runMachine } from "../src/engine/run/machine.ts";
 import { isOver, runHead } from "../src/engine/run/head.ts";
@@ -7,7 +8,7 @@ import type { StagePlan } from "../src/schema/plan.ts";
 import { nextWake } from "../src/engine/run/wake.ts";
 import { reject } from "../src/engine/machine.ts";
 import { liveEvents, type LiveEvent, parseEventId } from "../src/engine/observe/live.ts";
-import { JOURNALED } from "./migrations/journaled.ts";
+import { RUN } from "./migrations/journaled.ts";
 import { pageOfPart, type PartName, type PartPage, type PartRequest } from "./projections/run-parts.ts";
 import { readRecord, type RecordRequest, type RecordView } from "./projections/run-record.ts";
 import type { IdempotencyKey } from "./shell/idempotency.ts";
@@ -30,11 +31,13 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
   protected parts(): ObjectParts<RunState, RunCommand, RunEvent, RunEffect, RunReply> {
     return {
       machine: runMachine,
-      migrations: JOURNALED,
+      migrations: RUN,
       reducerVersion: 1,
       headOf: runHead,
       wakeAt: (state, now) => nextWake(state, this.#leaseExpiresAt(state), now),
-      perform: (effect, id) => this.#perform(effect, id),
+      perform: (effect) => this.#perform(effect),
+      isDerived: (effect) => effect.type === "index_run",
+      derive: (state) => (state === null ? [] : [{ type: "index_run", row: indexRow(state) }]),
       onAlarm: (state) => (state === null ? null : { type: "wake", lease_is_live: this.#leaseIsLive(state) }),
     };
   }
@@ -104,14 +107,14 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
     socket.close();
   }
 
-  protected override committed(commit: Commit<RunEvent>): void {
+  protected override committed(commit: Commit<RunEvent, RunEffect>): void {
     broadcast(this.ctx, () => liveEvents([commit.entry], null, Number.MAX_SAFE_INTEGER));
   }
 
-  async #perform(effect: RunEffect, id: string): Promise<void> {
+  async #perform(effect: RunEffect): Promise<void> {
     const tenant = this.shell.state?.tenant ?? "";
     if (effect.type === "drive") await this.env.DRIVE_QUEUE.send({ v: 1, tenant, run_id: effect.run_id });
-    else await this.env.INDEX_QUEUE.send({ v: 1, id, seq: this.shell.seq, tenant, run: effect.row });
+    else await this.env.INDEX_QUEUE.send({ v: 1, seq: this.shell.seq, tenant, run: effect.row });
   }
 
   #entriesFrom(after: string | null): ReturnType<typeof this.shell.entries> {

@@ -1,18 +1,21 @@
+import { IDEMPOTENCY_TABLE } from "../shell/idempotency.ts";
+import { OUTBOX_TABLE } from "../shell/outbox.ts";
 import type { Migration } from "./migration.ts";
 
+const JOURNAL_TABLE =
+  "CREATE TABLE journal (seq INTEGER NOT NULL, part INTEGER NOT NULL, at_ms INTEGER NOT NULL, events TEXT NOT NULL, PRIMARY KEY (seq, part)) STRICT, WITHOUT ROWID";
+
+const HEAD_TABLE =
+  "CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, reducer_version INTEGER NOT NULL, state TEXT NOT NULL) STRICT";
+
 /**
- * The schema of every journaled object: the journal, one head row, an outbox and idempotency keys.
+ * The schema of a journaled object: the journal, one head row, an outbox and idempotency keys.
  *
  * A journal entry longer than one row takes several parts. No table has a second index: each would cost a row.
  */
 export const JOURNALED: readonly Migration[] = [
-  {
-    name: "0001_journal",
-    statements: [
-      "CREATE TABLE journal (seq INTEGER NOT NULL, part INTEGER NOT NULL, at_ms INTEGER NOT NULL, events TEXT NOT NULL, PRIMARY KEY (seq, part)) STRICT, WITHOUT ROWID",
-      "CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, reducer_version INTEGER NOT NULL, state TEXT NOT NULL) STRICT",
-      "CREATE TABLE outbox (id TEXT PRIMARY KEY, effect TEXT NOT NULL, attempts INTEGER NOT NULL, next_at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID",
-      "CREATE TABLE idempotency (key TEXT PRIMARY KEY, request_digest TEXT NOT NULL, reply TEXT NOT NULL) STRICT, WITHOUT ROWID",
-    ],
-  },
+  { name: "0001_journal", statements: [JOURNAL_TABLE, HEAD_TABLE, OUTBOX_TABLE, IDEMPOTENCY_TABLE] },
 ];
+
+/** The schema of a run. There are many runs and most need no more: outbox and idempotency keys are made when needed. */
+export const RUN: readonly Migration[] = [{ name: "0001_run", statements: [JOURNAL_TABLE, HEAD_TABLE] }];

@@ -16,7 +16,11 @@ export interface ObjectParts<State, Command, Event, Effect, Reply> {
   readonly reducerVersion: number;
   readonly headOf: (state: State) => Json;
   readonly wakeAt: (state: State, now: number) => number | null;
-  readonly perform: (effect: Effect, id: string) => Promise<void>;
+  /** Performs an effect; a derived one has no id. */
+  readonly perform: (effect: Effect, id: string | null) => Promise<void>;
+  readonly isDerived?: (effect: Effect) => boolean;
+  /** The derived effects of a state: what the world must know of it. */
+  readonly derive?: (state: State) => readonly Effect[];
   /** The command the alarm gives, or null when the alarm only drains the outbox. */
   readonly onAlarm: (state: State) => Command | null;
 }
@@ -30,6 +34,8 @@ export abstract class MachineObject<State, Command, Event, Effect, Reply> extend
   protected readonly shell: MachineShell<State, Command, Event, Effect, Reply>;
   readonly #parts: ObjectParts<State, Command, Event, Effect, Reply>;
   #draining: Promise<void> | null = null;
+  /** Derived effects under way; null while it is not known whether the newest were performed. */
+  #deriving: number | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -49,7 +55,7 @@ export abstract class MachineObject<State, Command, Event, Effect, Reply> extend
   protected abstract parts(): ObjectParts<State, Command, Event, Effect, Reply>;
 
   /** Called after each commit, before the reply leaves. */
-  protected committed(_commit: Commit<Event>): void {}
+  protected committed(_commit: Commit<Event, Effect>): void {}
 
   /** Executes one command in one commit. Refusals are values; nothing expected is thrown. */
   execute(command: Command, key?: IdempotencyKey): Answer<Reply> {
@@ -62,6 +68,7 @@ export abstract class MachineObject<State, Command, Event, Effect, Reply> extend
     try {
       const command = this.#parts.onAlarm(this.shell.state);
       if (command !== null) this.shell.execute(command);
+      if (this.#deriving === null) await this.#perform(this.#parts.derive?.(this.shell.state) ?? []);
       await this.drain();
     } catch (error) {
       this.report(error);
@@ -92,8 +99,24 @@ export abstract class MachineObject<State, Command, Event, Effect, Reply> extend
     if (empty && this.shell.isQuiet(Date.now())) this.shell.rearm(Date.now());
   }
 
-  #committed(commit: Commit<Event>): void {
+  /** Performs derived effects. Once none is outstanding and nothing else needs the alarm, the alarm goes. */
+  async #perform(effects: readonly Effect[]): Promise<void> {
+    this.#deriving = (this.#deriving ?? 0) + 1;
+    try {
+      for (const effect of effects) await this.#parts.perform(effect, null);
+    } catch (error) {
+      this.report(error);
+      // The alarm is set and finds this: it derives the effects from the state again.
+      this.#deriving = null;
+      return;
+    }
+    if (this.#deriving !== null) this.#deriving -= 1;
+    if (this.#deriving === 0 && this.shell.isQuiet(Date.now())) this.shell.rearm(Date.now());
+  }
+
+  #committed(commit: Commit<Event, Effect>): void {
     this.committed(commit);
-    if (commit.effects > 0) this.ctx.waitUntil(this.drain());
+    if (commit.derived.length > 0) this.ctx.waitUntil(this.#perform(commit.derived));
+    if (commit.queued > 0) this.ctx.waitUntil(this.drain());
   }
 }

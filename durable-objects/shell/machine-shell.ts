@@ -17,6 +17,12 @@ export interface Hosting<State, Command, Event, Effect, Reply> {
   readonly headOf: (state: State) => Json;
   /** When the state itself needs the alarm; null for never. */
   readonly wakeAt: (state: State, now: number) => number | null;
+  /**
+   * Effects that follow from the state and may be performed twice or late: they take no outbox row. Whoever hosts the
+   * shell performs them after the commit, and again from the state when the alarm finds that this is not known to have
+   * happened. Without it every effect goes through the outbox.
+   */
+  readonly isDerived?: (effect: Effect) => boolean;
   readonly context: () => Context;
   /** A name that makes effect ids unique beyond this object (I4). */
   readonly objectId: string;
@@ -31,11 +37,13 @@ export type Answer<Reply> =
   | { readonly ok: false; readonly rejection: Rejection };
 
 /** What a commit wrote. */
-export interface Commit<Event> {
+export interface Commit<Event, Effect = unknown> {
   readonly entry: JournalEntry<Event>;
   readonly rows_written: number;
   /** How many effects went into the outbox. */
-  readonly effects: number;
+  readonly queued: number;
+  /** Effects to be performed now. */
+  readonly derived: readonly Effect[];
 }
 
 /**
@@ -45,7 +53,7 @@ export interface Commit<Event> {
  */
 export class MachineShell<State, Command, Event, Effect, Reply> {
   readonly #hosting: Hosting<State, Command, Event, Effect, Reply>;
-  readonly #onCommit: (commit: Commit<Event>) => void;
+  readonly #onCommit: (commit: Commit<Event, Effect>) => void;
   #state: State;
   #seq = 0;
   #loaded = false;
@@ -55,7 +63,7 @@ export class MachineShell<State, Command, Event, Effect, Reply> {
   #armedAt: number | null = null;
   #head: string | null = null;
 
-  constructor(hosting: Hosting<State, Command, Event, Effect, Reply>, onCommit: (commit: Commit<Event>) => void) {
+  constructor(hosting: Hosting<State, Command, Event, Effect, Reply>, onCommit: (commit: Commit<Event, Effect>) => void) {
     this.#hosting = hosting;
     this.#onCommit = onCommit;
     this.#state = hosting.machine.initial;
@@ -137,8 +145,10 @@ export class MachineShell<State, Command, Event, Effect, Reply> {
     const alarmAt = this.#alarmFor(state, now, decision.effects.length > 0);
     const writes = [() => appendEntry(store, entry)];
     if (head !== this.#head) writes.push(() => this.#writeHead(entry.seq, head));
+    const derived: Effect[] = [];
     for (const [index, effect] of decision.effects.entries())
-      writes.push(() => enqueueEffect(store, `${objectId}:${entry.seq}:${index}`, effect, now));
+      if (this.#hosting.isDerived?.(effect) === true) derived.push(effect);
+      else writes.push(() => enqueueEffect(store, `${objectId}:${entry.seq}:${index}`, effect, now));
     if (key !== undefined) writes.push(() => rememberReply(store, key, decision.reply));
     const rows = this.#writeTogether(writes, alarmAt);
     // Only a committed transaction may change what this instance believes.
@@ -147,7 +157,7 @@ export class MachineShell<State, Command, Event, Effect, Reply> {
     this.#migrated = true;
     this.#armedAt = alarmAt ?? this.#armedAt;
     this.#head = head;
-    this.#onCommit({ entry, rows_written: rows, effects: decision.effects.length });
+    this.#onCommit({ entry, rows_written: rows, queued: decision.effects.length - derived.length, derived });
   }
 
   /** Commits writes and alarm together. One statement on a database that is ready is a transaction by itself. */

@@ -47,7 +47,7 @@ const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 
 const parse = (bytes: Uint8Array): Result<unknown, Problem> => {
   try {
-    return ok(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
+    return ok(JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes)));
   } catch (error) {
     // The runtime's text says where the document breaks off or goes wrong.
     const reason = error instanceof SyntaxError ? error.message : "it is not valid UTF-8";
@@ -67,7 +67,9 @@ export const readJson = async (request: Request, limit: number): Promise<Result<
   const type = request.headers.get("Content-Type");
   if (type === null || !JSON_TYPE.test(type)) {
     const given = type === null ? "no Content-Type" : `Content-Type: ${type.slice(0, 100)}`;
-    return err(problem("unsupported_media_type", `the body came with ${given}; send it with Content-Type: application/json`));
+    return err(
+      problem("unsupported_media_type", `the body came with ${given}; send it with Content-Type: application/json`),
+    );
   }
   const value = parse(bytes.value);
   if (!value.ok) return value;

@@ -23,7 +23,9 @@ export const fromDatabase = <T>(answer: Promise<T>): Promise<T> =>
 const TRANSIENT = ["retryable", "overloaded", "durableObjectReset"] as const;
 
 const isTransient = (error: unknown): boolean =>
-  typeof error === "object" && error !== null && TRANSIENT.some((mark) => (error as Record<string, unknown>)[mark] === true);
+  typeof error === "object" &&
+  error !== null &&
+  TRANSIENT.some((mark) => (error as Record<string, unknown>)[mark] === true);
 
 /** What a thrown error is answered with: 503 where another try may help, else 500; never the error's own text or stack. */
 export const problemOfError = (error: unknown): Problem => {

@@ -42,5 +42,7 @@ export const validGraph = (graph: DecodedGraph): Result<WorkflowGraph, Problem> 
   const { valid, errors, warnings } = validateGraph(normal, BUILTIN_CEILING);
   if (!valid) return err(problem("graph_invalid", `invalid workflow: ${errors.join("; ")}`, { errors, warnings }));
   const contracts = collectContracts(normal);
-  return contracts.ok ? ok(normal) : err(problem("graph_invalid", contracts.error, { errors: [contracts.error], warnings }));
+  return contracts.ok
+    ? ok(normal)
+    : err(problem("graph_invalid", contracts.error, { errors: [contracts.error], warnings }));
 };

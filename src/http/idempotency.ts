@@ -36,7 +36,11 @@ interface Row {
   readonly reply: string;
 }
 
-const recall = async <Reply>(call: Call, operation: string, digest: string): Promise<Result<Stored<Reply> | null, Problem>> => {
+const recall = async <Reply>(
+  call: Call,
+  operation: string,
+  digest: string,
+): Promise<Result<Stored<Reply> | null, Problem>> => {
   const key = call.idempotency_key;
   const query = "SELECT request_digest, status, reply FROM idempotency WHERE tenant = ? AND operation = ? AND key = ?";
   const row = await fromDatabase(call.env.DB.prepare(query).bind(call.tenant, operation, key).first<Row>());

@@ -30,7 +30,10 @@ export const pathIdProblem = (id: string | null): string | null => {
 };
 
 /** Decodes the ids of a path. The path is the one that was sent, so that `%2F` within an id does not divide it. */
-export const decodePath = <Path extends string>(pattern: Path, pathname: string): Result<PathParams<Path>, readonly Issue[]> => {
+export const decodePath = <Path extends string>(
+  pattern: Path,
+  pathname: string,
+): Result<PathParams<Path>, readonly Issue[]> => {
   const segments = pathname.split("/");
   const params: Record<string, string> = {};
   const issues: Issue[] = [];

@@ -48,8 +48,7 @@ export const fromRejection = (rejection: {
   readonly code: string;
   readonly detail: string;
   readonly details?: Json;
-}): Problem =>
-  problem(isCode(rejection.code) ? rejection.code : "internal_error", rejection.detail, rejection.details);
+}): Problem => problem(isCode(rejection.code) ? rejection.code : "internal_error", rejection.detail, rejection.details);
 
 /** The table's entry for a code. */
 export const problemType = (code: ProblemCode): ProblemType => PROBLEMS[code];

@@ -135,7 +135,11 @@ const decodeBody = async (route: Pick<AnyRoute, "body">, call: Call): Promise<Re
   const given = await readJson(call.request, maxBodyBytes(call.env.GODWIT_MAX_BODY_BYTES));
   if (!given.ok) return given;
   if (given.value === undefined && route.body.optional !== true)
-    return err(problem("invalid_request", "the request has no body; send a JSON object", { issues: [{ path: ".", message: "missing" }] }));
+    return err(
+      problem("invalid_request", "the request has no body; send a JSON object", {
+        issues: [{ path: ".", message: "missing" }],
+      }),
+    );
   const body = decodeAt(route.body.schema, given.value ?? {});
   return body.ok ? body : err(invalid(body.error));
 };

@@ -35,7 +35,9 @@ export const runNotFound = (runId: string): Problem => problem("run_not_found", 
 export const replyOf = <Type extends RunReply["type"]>(
   answer: Answer<RunReply>,
   type: Type,
-): { readonly ok: true; readonly reply: Extract<RunReply, { type: Type }> } | { readonly ok: false; readonly problem: Problem } => {
+):
+  | { readonly ok: true; readonly reply: Extract<RunReply, { type: Type }> }
+  | { readonly ok: false; readonly problem: Problem } => {
   if (!answer.ok) return { ok: false, problem: fromRejection(answer.rejection) };
   const { reply } = answer;
   if (reply.type === type) return { ok: true, reply: reply as Extract<RunReply, { type: Type }> };

@@ -37,7 +37,12 @@ export const listRuns = async (
   const all = conditions(tenant, query, after);
   const sql = `SELECT ${COLUMNS} FROM runs WHERE ${all.map((one) => one.sql).join(" AND ")} ORDER BY created_at DESC, run_id DESC LIMIT ?`;
   const values = all.flatMap((one) => one.values);
-  const { results } = await fromDatabase(db.prepare(sql).bind(...values, query.limit + 1).all<RunRow>());
+  const { results } = await fromDatabase(
+    db
+      .prepare(sql)
+      .bind(...values, query.limit + 1)
+      .all<RunRow>(),
+  );
   return results;
 };
 

@@ -1,10 +1,13 @@
 const encoder = new TextEncoder();
 
 const hex = (bytes: ArrayBuffer | Uint8Array): string =>
-  Array.from(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  Array.from(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
 
 /** SHA-256 of a text as 64 hexadecimal digits. */
-export const sha256 = async (text: string): Promise<string> => hex(await crypto.subtle.digest("SHA-256", encoder.encode(text)));
+export const sha256 = async (text: string): Promise<string> =>
+  hex(await crypto.subtle.digest("SHA-256", encoder.encode(text)));
 
 /** Whether two texts of the same length are equal, in a time that does not depend on where they differ. */
 const equalInConstantTime = (a: string, b: string): boolean => {
@@ -27,7 +30,9 @@ export const randomSecret = (): string => hex(crypto.getRandomValues(new Uint8Ar
 
 /** 64 hexadecimal digits that follow from a text and a secret only its holder can repeat (HMAC-SHA-256). */
 export const derivedSecret = async (secret: string, text: string): Promise<string> => {
-  const key = await crypto.subtle.importKey("raw", encoder.encode(secret), { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  const key = await crypto.subtle.importKey("raw", encoder.encode(secret), { name: "HMAC", hash: "SHA-256" }, false, [
+    "sign",
+  ]);
   return hex(await crypto.subtle.sign("HMAC", key, encoder.encode(text)));
 };
 

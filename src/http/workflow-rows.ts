@@ -64,7 +64,9 @@ export const findVersion = (
           )
           .bind(tenant, id)
       : db
-          .prepare(`SELECT ${COLUMNS}, v.graph FROM workflow_versions v WHERE tenant = ? AND workflow_id = ? AND version = ?`)
+          .prepare(
+            `SELECT ${COLUMNS}, v.graph FROM workflow_versions v WHERE tenant = ? AND workflow_id = ? AND version = ?`,
+          )
           .bind(tenant, id, version);
   return fromDatabase(statement.first<StoredVersion>());
 };

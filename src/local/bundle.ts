@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { build, type OutputFile } from "esbuild";
+import { build, type OutputFile, stop } from "esbuild";
 import { LocalProblem } from "./problem.ts";
 
 /** The Workers that the local server runs, each as one module. */
@@ -36,5 +36,7 @@ export const buildBundles = async (root: string, main: string): Promise<Bundles>
   }).catch((error: unknown) => {
     throw new LocalProblem(`The Worker cannot be built. ${error instanceof Error ? error.message : String(error)}`);
   });
+  // It would stay beside the server, with all it has read, for a build that never comes.
+  await stop();
   return { worker: textOf(result.outputFiles, "worker"), control: textOf(result.outputFiles, "control") };
 };

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { Log as RuntimeLog, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
+import { Log as RuntimeLog, LogLevel, Miniflare, convertV4MiniflareOptions, type V4MiniflareOptions } from "miniflare";
 import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from "wrangler";
 import type { Bundles } from "./bundle.ts";
 import type { ControlRequest } from "./control/message.ts";
@@ -15,16 +15,27 @@ export interface Project {
   readonly name: string;
   readonly main: string;
   readonly classes: readonly ObjectClass[];
-  readonly options: ReturnType<typeof unstable_getMiniflareWorkerOptions>["workerOptions"];
+  readonly options: WorkerOptions;
+}
+
+/** The bindings and settings of the Worker; those that are read here have their types, the others only pass through. */
+interface WorkerOptions {
+  readonly compatibilityDate?: string;
+  readonly bindings?: Readonly<Record<string, unknown>>;
+  readonly d1Databases?: unknown;
+  readonly durableObjects?: Readonly<Record<string, string | { readonly className: string }>>;
+  readonly modulesRules?: unknown;
 }
 
 /** Reads wrangler.toml, so that the local server has the bindings of the deployment. */
 export const readProject = (root: string): Project => {
   // Otherwise a `.env` of the folder, made for other programs, would become bindings of the Worker.
   process.env["CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV"] ??= "false";
+  // It would print a line for each file it reads.
+  process.env["WRANGLER_LOG"] ??= "error";
   const config = join(root, "wrangler.toml");
   const { name, main } = unstable_readConfig({ config });
-  const { workerOptions: options } = unstable_getMiniflareWorkerOptions(config);
+  const options = unstable_getMiniflareWorkerOptions(config).workerOptions as WorkerOptions;
   if (name === undefined || main === undefined) throw new Error("wrangler.toml needs `name` and `main`");
   const classes = Object.entries(options.durableObjects ?? {}).map(([binding, object]) => ({
     binding,
@@ -42,12 +53,14 @@ class ForwardedLog extends RuntimeLog {
     this.#log = log;
   }
 
-  protected override log(message: string): void {
-    this.#log.write("warn", message, { from: "runtime" });
+  override logWithLevel(level: LogLevel, message: string): void {
+    if (level <= LogLevel.WARN) this.#log.write(level === LogLevel.WARN ? "warn" : "error", message, { from: "runtime" });
   }
 }
 
-const workersOf = (project: Project, settings: LocalSettings, bundles: Bundles) => {
+type Workers = Extract<V4MiniflareOptions, { workers: unknown }>["workers"];
+
+const workersOf = (project: Project, settings: LocalSettings, bundles: Bundles): Workers => {
   // Rules for files beside the bundle; there are none.
   const { modulesRules: _rules, ...options } = project.options;
   const objects = project.classes.map(({ binding, className }) => [binding, { className, scriptName: project.name }]);
@@ -68,7 +81,7 @@ const workersOf = (project: Project, settings: LocalSettings, bundles: Bundles) 
       modulesRoot: settings.root,
       modules: [{ type: "ESModule" as const, path: join(settings.root, "control.js"), contents: bundles.control }],
     },
-  ];
+  ] as Workers;
 };
 
 /** What a runtime is started with. */

@@ -10,7 +10,10 @@ export type Scope = (typeof SCOPES)[number];
 /** The name of a tenant. */
 export const tenantIdSchema = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "a tenant id has 1 to 63 lower-case letters, digits and `-`, and starts with no `-`");
+  .regex(
+    /^[a-z0-9][a-z0-9-]{0,62}$/,
+    "a tenant id has 1 to 63 lower-case letters, digits and `-`, and starts with no `-`",
+  );
 
 const name = z.string().min(1).max(200).nullable().default(null);
 
@@ -54,9 +57,7 @@ export const keyPageSchema = pageOf(keySchema);
 export const newTenantSchema = z.object({ tenant: tenantIdSchema, name }).readonly();
 
 /** A tenant. */
-export const tenantSchema = z
-  .object({ tenant: z.string(), name: z.string().nullable(), created_at: time })
-  .readonly();
+export const tenantSchema = z.object({ tenant: z.string(), name: z.string().nullable(), created_at: time }).readonly();
 
 /** A tenant. */
 export type Tenant = z.output<typeof tenantSchema>;

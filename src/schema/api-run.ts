@@ -17,7 +17,10 @@ export const newRunSchema = z
     task: z.string(),
     artifacts: anyJson.optional().describe("Artifacts the run starts from"),
     options: anyObject.nullable().optional().describe("Options of the run (spec/workflow 4.4)"),
-    drive: z.enum(["auto", "manual"]).default("auto").describe("auto: Godwit executes the stages; manual: the caller does"),
+    drive: z
+      .enum(["auto", "manual"])
+      .default("auto")
+      .describe("auto: Godwit executes the stages; manual: the caller does"),
   })
   .readonly();
 
@@ -121,14 +124,20 @@ export const usageSchema = z
 /** Where to go on in a run's events. */
 export const eventQuery = z.object({
   limit: z.coerce.number().int().min(1).max(1_000).default(200),
-  cursor: z.string().regex(/^\d{1,15}\.\d{1,6}$/, "is not the id of an event").optional().describe("Id of the last event that is known"),
-  after: z.string().regex(/^\d{1,15}\.\d{1,6}$/, "is not the id of an event").optional().describe("The same as `cursor`"),
+  cursor: z
+    .string()
+    .regex(/^\d{1,15}\.\d{1,6}$/, "is not the id of an event")
+    .optional()
+    .describe("Id of the last event that is known"),
+  after: z
+    .string()
+    .regex(/^\d{1,15}\.\d{1,6}$/, "is not the id of an event")
+    .optional()
+    .describe("The same as `cursor`"),
 });
 
 /** One event of a run. */
-export const liveEventSchema = z
-  .object({ id: z.string(), type: z.string(), at: time, data: anyObject })
-  .readonly();
+export const liveEventSchema = z.object({ id: z.string(), type: z.string(), at: time, data: anyObject }).readonly();
 
 /** One event of a run. */
 export type LiveEventDocument = z.output<typeof liveEventSchema>;
@@ -140,7 +149,12 @@ export const eventPageSchema = pageOf(liveEventSchema).unwrap().extend({ ended: 
 export const prepareStageSchema = z
   .object({
     options: anyObject.nullable().optional().describe("Options that are laid over the node (spec/workflow 10.5)"),
-    lease_ms: z.int().min(1_000).max(MAX_LEASE_MS).optional().describe("How long the attempt is held without a renewal"),
+    lease_ms: z
+      .int()
+      .min(1_000)
+      .max(MAX_LEASE_MS)
+      .optional()
+      .describe("How long the attempt is held without a renewal"),
   })
   .readonly();
 

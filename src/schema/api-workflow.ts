@@ -7,7 +7,10 @@ export const graphField = anyJson.describe("A workflow graph, see the schema Wor
 
 /** Body of `POST /v1/workflows/validate`. */
 export const validateWorkflowSchema = z
-  .object({ graph: graphField, ceiling: anyJson.optional().describe("A capability policy; the builtin ceiling without it") })
+  .object({
+    graph: graphField,
+    ceiling: anyJson.optional().describe("A capability policy; the builtin ceiling without it"),
+  })
   .readonly();
 
 /** Body of `PUT /v1/workflows/{workflow_id}`. */

@@ -18,11 +18,7 @@ const MAX_ID_CHARACTERS = 200;
 const PLAIN = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/;
 
 /** An id in a body: 1 to 200 characters, none of them a control character. */
-export const id = z
-  .string()
-  .min(1)
-  .max(MAX_ID_CHARACTERS)
-  .regex(PLAIN, "must not contain control characters");
+export const id = z.string().min(1).max(MAX_ID_CHARACTERS).regex(PLAIN, "must not contain control characters");
 
 /** What every list takes. */
 export const pageQuery = z.object({
@@ -51,7 +47,9 @@ export const problemSchema = z
 export const healthSchema = z.object({ status: z.literal("ok") }).readonly();
 
 /** Answer of `GET /v1/version`. */
-export const versionSchema = z.object({ name: z.literal("godwit"), version: z.string(), api: z.literal("v1") }).readonly();
+export const versionSchema = z
+  .object({ name: z.literal("godwit"), version: z.string(), api: z.literal("v1") })
+  .readonly();
 
 /** A JSON object that may be left out. */
 export const optionalObject = jsonMap;

@@ -131,11 +131,14 @@ export const decodeAt = <Schema extends z.ZodType>(
 ): Result<z.output<Schema>, readonly DecodeIssue[]> => {
   const parsed = schema.safeParse(value);
   if (parsed.success) return ok(parsed.data);
-  return err(
-    parsed.error.issues
-      .slice(0, MAX_ISSUES)
-      .map((issue) => ({ path: pathText([...path, ...issue.path]), message: issue.message })),
-  );
+  return err(parsed.error.issues.flatMap((issue) => decodeIssues(issue, path)).slice(0, MAX_ISSUES));
+};
+
+/** Keys that an object may not have are a bad place each. */
+const decodeIssues = (issue: z.core.$ZodIssue, path: readonly PropertyKey[]): readonly DecodeIssue[] => {
+  const at = [...path, ...issue.path];
+  if (issue.code !== "unrecognized_keys") return [{ path: pathText(at), message: issue.message }];
+  return issue.keys.map((key) => ({ path: pathText([...at, key]), message: issue.message }));
 };
 
 /** Decodes a document whose nesting is not known to be bounded. */

@@ -119,7 +119,7 @@ const stageReference = z.object({
 });
 
 /** The executed stage a caller hands to `record_transitions` (spec/workflow 4.1). */
-export const decodeStageReference = (value: unknown): Result<Omit<Completion, "result_digest">, DecodeError> => {
+export const decodeStageReference = (value: unknown): Result<Omit<Completion, "handed_in">, DecodeError> => {
   if (value === undefined || value === null)
     return failure("__host_workflow_record_transitions: missing stage", "stage");
   const decoded = decodeAt(stageReference, value, ["stage"]);

@@ -1,12 +1,16 @@
 import * as z from "zod";
 import type { Json } from "../lib/json.ts";
-import { err, ok, type Result } from "../lib/result.ts";
+import { time } from "./api.ts";
 import { json } from "./lenient.ts";
+import { decodeRunOptions } from "./run.ts";
 
 /** Largest body a trigger may take, in bytes; what it takes unless told otherwise. */
 export const MAX_BODY_BYTES = 1_048_576;
 
 const MAX_RETENTION_DAYS = 36_500;
+
+/** Every event keeps the definition it was accepted under, in a row of its own. */
+const MAX_DEFINITION_LENGTH = 65_536;
 
 const providers = ["github", "webhook"] as const;
 const schemes = ["github", "standard", "stripe", "slack", "canonical"] as const;
@@ -35,7 +39,11 @@ const strict = <Shape extends z.ZodRawShape>(shape: Shape) =>
     error: (issue) => (issue.code === "unrecognized_keys" ? issue.keys.map(keyMessage).join("; ") : undefined),
   });
 
-const name = z.string().min(1).max(200);
+const name = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine((text) => text.isWellFormed(), "must not contain lone surrogates");
 const jsonObject = z.record(z.string(), json).readonly();
 
 /** Id of a trigger: it is part of the address of its hook. */
@@ -49,15 +57,14 @@ const handlerSchema = strict({
   /** A version of the workflow; without it the newest at the time of the dispatch. */
   version: z.number().int().min(1).optional(),
   /** The run's task; `{{trigger_event.<path>}}` is filled in. */
-  task: z.string().min(1).max(100_000).optional(),
-  /** Options of the run. */
+  task: z.string().min(1).max(MAX_DEFINITION_LENGTH).optional(),
+  /** Options of the run; `trigger_event` and `trigger_id` are added to them. */
   options: jsonObject.optional(),
 }).readonly();
 
 const matchSchema = strict({
   /** Kinds to handle; none means all (spec/triggers 5.1). */
   events: z.array(name).max(100).readonly().optional(),
-  path: name.optional(),
 }).readonly();
 
 const baseSchema = strict({
@@ -65,7 +72,7 @@ const baseSchema = strict({
   kind: z.string().default("webhook"),
   /** Write-only: no answer ever shows it. */
   secret: z.string().min(1).max(1000).optional(),
-  /** `<namespace>/<name>[@<version>]` (spec/triggers 5.9). */
+  /** `<namespace>/<name>[@<version>]`: a secret of the deployment, see `secretVariable` (spec/triggers 5.9). */
   secret_ref: z.string().min(1).max(1000).optional(),
   signature_scheme: z.enum(schemes).optional(),
   match: matchSchema.default({}),
@@ -89,9 +96,22 @@ const baseSchema = strict({
 });
 
 type Draft = z.output<typeof baseSchema>;
-type Complain = (path: string, message: string) => void;
+type Complain = (path: string | readonly string[], message: string) => void;
 
-const SECRET_REF = /^([^/@\s]+)\/([^/@\s]+)(?:@\d+)?$/;
+const SECRET_REF = /^([^/@\s]+)\/([^/@\s]+)(?:@(\d+))?$/;
+
+const variablePart = (text: string): string => text.toUpperCase().replaceAll(/[^A-Z0-9]+/g, "_");
+
+/**
+ * The variable of the deployment that a `secret_ref` names: `GODWIT_SECRET_<NAMESPACE>_<NAME>`, with `_V<version>` for
+ * one version, every run of other characters as `_` (spec/triggers 5.9).
+ */
+export const secretVariable = (reference: string): string => {
+  const [, namespace = "", secret = "", version] = SECRET_REF.exec(reference) ?? [];
+  const suffix = version === undefined ? "" : `_V${version}`;
+  return `GODWIT_SECRET_${variablePart(namespace)}_${variablePart(secret)}${suffix}`;
+};
+
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2,3}={0,2}|[A-Za-z0-9+/]{4})$/;
 
 const checkSecret = (draft: Draft, complain: Complain): void => {
@@ -108,10 +128,41 @@ const checkSecret = (draft: Draft, complain: Complain): void => {
       complain("secret_ref", `secret 'secret_ref' uses namespace '${namespace}' but provider is '${provider}'`);
     }
   }
-  const isStandard = provider === "webhook" && (draft.signature_scheme ?? "standard") === "standard";
   // Found here, because otherwise every delivery would be refused for a secret that nobody looks at any more.
-  if (isStandard && secret !== undefined && !BASE64.test(secret.replace(/^whsec_/, ""))) {
-    complain("secret", "the secret of a Standard Webhooks sender is base64, with or without `whsec_`");
+  const problem = secret === undefined ? null : secretProblem(draft, secret);
+  if (problem !== null) complain("secret", problem);
+};
+
+/** Why a secret can never verify the deliveries of this sender, or null when it can. */
+export const secretProblem = (
+  definition: Pick<Draft, "provider" | "signature_scheme">,
+  secret: string,
+): string | null => {
+  const isStandard = definition.provider === "webhook" && (definition.signature_scheme ?? "standard") === "standard";
+  return isStandard && !BASE64.test(secret.replace(/^whsec_/, ""))
+    ? "the secret of a Standard Webhooks sender is base64, with or without `whsec_`"
+    : null;
+};
+
+/** Options that say what only the dispatch of an event can say. */
+const RESERVED_OPTIONS = ["trigger_event", "trigger_id", "replay_of_event_id", "resume_run", "replay_run"] as const;
+
+const checkOptions = (draft: Draft, complain: Complain): void => {
+  const { options = {} } = draft.handler;
+  for (const key of RESERVED_OPTIONS) {
+    if (Object.hasOwn(options, key)) complain(["handler", "options", key], `\`${key}\` cannot be given for a trigger`);
+  }
+  const decoded = decodeRunOptions(options);
+  if (decoded.ok) return;
+  for (const { path, message } of decoded.error.issues) {
+    complain(["handler", "options", ...(path === "." ? [] : [path])], message);
+  }
+};
+
+const checkSize = (draft: Draft, complain: Complain): void => {
+  const { length } = JSON.stringify(draft);
+  if (length > MAX_DEFINITION_LENGTH) {
+    complain([], `the definition has ${length} characters as JSON, more than ${MAX_DEFINITION_LENGTH}`);
   }
 };
 
@@ -128,36 +179,17 @@ const checkProvider = (draft: Draft, complain: Complain): void => {
 /** The body of `PUT /v1/triggers/{id}` (spec/triggers 5.1). Keys that would have no effect are refused, not ignored. */
 export const triggerDefinitionSchema = baseSchema
   .superRefine((draft, context) => {
-    const complain: Complain = (path, message) => context.addIssue({ code: "custom", path: [path], message });
+    const complain: Complain = (path, message) =>
+      context.addIssue({ code: "custom", path: typeof path === "string" ? [path] : [...path], message });
     checkProvider(draft, complain);
     checkSecret(draft, complain);
+    checkOptions(draft, complain);
+    checkSize(draft, complain);
   })
   .readonly();
 
 /** A trigger as its owner writes it, with defaults filled in and the secret still in it. */
 export type TriggerDefinition = z.output<typeof triggerDefinitionSchema>;
-
-/** A bad field: where it is, as a dotted path, and what is wrong. */
-export interface FieldIssue {
-  readonly path: string;
-  readonly message: string;
-}
-
-const fieldIssue = (path: readonly PropertyKey[], message: string): FieldIssue => ({
-  path: path.map(String).join("."),
-  message,
-});
-
-const fieldIssues = (issue: z.core.$ZodIssue): readonly FieldIssue[] =>
-  issue.code === "unrecognized_keys"
-    ? issue.keys.map((key) => fieldIssue([...issue.path, key], keyMessage(key)))
-    : [fieldIssue(issue.path, issue.message)];
-
-/** Reads a definition, or says what is wrong with each bad field; every unknown key has its own path. */
-export const readTriggerDefinition = (input: unknown): Result<TriggerDefinition, readonly FieldIssue[]> => {
-  const read = triggerDefinitionSchema.safeParse(input);
-  return read.success ? ok(read.data) : err(read.error.issues.flatMap(fieldIssues));
-};
 
 /** A definition as it is stored and shown: without the secret, and without the state, which has its own history. */
 export const storedDefinitionSchema = baseSchema.omit({ secret: true, state: true }).readonly();
@@ -238,7 +270,21 @@ const bindingVersionSchema = z
   })
   .readonly();
 
-/** The answer of `GET /v1/triggers/{id}`. */
+/** Deliveries that were refused in one minute for one reason; their bodies are kept nowhere. */
+export const rejectionCountSchema = z
+  .object({
+    minute: time,
+    reason: z.string().describe("Such as `invalid_signature`"),
+    count: z.number().int().describe("At least so many"),
+    last_at: time,
+    last_message: z.string(),
+  })
+  .readonly();
+
+/** Deliveries that were refused in one minute for one reason. */
+export type RejectionCount = z.output<typeof rejectionCountSchema>;
+
+/** A trigger as it is shown; the secret is never in it. */
 export const triggerViewSchema = z
   .object({
     trigger_id: z.string(),
@@ -256,6 +302,15 @@ export const triggerViewSchema = z
 
 /** A trigger as it is shown; the secret is never in it. */
 export type TriggerView = z.output<typeof triggerViewSchema>;
+
+/** The answer of `GET /v1/triggers/{id}`. */
+export const triggerReportSchema = triggerViewSchema
+  .unwrap()
+  .extend({ rejections: z.array(rejectionCountSchema).readonly().describe("Refused deliveries, newest minute first") })
+  .readonly();
+
+/** A trigger with the deliveries it refused. */
+export type TriggerReport = z.output<typeof triggerReportSchema>;
 
 /** One version in the list of a trigger's versions. */
 export type BindingVersionView = z.output<typeof bindingVersionSchema>;

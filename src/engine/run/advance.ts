@@ -3,7 +3,7 @@ import { rfc3339 } from "../../lib/time.ts";
 import { joinIsReady, nextEdges } from "../graph/edges.ts";
 import type { Rejection } from "../machine.ts";
 import type { Advance, AdvanceReply, CompletedReply } from "./command.ts";
-import { completeStage, endAttempt } from "./complete-stage.ts";
+import { completeStage, endAttempt, retryStage } from "./complete-stage.ts";
 import type { Draft } from "./draft.ts";
 import { planOf } from "./plan.ts";
 import { DRIVER_LEASE_MS, prepareStage, type Raised } from "./prepare-stage.ts";
@@ -18,7 +18,7 @@ const MAX_LOST_ATTEMPTS = 5;
 
 /** The answer to a completion, with the edges that follow. */
 export const completedReply = (draft: Draft, completion: Completion): CompletedReply => {
-  const { result_digest: _, ...stage } = completion;
+  const { handed_in: _, ...stage } = completion;
   return { ...stage, next_edges: nextEdges(draft.run.graph, stage.node_id, stage.branch) };
 };
 
@@ -53,9 +53,9 @@ export const failRun = (draft: Draft, raised: Raised): void => {
  */
 export const advance = (draft: Draft, command: Advance): AdvanceReply | Rejection => {
   if (command.complete === undefined) return nextWork(draft, command);
+  if (retryStage(draft, command.complete)) return nextWork(draft, command);
   const completed = completeStage(draft, command.complete);
   if (completed.type === "rejected") return completed.rejection;
-  if (completed.type === "retrying") return nextWork(draft, command);
   const { completion } = completed;
   if (completed.type === "completed") finishStage(draft, completion);
   const stage = command.report === true ? { stage: completedReply(draft, completion) } : {};

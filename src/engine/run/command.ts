@@ -62,7 +62,7 @@ export interface CompleteStage {
 
 export interface RecordTransitions {
   readonly type: "record_transitions";
-  readonly stage: Omit<Completion, "result_digest">;
+  readonly stage: Omit<Completion, "handed_in">;
   readonly edges: readonly FollowedEdge[];
   readonly ready?: readonly string[];
 }
@@ -119,7 +119,7 @@ export interface RunControl {
 }
 
 /** A stage that was completed, with the edges that follow it. */
-export interface CompletedReply extends Omit<Completion, "result_digest"> {
+export interface CompletedReply extends Omit<Completion, "handed_in"> {
   readonly next_edges: readonly FollowedEdge[];
 }
 

@@ -1,6 +1,5 @@
-import { digestOf } from "../../lib/digest.ts";
 import { rfc3339 } from "../../lib/time.ts";
-import type { JsonObject } from "../../lib/json.ts";
+import { canonicalJson, type JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
 import { type Rejection, reject } from "../machine.ts";
@@ -15,8 +14,6 @@ export type Completed =
   | { readonly type: "completed"; readonly completion: Completion }
   /** The same completion came before; this is what it was answered (I5). */
   | { readonly type: "repeated"; readonly completion: Completion }
-  /** The call failed and another attempt follows. */
-  | { readonly type: "retrying"; readonly retry_at_ms: number }
   | { readonly type: "rejected"; readonly rejection: Rejection };
 
 const rejected = (code: string, detail: string): Completed => ({
@@ -35,7 +32,7 @@ const admit = (run: Run, request: CompletionRequest): Completed | PreparedStage 
   const { prepared } = run;
   const earlier = request.attempt_token === null ? undefined : run.completions.get(request.attempt_token);
   if (earlier !== undefined) {
-    if (earlier.result_digest === digestOf(request.result)) return { type: "repeated", completion: earlier };
+    if (canonicalJson(earlier.handed_in) === canonicalJson(request.result)) return { type: "repeated", completion: earlier };
     return rejected("stale_attempt", `stage ${earlier.stage_id} was completed by this attempt with another result`);
   }
   if (isTerminal(run.status))
@@ -61,12 +58,21 @@ const admit = (run: Run, request: CompletionRequest): Completed | PreparedStage 
 export const completeStage = (draft: Draft, request: CompletionRequest): Completed => {
   const admitted = admit(draft.run, request);
   if ("type" in admitted) return admitted;
-  const retryAt = retryTime(draft, admitted, request.result);
-  if (retryAt !== null) {
-    endAttempt(draft, admitted, { reason: "failed", error: callError(request.result), retry_at_ms: retryAt });
-    return { type: "retrying", retry_at_ms: retryAt };
-  }
   return { type: "completed", completion: recordCompletion(draft, admitted, request.result) };
+};
+
+/**
+ * Ends only the attempt when its call failed in a way that may pass and the node's retry policy allows another one.
+ * Returns whether it did; a caller that completes by hand repeats its calls itself.
+ */
+export const retryStage = (draft: Draft, request: CompletionRequest): boolean => {
+  if (!isCallError(request.result)) return false;
+  const admitted = admit(draft.run, request);
+  if ("type" in admitted) return false;
+  const retryAt = retryTime(draft, admitted, request.result);
+  if (retryAt === null) return false;
+  endAttempt(draft, admitted, { reason: "failed", error: callError(request.result), retry_at_ms: retryAt });
+  return true;
 };
 
 const recordCompletion = (draft: Draft, prepared: PreparedStage, result: JsonObject): Completion => {
@@ -76,11 +82,11 @@ const recordCompletion = (draft: Draft, prepared: PreparedStage, result: JsonObj
     prepared.work.type === "precomputed"
       ? prepared.work.executed
       : executedStage(node, prepared, prepared.work.type === "given" ? prepared.work.result : result, draft.context);
-  recordExecuted(draft, prepared, executed, digestOf(result));
+  recordExecuted(draft, prepared, executed, result);
   return draft.run.untransitioned as Completion;
 };
 
-const recordExecuted = (draft: Draft, prepared: PreparedStage, executed: ExecutedStage, digest: string): void => {
+const recordExecuted = (draft: Draft, prepared: PreparedStage, executed: ExecutedStage, handedIn: JsonObject): void => {
   const { transcript } = executed;
   draft.emit({
     type: "stage_completed",
@@ -96,7 +102,7 @@ const recordExecuted = (draft: Draft, prepared: PreparedStage, executed: Execute
     error: executed.error,
     ...(transcript === undefined ? {} : { transcript }),
     consumed_artifact_ids: executed.consumed_artifact_ids,
-    result_digest: digest,
+    ...(executed.result === handedIn ? {} : { handed_in: handedIn }),
   });
 };
 
@@ -135,7 +141,7 @@ const MAX_RETRY_DELAY_MS = 24 * 3600_000;
 
 /** When a failed call is tried again under the node's retry policy, or null when it is not (spec/workflow 6.9, architecture 7). */
 const retryTime = (draft: Draft, prepared: PreparedStage, result: JsonObject): number | null => {
-  if (!isCallError(result) || result["retryable"] !== true) return null;
+  if (result["retryable"] !== true) return null;
   const policy = stageNode(draft.run, prepared.node_id, prepared.options)?.retry_policy;
   const failed = prepared.ended_attempts.length - prepared.lost_attempts + 1;
   if (policy === undefined || failed >= policy.max_attempts) return null;

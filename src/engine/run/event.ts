@@ -94,7 +94,8 @@ export interface StageCompleted extends Stamped {
   readonly error: string | null;
   readonly transcript?: Json;
   readonly consumed_artifact_ids: readonly string[];
-  readonly result_digest: string;
+  /** What was handed in, where the result is something else: of a failed call, or of a stage that was precomputed. */
+  readonly handed_in?: JsonObject;
 }
 
 export interface TransitionsRecorded extends Stamped {

@@ -152,7 +152,7 @@ const completed = (run: Run, event: StageCompleted): Run => {
     branch: event.branch,
     consumed_artifact_ids: event.consumed_artifact_ids,
     produced_artifact_ids: artifacts.map((artifact) => artifact.id),
-    result_digest: event.result_digest,
+    handed_in: event.handed_in ?? event.result,
   };
   return {
     ...run,

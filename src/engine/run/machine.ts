@@ -1,4 +1,3 @@
-import { rfc3339 } from "../../lib/time.ts";
 import type { Context, Decision, Machine, Rejection } from "../machine.ts";
 import { reject } from "../machine.ts";
 import {
@@ -139,11 +138,6 @@ const orderError = (run: Run, nodeId: string): string | null => {
 const closeStage = (draft: Draft, command: CompleteStage): RunDecision => {
   const completed = completeStage(draft, command);
   if (completed.type === "rejected") return refused(completed.rejection);
-  if (completed.type === "retrying") {
-    const retryAt = rfc3339(completed.retry_at_ms);
-    const advance = { next: null, status: draft.run.status, waiting: "retry", retry_at: retryAt } as const;
-    return decided(draft, { type: "advance", advance });
-  }
   if (completed.type === "completed" && draft.run.drive === "auto") {
     finishStage(draft, completed.completion);
     const stage = completedReply(draft, completed.completion);

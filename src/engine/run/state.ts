@@ -80,7 +80,8 @@ export interface Completion {
   readonly branch: string | null;
   readonly consumed_artifact_ids: readonly string[];
   readonly produced_artifact_ids: readonly string[];
-  readonly result_digest: string;
+  /** What was handed in, to tell a repetition from another completion. */
+  readonly handed_in: JsonObject;
 }
 
 /** The hot state of a run: what decisions need. The full record is a projection of the journal. */

@@ -7,7 +7,7 @@ import type { Completion, FollowedEdge } from "./state.ts";
 /** Appends a stage's transitions, queues their targets and takes a checkpoint (spec/workflow 4.7). */
 export const recordTransitions = (
   draft: Draft,
-  stage: Omit<Completion, "result_digest">,
+  stage: Omit<Completion, "handed_in">,
   edges: readonly FollowedEdge[],
   ready?: readonly string[],
 ): void => {
@@ -25,7 +25,7 @@ export const recordTransitions = (
 
 const givenIds = (
   draft: Draft,
-  { stage_id, consumed_artifact_ids, produced_artifact_ids }: Omit<Completion, "result_digest">,
+  { stage_id, consumed_artifact_ids, produced_artifact_ids }: Omit<Completion, "handed_in">,
 ): Pick<TransitionsRecorded, "given"> =>
   draft.run.untransitioned?.stage_id === stage_id ? {} : { given: { consumed_artifact_ids, produced_artifact_ids } };
 

@@ -44,7 +44,11 @@ const artifactsOf = (body: NewRun): Result<readonly ArtifactRecord[], Problem> =
   return ok(artifacts.value.map((artifact) => normalizeArtifact(artifact, context)));
 };
 
-const storedGraph = async (call: Call, workflowId: string, version: number | null): Promise<Result<DecodedGraph, Problem>> => {
+const storedGraph = async (
+  call: Call,
+  workflowId: string,
+  version: number | null,
+): Promise<Result<DecodedGraph, Problem>> => {
   const found = await findVersion(call.env.DB, { tenant: call.tenant, workflow_id: workflowId, version });
   if (found === null) {
     const what = version === null ? `workflow ${workflowId}` : `version ${version} of a workflow ${workflowId}`;
@@ -135,7 +139,8 @@ export const addRunRoutes = (router: Router): void => {
       operation: "list_runs",
       tag: "Runs",
       summary: "List runs, newest first",
-      description: "The list is made from messages of the runs and may lag behind them by seconds; a run itself never does.",
+      description:
+        "The list is made from messages of the runs and may lag behind them by seconds; a run itself never does.",
       access: "runs:read",
       query: runQuery,
       reply: { status: 200, description: "A page", name: "RunPage", schema: runPageSchema },

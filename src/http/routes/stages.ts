@@ -67,7 +67,7 @@ const addComplete = (router: Router): void =>
       tag,
       summary: "Complete a stage",
       description:
-        "The same token with the same result gets the first answer. A failed call that its node's retry policy tries again is answered with 202 and `{next: null, status, waiting: \"retry\", retry_at}`.",
+        'The same token with the same result gets the first answer. A failed call that its node\'s retry policy tries again is answered with 202 and `{next: null, status, waiting: "retry", retry_at}`.',
       access,
       body: { name: "CompleteStage", schema: completeStageSchema },
       reply: { status: 200, description: "The stage", name: "CompletedStage", schema: completedStageSchema },

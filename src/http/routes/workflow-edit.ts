@@ -107,7 +107,8 @@ export const addWorkflowEditRoutes = (router: Router): void =>
       if (!edited.ok) return edited.error;
       const { value } = edited;
       if (value.ok) return done({ graph: value.value, audit_entry: value.value.audit_log.at(-1) ?? null });
-      if (body.op === "commit" && graph.value !== null) return problem("graph_invalid", value.error, { errors: [value.error] });
+      if (body.op === "commit" && graph.value !== null)
+        return problem("graph_invalid", value.error, { errors: [value.error] });
       return invalid([{ path: ".", message: value.error }], value.error);
     },
   );

@@ -28,7 +28,10 @@ const notFound = (workflowId: string): Problem => problem("workflow_not_found", 
 const shown = ({ graph, ...row }: StoredVersion) => {
   const decoded = decodeGraph(JSON.parse(graph));
   if (!decoded.ok) return decodeProblem("graph", decoded.error);
-  return done({ ...row, graph: normalizeGraph(asVersion(decoded.value, row.workflow_id, row.version), { nextId: uuidIds }) });
+  return done({
+    ...row,
+    graph: normalizeGraph(asVersion(decoded.value, row.workflow_id, row.version), { nextId: uuidIds }),
+  });
 };
 
 const define = async (call: Call, workflowId: string, document: unknown) => {
@@ -41,7 +44,14 @@ const define = async (call: Call, workflowId: string, document: unknown) => {
   const source = isObject(document) ? { ...document, id: workflowId } : graph.value;
   const hash = await sha256(canonicalJson(graph.value as unknown as Json));
   const { name } = graph.value;
-  const row = { tenant: call.tenant, workflow_id: workflowId, hash, name, graph: JSON.stringify(source), at: nowText() };
+  const row = {
+    tenant: call.tenant,
+    workflow_id: workflowId,
+    hash,
+    name,
+    graph: JSON.stringify(source),
+    at: nowText(),
+  };
   const version = await defineVersion(call.env.DB, row);
   return done({ workflow_id: workflowId, version, hash });
 };
@@ -87,9 +97,10 @@ const addDefinition = (router: Router): void => {
   );
 };
 
+const tag = "Workflows";
+const reply = { status: 200, description: "The version", name: "WorkflowVersion", schema: workflowVersionSchema };
+
 const addReads = (router: Router): void => {
-  const tag = "Workflows";
-  const reply = { status: 200, description: "The version", name: "WorkflowVersion", schema: workflowVersionSchema };
   router.add(
     {
       method: "get",
@@ -120,10 +131,17 @@ const addReads = (router: Router): void => {
       problems: ["workflow_not_found"],
     },
     async ({ params, call }) => {
-      const found = await findVersion(call.env.DB, { tenant: call.tenant, workflow_id: params.workflow_id, version: null });
+      const found = await findVersion(call.env.DB, {
+        tenant: call.tenant,
+        workflow_id: params.workflow_id,
+        version: null,
+      });
       return found === null ? notFound(params.workflow_id) : shown(found);
     },
   );
+};
+
+const addVersionReads = (router: Router): void => {
   router.add(
     {
       method: "get",
@@ -133,7 +151,12 @@ const addReads = (router: Router): void => {
       summary: "List the versions of a workflow, newest first",
       access: "runs:read",
       query: pageQuery,
-      reply: { status: 200, description: "A page", name: "WorkflowVersionPage", schema: pageOf(workflowVersionRowSchema) },
+      reply: {
+        status: 200,
+        description: "A page",
+        name: "WorkflowVersionPage",
+        schema: pageOf(workflowVersionRowSchema),
+      },
       problems: ["workflow_not_found"],
     },
     async ({ params, query, call }) => {
@@ -171,4 +194,5 @@ const addReads = (router: Router): void => {
 export const addWorkflowRoutes = (router: Router): void => {
   addDefinition(router);
   addReads(router);
+  addVersionReads(router);
 };

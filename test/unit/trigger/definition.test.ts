@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { triggerDefinitionSchema, triggerIdSchema } from "../../../src/schema/trigger.ts";
+import { secretVariable, triggerIdSchema } from "../../../src/schema/trigger.ts";
 import { definition, issuesOf, written } from "./fixture.ts";
 
 describe("valid definitions", () => {
@@ -22,7 +22,7 @@ describe("valid definitions", () => {
       secret: undefined,
       secret_ref: "webhook/signing_secret@3",
       signature_scheme: "stripe",
-      match: { events: ["invoice.paid"], path: "/stripe" },
+      match: { events: ["invoice.paid"] },
       handler: { workflow: "w", version: 2, task: "{{trigger_event.kind}}", options: { max_steps: 3 } },
       source: "shop",
       dedupe: { retention_days: 7 },
@@ -38,8 +38,8 @@ describe("refusals", () => {
   it("[T-5.1] a key that is not available yet is refused by name and path, not ignored", () => {
     expect(issuesOf(written({ when: "f", budget: {}, handler: { workflow: "w", function: "f" } }))).toEqual([
       { path: "handler.function", message: "`function` is not available yet; leave it out" },
-      { path: "when", message: "`when` is not available yet; leave it out" },
-      { path: "budget", message: "`budget` is not available yet; leave it out" },
+      { path: "when", message: "`when` is not available yet; leave it out; `budget` is not available yet; leave it out" },
+      { path: "budget", message: "`when` is not available yet; leave it out; `budget` is not available yet; leave it out" },
     ]);
     const keys =
       "when when_budget autonomy_tier tier dedupe_key filter retry priority budget concurrency throttle rate_limit " +
@@ -52,14 +52,11 @@ describe("refusals", () => {
   });
 
   it("[T-5.1] every unknown key has its own path, and the message of the schema names all of them", () => {
-    const wrong = written({ foo: 1, bar: 2, match: { event: [] } });
-    expect(issuesOf(wrong)).toEqual([
+    expect(issuesOf(written({ foo: 1, bar: 2, match: { event: [] } }))).toEqual([
       { path: "match.event", message: "unknown key `event`" },
-      { path: "foo", message: "unknown key `foo`" },
-      { path: "bar", message: "unknown key `bar`" },
+      { path: "foo", message: "unknown key `foo`; unknown key `bar`" },
+      { path: "bar", message: "unknown key `foo`; unknown key `bar`" },
     ]);
-    const messages = triggerDefinitionSchema.safeParse(wrong).error?.issues.map((issue) => issue.message);
-    expect(messages).toEqual(["unknown key `event`", "unknown key `foo`; unknown key `bar`"]);
   });
 
   it("[T-5.7] the provider must be known and support the kind", () => {
@@ -110,12 +107,38 @@ describe("refusals", () => {
     ["handler", { handler: undefined }],
     ["handler.workflow", { handler: {} }],
     ["handler.version", { handler: { workflow: "w", version: 0 } }],
-    ["match.events.0", { match: { events: [1] } }],
+    ["match.events[0]", { match: { events: [1] } }],
     ["dedupe.retention_days", { dedupe: { retention_days: 0 } }],
     ["max_body_bytes", { max_body_bytes: 1_048_577 }],
     ["state", { state: "deleted" }],
   ])("[T-5.7] names the path of a bad %s", (path, change) => {
     expect(issuesOf(written(change)).map((issue) => issue.path)).toEqual([path]);
+  });
+
+  it("[T-5.1] options of the run are checked when the trigger is put, and those of the dispatch are refused", () => {
+    const issues = (options: unknown): unknown => issuesOf(written({ handler: { workflow: "w", options } }));
+    expect(issues({ max_steps: 1e999 })).toMatchObject([{ path: "handler.options.max_steps" }]);
+    expect(issues({ audit: 7 })).toMatchObject([{ path: "handler.options.audit" }]);
+    for (const key of ["trigger_event", "trigger_id", "resume_run", "replay_run"]) {
+      expect(issues({ [key]: null })).toEqual([
+        { path: `handler.options.${key}`, message: `\`${key}\` cannot be given for a trigger` },
+      ]);
+    }
+  });
+
+  it("[T-5.1] a definition is small, because every event keeps it, and its names can be stored", () => {
+    const large = written({ handler: { workflow: "w", options: { note: "x".repeat(65_536) } } });
+    expect(issuesOf(large)).toMatchObject([{ path: ".", message: expect.stringContaining("more than 65536") }]);
+    const lone = written({ handler: { workflow: "\ud800" } });
+    expect(issuesOf(lone)).toEqual([{ path: "handler.workflow", message: "must not contain lone surrogates" }]);
+    expect(issuesOf(written({ match: { path: "/x" } }))).toEqual([
+      { path: "match.path", message: "`path` is not available yet; leave it out" },
+    ]);
+  });
+
+  it("[T-5.9] a reference names a variable of the deployment", () => {
+    expect(secretVariable("github/signing_secret")).toBe("GODWIT_SECRET_GITHUB_SIGNING_SECRET");
+    expect(secretVariable("webhook/shop.eu--1@3")).toBe("GODWIT_SECRET_WEBHOOK_SHOP_EU_1_V3");
   });
 
   it("[T-5.7] what is no object is refused", () => {

@@ -2,9 +2,9 @@ import type { Context } from "../../../src/engine/machine.ts";
 import type { BindingSnapshot } from "../../../src/engine/trigger/binding.ts";
 import type { AcceptEvent, EventState, SettleDispatch } from "../../../src/engine/trigger/event.ts";
 import { storedDefinition } from "../../../src/engine/trigger/binding.ts";
+import { decodeAt, type DecodeIssue } from "../../../src/schema/decode.ts";
 import {
-  readTriggerDefinition,
-  type FieldIssue,
+  triggerDefinitionSchema,
   type NormalisedEvent,
   type StoredDefinition,
   type TriggerDefinition,
@@ -36,14 +36,14 @@ export const written = (change: Readonly<Record<string, unknown>> = {}): Record<
 
 /** A definition that is valid; a test that gives another one is wrong. */
 export const definition = (change: Readonly<Record<string, unknown>> = {}): TriggerDefinition => {
-  const read = readTriggerDefinition(written(change));
+  const read = decodeAt(triggerDefinitionSchema, written(change));
   if (!read.ok) throw new Error(JSON.stringify(read.error));
   return read.value;
 };
 
 /** What is wrong with a definition; nothing when it is valid. */
-export const issuesOf = (input: unknown): readonly FieldIssue[] => {
-  const read = readTriggerDefinition(input);
+export const issuesOf = (input: unknown): readonly DecodeIssue[] => {
+  const read = decodeAt(triggerDefinitionSchema, input);
   return read.ok ? [] : read.error;
 };
 

@@ -1,0 +1,70 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { uuidIds } from "../ports/ids.ts";
+import { problemOfError } from "./fault.ts";
+import { seal } from "./headers.ts";
+import { problem, problemResponse } from "./problem.ts";
+import { type App, type HonoEnv, Router } from "./router.ts";
+import { addKeyRoutes } from "./routes/keys.ts";
+import { addMetaRoutes } from "./routes/meta.ts";
+import { addRunControlRoutes } from "./routes/run-control.ts";
+import { addRunEventRoutes } from "./routes/run-events.ts";
+import { addRunReadRoutes } from "./routes/run-reads.ts";
+import { addRunRoutes } from "./routes/runs.ts";
+import { addStageRoutes } from "./routes/stages.ts";
+import { addWorkflowEditRoutes } from "./routes/workflow-edit.ts";
+import { addWorkflowRoutes } from "./routes/workflows.ts";
+import { assetFor } from "./static.ts";
+
+/** Every group of routes, in the order of the documentation. A new resource is one file and one line here. */
+const GROUPS: readonly ((router: Router, app: App) => void)[] = [
+  addMetaRoutes,
+  addWorkflowRoutes,
+  addWorkflowEditRoutes,
+  addRunRoutes,
+  addRunReadRoutes,
+  addRunEventRoutes,
+  addRunControlRoutes,
+  addStageRoutes,
+  addKeyRoutes,
+];
+
+const report = (error: unknown, requestId: string): void => {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : "not an error object";
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : null;
+  // oxlint-disable-next-line no-console -- the platform's log is where faults of the API are seen
+  console.error(JSON.stringify({ level: "error", request_id: requestId, error: text, cause }));
+};
+
+/** The HTTP API: every answer has a request id and security headers, every error is a problem document. */
+export const createApp = (): App => {
+  const app: App = new OpenAPIHono<HonoEnv>();
+  const router = new Router(app);
+  app.use(async (c, next) => {
+    c.set("request_id", uuidIds("req"));
+    await next();
+    // The answer to an upgrade has no headers of its own to set.
+    if (c.res.status !== 101) seal(c.res.headers, c.get("request_id"));
+  });
+  for (const add of GROUPS) add(router, app);
+  app.notFound(async (c) => {
+    const { pathname } = new URL(c.req.url);
+    const methods = router.methodsOf(pathname);
+    const requestId = c.get("request_id");
+    if (methods.length > 0) {
+      const refusal = problem("method_not_allowed", `${c.req.method} is not one of ${methods.join(", ")}`, {
+        allow: [...methods],
+      });
+      return problemResponse({ ...refusal, headers: { Allow: methods.join(", ") } }, requestId);
+    }
+    const asset = await assetFor(c.req.raw, c.env);
+    return (
+      asset ?? problemResponse(problem("route_not_found", "there is no such route; GET /docs lists them"), requestId)
+    );
+  });
+  app.onError((error, c) => {
+    const refusal = problemOfError(error);
+    report(error, c.get("request_id"));
+    return problemResponse(refusal, c.get("request_id"));
+  });
+  return app;
+};

@@ -1,0 +1,116 @@
+import type { LiveEvent } from "../engine/observe/live.ts";
+import type { EventPage, RunObject } from "./run-object.ts";
+
+/** A comment this often keeps intermediaries from closing a quiet stream. */
+const HEARTBEAT_MS = 15_000;
+
+/** Events read at once while catching up. */
+const PAGE = 500;
+
+/** A reader that is so many texts behind is cut off; it resumes with the last id it has. */
+const MAX_BACKLOG = 5_000;
+
+/** What a stream is made from; asked anew for each call, because a stub of a reset object stays broken. */
+export type LiveSource = () => Pick<RunObject, "events" | "fetch">;
+
+interface Stream {
+  readonly source: LiveSource;
+  readonly write: (text: string) => void;
+  last: string | null;
+}
+
+/** An event in the format of server-sent events. */
+export const eventText = (event: LiveEvent): string =>
+  `id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
+
+const END = "event: end\ndata: {}\n\n";
+
+/** True for an event after which a run is over; the rest of its commit may follow it. */
+const endsRun = (event: LiveEvent): boolean =>
+  event.type === "run_failed" ||
+  event.type === "run_cancelled" ||
+  (event.type === "run_finalized" && event.data["status"] === "completed");
+
+const show = (stream: Stream, event: LiveEvent): void => {
+  stream.write(eventText(event));
+  stream.last = event.id;
+};
+
+/** Shows what the run has beyond the last event shown. True when the run is over and all of it was shown. */
+const catchUp = async (stream: Stream, first?: EventPage): Promise<boolean> => {
+  for (let page = first ?? (await stream.source().events(stream.last, PAGE)); page !== null;) {
+    for (const event of page.items) show(stream, event);
+    if (page.items.length < PAGE) return page.ended;
+    page = await stream.source().events(stream.last, PAGE);
+  }
+  return true;
+};
+
+/** Opens a socket to the run's object; null when the object does not give one. */
+const openSocket = async (stream: Stream): Promise<WebSocket | null> => {
+  const after = stream.last === null ? "" : `?after=${stream.last}`;
+  const response = await stream.source().fetch(`https://run/events${after}`, { headers: { Upgrade: "websocket" } });
+  response.webSocket?.accept();
+  return response.webSocket;
+};
+
+/** Follows the socket until the run is over, or the socket closes. */
+const follow = (stream: Stream, socket: WebSocket): Promise<"over" | "closed"> =>
+  new Promise((resolve) => {
+    socket.addEventListener("message", ({ data }) => {
+      const event = JSON.parse(String(data)) as LiveEvent;
+      show(stream, event);
+      if (endsRun(event)) resolve("over");
+    });
+    socket.addEventListener("close", () => resolve("closed"));
+    socket.addEventListener("error", () => resolve("closed"));
+  });
+
+/**
+ * The events of a run as server-sent events, from an event id on and until the run is over.
+ *
+ * The stream is held by the stateless Worker; the run's object only holds a socket that hibernates. A stream that ends
+ * without the event `end` was cut off: the client resumes with `Last-Event-ID`.
+ */
+export const eventStream = (
+  source: LiveSource,
+  from: { readonly last: string | null; readonly page: EventPage },
+): ReadableStream<Uint8Array> => {
+  const encoder = new TextEncoder();
+  let stop: (() => void) | null = null;
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      let open = true;
+      let socket: WebSocket | null = null;
+      const heartbeat = setInterval(() => write(": still here\n\n"), HEARTBEAT_MS);
+      stop = () => {
+        open = false;
+        clearInterval(heartbeat);
+        socket?.close(1000, "done");
+      };
+      const finish = (): void => {
+        if (!open) return;
+        stop?.();
+        controller.close();
+      };
+      const write = (text: string): void => {
+        if (!open) return;
+        controller.enqueue(encoder.encode(text));
+        if ((controller.desiredSize ?? 0) < -MAX_BACKLOG) finish();
+      };
+      const stream: Stream = { source, write, last: from.last };
+      const run = async (): Promise<void> => {
+        write("retry: 1000\n\n");
+        let over = await catchUp(stream, from.page);
+        if (!over && open) {
+          socket = await openSocket(stream);
+          if (socket !== null && open && (await follow(stream, socket)) === "over") over = await catchUp(stream);
+        }
+        if (over) write(END);
+      };
+      // A fault cuts the stream off, which tells the client to resume.
+      run().then(finish, finish);
+    },
+    cancel: () => stop?.(),
+  });
+};

@@ -1,0 +1,30 @@
+import type { Answer } from "../../durable-objects/shell/machine-shell.ts";
+import type { Delivery, DeliveryBinding, EventAnswer } from "../../durable-objects/trigger.ts";
+import type { BindingReply } from "../engine/trigger/binding.ts";
+import type { SettleDispatch } from "../engine/trigger/event.ts";
+import type { EventView } from "../schema/trigger-event.ts";
+import type { TriggerDefinition, TriggerReport } from "../schema/trigger.ts";
+import type { Bindings } from "./call.ts";
+import { problem, type Problem } from "./problem.ts";
+
+/** What the API and the dispatch need of a trigger's object. */
+export interface TriggerObject {
+  readonly configure: (triggerId: string, definition: TriggerDefinition) => Promise<Answer<BindingReply>>;
+  readonly control: (type: "pause" | "resume" | "delete") => Promise<Answer<BindingReply>>;
+  readonly show: () => Promise<{ readonly trigger: TriggerReport; readonly seq: number } | null>;
+  readonly binding: () => Promise<DeliveryBinding | null>;
+  readonly accept: (delivery: Delivery) => Promise<Answer<EventAnswer> | "stale">;
+  readonly refuse: (reason: string, message: string) => Promise<void>;
+  readonly dispatch: (dedupeKey: string) => Promise<Answer<EventAnswer>>;
+  readonly settle: (dedupeKey: string, report: Omit<SettleDispatch, "type">) => Promise<Answer<EventAnswer>>;
+  readonly event: (dedupeKey: string, eventId: string) => Promise<EventView | null>;
+  readonly recover: () => Promise<void>;
+}
+
+/** A stub of a trigger; ask again after every fault, a stub of a reset object stays broken. */
+export const triggerObject = (env: Pick<Bindings, "TRIGGER">, tenant: string, triggerId: string): TriggerObject =>
+  env.TRIGGER.getByName(`${tenant}/${triggerId}`) as unknown as TriggerObject;
+
+/** The refusal for a trigger that the tenant does not have. */
+export const triggerNotFound = (triggerId: string): Problem =>
+  problem("trigger_not_found", `unknown trigger id '${triggerId}'`);

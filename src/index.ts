@@ -1,0 +1,14 @@
+import { createApp } from "./http/app.ts";
+import { wakeStaleRuns } from "./cron/watchdog.ts";
+import { consume } from "./queue/consumer.ts";
+
+export { Trigger } from "../durable-objects/trigger.ts";
+export { WorkflowRun } from "../durable-objects/workflow-run.ts";
+
+const app = createApp();
+
+export default {
+  fetch: (request, env, ctx) => app.fetch(request, env, ctx),
+  queue: (batch, env, ctx) => consume(batch, env, ctx),
+  scheduled: (controller, env) => wakeStaleRuns(env, controller.scheduledTime),
+} satisfies ExportedHandler<Env>;
