@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     retry: 0,
+    reporters: ["default", "./test/support/count-reporter.ts"],
     projects: [
       {
         test: {
@@ -15,6 +16,10 @@ export default defineConfig({
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
         test: { name: "workers", include: ["test/workers/**/*.test.ts"] },
+      },
+      {
+        // The local server as a process of its own, started, used and killed.
+        test: { name: "local", environment: "node", include: ["test/local/**/*.test.ts"], testTimeout: 120_000 },
       },
     ],
   },

@@ -42,4 +42,6 @@ export interface Connector {
     request: SignedRequest,
     binding: ConnectorBinding,
   ) => Promise<Result<NormalisedEvent, WebhookError>>;
+  /** The text that a verified delivery has to be answered with instead of a receipt, when it is no event but a test. */
+  readonly challenge?: (request: SignedRequest, binding: ConnectorBinding) => string | null;
 }

@@ -44,11 +44,19 @@ const kindOf = (request: SignedRequest, body: Json): string =>
   nameText(fieldOf(body, "event")) ??
   "webhook";
 
+/** Slack proves that it talks to the right server by having a text sent back (spec/triggers 19.3, V8). */
+const slackChallenge = (request: SignedRequest): string | null => {
+  const body = jsonBody(request.body);
+  if (!body.ok || fieldOf(body.value, "type") !== "url_verification") return null;
+  return nameText(fieldOf(body.value, "challenge"));
+};
+
 /** Any other sender of webhooks, with one of five signature schemes (spec/triggers 19.5, connector variant). */
 export const webhook: Connector = {
   provider: "webhook",
   style: (binding) => schemeOf(binding).style,
   verify: (request, binding) => schemeOf(binding).verify(request),
+  challenge: (request, binding) => (schemeNameOf(binding) === "slack" ? slackChallenge(request) : null),
   normalise: async (request, binding) => {
     const parsed = jsonBody(request.body);
     const body = parsed.ok ? parsed.value : opaqueBody(request.body);

@@ -4,6 +4,8 @@ import { problemOfError } from "./fault.ts";
 import { seal } from "./headers.ts";
 import { problem, problemResponse } from "./problem.ts";
 import { type App, type HonoEnv, Router } from "./router.ts";
+import { addEventRoutes } from "./routes/events.ts";
+import { addHookRoutes } from "./routes/hooks.ts";
 import { addKeyRoutes } from "./routes/keys.ts";
 import { addMetaRoutes } from "./routes/meta.ts";
 import { addRunControlRoutes } from "./routes/run-control.ts";
@@ -11,6 +13,7 @@ import { addRunEventRoutes } from "./routes/run-events.ts";
 import { addRunReadRoutes } from "./routes/run-reads.ts";
 import { addRunRoutes } from "./routes/runs.ts";
 import { addStageRoutes } from "./routes/stages.ts";
+import { addTriggerRoutes } from "./routes/triggers.ts";
 import { addWorkflowEditRoutes } from "./routes/workflow-edit.ts";
 import { addWorkflowRoutes } from "./routes/workflows.ts";
 import { assetFor } from "./static.ts";
@@ -25,6 +28,9 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addRunEventRoutes,
   addRunControlRoutes,
   addStageRoutes,
+  addTriggerRoutes,
+  addHookRoutes,
+  addEventRoutes,
   addKeyRoutes,
 ];
 

@@ -1,15 +1,7 @@
 import type { Scope } from "../schema/api-key.ts";
 
-/** Settings that come as secrets or variables and are not in the generated bindings. */
-export interface Settings {
-  /** The key with every right; without it nothing below `/v1` is served. */
-  readonly GODWIT_ROOT_KEY?: string;
-  /** The largest body of a request in bytes, as text; 1 MiB unless set. */
-  readonly GODWIT_MAX_BODY_BYTES?: string;
-}
-
-/** The bindings together with the settings. */
-export type Bindings = Env & Settings;
+/** The bindings and settings of the Worker. */
+export type Bindings = Env;
 
 /** Who calls. */
 export interface Principal {

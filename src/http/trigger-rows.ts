@@ -1,18 +1,7 @@
 import type { EventQuery, EventRow } from "../schema/trigger-event.ts";
-import type { TriggerReport } from "../schema/trigger.ts";
+import type { TriggerReport, TriggerRow } from "../schema/trigger.ts";
 import { fromDatabase } from "./fault.ts";
 import type { Position } from "./page.ts";
-
-/** A trigger in lists. */
-export interface TriggerRow {
-  readonly trigger_id: string;
-  readonly provider: string;
-  readonly state: string;
-  readonly version: number;
-  readonly definition: string;
-  readonly created_at: string;
-  readonly updated_at: string;
-}
 
 /** Brings the list up to date with a trigger, unless it knows a later change. */
 export const storeTrigger = async (
@@ -62,9 +51,9 @@ export const listTriggers = async (
          WHERE tenant = ? AND trigger_id > ? ORDER BY trigger_id LIMIT ?`,
       )
       .bind(tenant, page.after, page.limit)
-      .all<TriggerRow>(),
+      .all<Omit<TriggerRow, "definition"> & { readonly definition: string }>(),
   );
-  return results;
+  return results.map((row) => ({ ...row, definition: JSON.parse(row.definition) as TriggerRow["definition"] }));
 };
 
 const EVENT_COLUMNS =

@@ -12,6 +12,23 @@ export const stopWithin = async (stop: () => Promise<void>): Promise<boolean> =>
   return inTime;
 };
 
+/** How often a server that npm started looks whether it still has the parent it had. */
+const PARENT_CHECK_MS = 100;
+
+/**
+ * Calls `stop` when the parent is gone. npm starts a shell which starts this; npm hands a SIGTERM to that shell, which
+ * ends without handing it on.
+ */
+const watchParent = (stop: () => void): void => {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    stop();
+  }, PARENT_CHECK_MS);
+  timer.unref();
+};
+
 /**
  * Waits for SIGINT or SIGTERM and then stops the server: the first signal gracefully, the second at once. Call it when
  * the runtime has been started, because it takes the place of the runtime's own handlers, which would not wait.
@@ -28,4 +45,5 @@ export const stopOnSignal = (stop: () => Promise<void>, tell: (signal: string) =
     process.removeAllListeners(signal);
     process.on(signal, (name) => void onSignal(name));
   }
+  if (process.env["npm_lifecycle_event"] !== undefined) watchParent(() => void onSignal("the end of npm"));
 };

@@ -1,5 +1,6 @@
 import type { Bindings } from "../http/call.ts";
 import { deadLetters } from "./dead-letters.ts";
+import { dispatchEvents } from "./dispatch.ts";
 import { driveRuns } from "./drive.ts";
 import { indexRows } from "./index-rows.ts";
 import { report } from "./report.ts";
@@ -10,6 +11,7 @@ export type Consumer = (batch: MessageBatch, env: Bindings, ctx: ExecutionContex
 /** The consumer of each queue. Messages are hints: what is to be done is always in an object's rows. */
 const CONSUMERS: ReadonlyMap<string, Consumer> = new Map<string, Consumer>([
   ["godwit-drive", driveRuns],
+  ["godwit-dispatch", dispatchEvents],
   ["godwit-index", indexRows],
   ["godwit-drive-dead", deadLetters],
   ["godwit-dispatch-dead", deadLetters],

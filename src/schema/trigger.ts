@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { Json } from "../lib/json.ts";
-import { time } from "./api.ts";
+import { pageOf, time } from "./api.ts";
 import { json } from "./lenient.ts";
 import { decodeRunOptions } from "./run.ts";
 
@@ -314,3 +314,21 @@ export type TriggerReport = z.output<typeof triggerReportSchema>;
 
 /** One version in the list of a trigger's versions. */
 export type BindingVersionView = z.output<typeof bindingVersionSchema>;
+
+/** A page of triggers as lists show them. */
+export const triggerPageSchema = pageOf(
+  z
+    .object({
+      trigger_id: z.string(),
+      provider: z.string(),
+      state: z.string(),
+      version: z.number().int(),
+      definition: storedDefinitionSchema,
+      created_at: time,
+      updated_at: time,
+    })
+    .readonly(),
+);
+
+/** A trigger in lists. */
+export type TriggerRow = z.output<typeof triggerPageSchema>["items"][number];

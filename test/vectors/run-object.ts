@@ -1,4 +1,5 @@
-import { JOURNALED } from "../../durable-objects/migrations/journaled.ts";
+import { RUN } from "../../durable-objects/migrations/journaled.ts";
+import { drainOutbox } from "../../durable-objects/shell/drain.ts";
 import { LeaseWatch } from "../../durable-objects/shell/lease-watch.ts";
 import { type Answer, MachineShell } from "../../durable-objects/shell/machine-shell.ts";
 import { sqliteStore } from "../../durable-objects/storage/sqlite-store.ts";
@@ -19,6 +20,10 @@ import { OperationFailure } from "./operation.ts";
 type RunRequest = RunCommand extends infer C ? (C extends RunCommand ? Omit<C, "lease_is_live"> : never) : never;
 
 type Shell = MachineShell<RunState, RunCommand, RunEvent, RunEffect, RunReply>;
+
+const raise = (fault: unknown): never => {
+  throw fault;
+};
 
 const replyOf = (answer: Answer<RunReply>): RunReply => {
   if (!answer.ok) throw new OperationFailure(answer.rejection.detail);
@@ -75,9 +80,20 @@ export class RunObject {
     },
   };
 
-  /** When the object's alarm goes off, or null. */
-  get alarmAt(): number | null {
-    return this.#store.alarmAt();
+  /** Lets time pass until the object's alarm goes off, and says whether that ordered a driver. */
+  async nextAlarm(): Promise<boolean> {
+    const at = this.#store.alarmAt();
+    if (at === null) throw new Error("nothing would ever wake the run");
+    this.#clock.moveTo(at);
+    this.#shell.alarmFired();
+    replyOf(this.#execute({ type: "wake" }));
+    let ordered = false;
+    const perform = async (effect: RunEffect): Promise<void> => {
+      if (effect.type === "drive") ordered = true;
+    };
+    await drainOutbox(this.#store, perform, () => this.#clock.now, raise);
+    this.#shell.rearm(this.#clock.now);
+    return ordered;
   }
 
   /** The run's record as it is, or as its newest checkpoint saw it. */
@@ -111,9 +127,10 @@ export class RunObject {
       {
         machine: runMachine,
         store: this.#store,
-        migrations: JOURNALED,
+        migrations: RUN,
         reducerVersion: 1,
         headOf: runHead,
+        isDerived: (effect) => effect.type === "index_run",
         wakeAt: (state, now) =>
           nextWake(state, state?.prepared == null ? null : this.#lease.expiresAt(state.prepared), now),
         context: () => this.#clock.context,

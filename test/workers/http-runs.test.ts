@@ -26,7 +26,12 @@ describe("a run driven by hand", () => {
     expect(run.graph?.nodes["a"]?.kind).toBe("stage");
 
     const plan = await client.prepareStage(run.run_id, "a");
-    expect(plan).toMatchObject({ node_id: "a", attempt: 1, mode: "external", prompt: expect.stringContaining("first") });
+    expect(plan).toMatchObject({
+      node_id: "a",
+      attempt: 1,
+      mode: "external",
+      prompt: expect.stringContaining("first"),
+    });
     const renewed = await client.renewStage(run.run_id, "a", plan.attempt_token);
     expect(Date.parse(renewed.lease_expires_at)).toBeGreaterThan(Date.now());
 
@@ -72,8 +77,14 @@ describe("a run driven by hand", () => {
 
   it("[W-4.5] refuses a node the workflow does not have, and one that is not ready", async () => {
     const run = await manualRun();
-    expect(await refusalOf(client.prepareStage(run.run_id, "zebra"))).toMatchObject({ status: 404, code: "node_not_found" });
-    expect(await refusalOf(client.prepareStage(run.run_id, "b"))).toMatchObject({ status: 409, code: "invalid_transition" });
+    expect(await refusalOf(client.prepareStage(run.run_id, "zebra"))).toMatchObject({
+      status: 404,
+      code: "node_not_found",
+    });
+    expect(await refusalOf(client.prepareStage(run.run_id, "b"))).toMatchObject({
+      status: 409,
+      code: "invalid_transition",
+    });
   });
 
   it("[W-4.6] refuses a completion without a preparation", async () => {
@@ -95,7 +106,10 @@ describe("a run driven by hand", () => {
     const completion = client.completeStage(run.run_id, "a", { attempt_token: "attempt_old", result: {} });
     expect(await refusalOf(completion)).toMatchObject({ status: 409, code: "stale_attempt" });
     expect(await refusalOf(client.renewStage(run.run_id, "a", "attempt_old"))).toMatchObject({ code: "stale_attempt" });
-    const done = await client.completeStage(run.run_id, "a", { attempt_token: plan.attempt_token, result: { text: "x" } });
+    const done = await client.completeStage(run.run_id, "a", {
+      attempt_token: plan.attempt_token,
+      result: { text: "x" },
+    });
     expect(done.stage_id).toBe(plan.stage_id);
   });
 
@@ -155,7 +169,7 @@ describe("creating a run", () => {
   });
 
   it("[W-0.1] names the path of each bad field of a graph", async () => {
-    const graph = { nodes: { a: { kind: 7 } }, edges: [{ from: 1 }] };
+    const graph = { nodes: { a: { kind: 7 } }, edges: [{ from: 1, to: "a" }] };
     const response = await post("/v1/runs", { graph, task: "x" });
     expect(response.status).toBe(400);
     const { details } = (await response.json()) as { details: { issues: { path: string }[] } };
@@ -183,9 +197,12 @@ describe("creating a run", () => {
 
   it("[W-5] drives a run by itself and shows it in the list", async () => {
     await client.defineWorkflow("auto", {
-      entry: "a",
-      nodes: { a: { kind: "condition" }, b: { kind: "fork" } },
-      edges: [{ from: "a", to: "b" }],
+      entry: "split",
+      nodes: { split: { kind: "fork" }, left: { kind: "reduce" }, right: { kind: "reduce" } },
+      edges: [
+        { from: "split", to: "left" },
+        { from: "split", to: "right" },
+      ],
     });
     const run = await client.createRun({ workflow_id: "auto", task: "walk" });
     expect(run.graph).toBeUndefined();
@@ -195,9 +212,13 @@ describe("creating a run", () => {
     expect(types).toContain("run_finalized");
     expect((await client.getRun(run.run_id)).status).toBe("completed");
     await expect
-      .poll(async () => (await client.listRuns({ workflow_id: "auto", status: "completed" })).items.map((row) => row.run_id), {
-        timeout: 10_000,
-      })
+      .poll(
+        async () =>
+          (await client.listRuns({ workflow_id: "auto", status: "completed" })).items.map((row) => row.run_id),
+        {
+          timeout: 10_000,
+        },
+      )
       .toEqual([run.run_id]);
     expect((await client.listRuns({ q: "WALK" })).items).toHaveLength(1);
     expect((await client.listRuns({ q: "nothing like it" })).items).toEqual([]);
@@ -209,17 +230,17 @@ describe("another tenant", () => {
   it("[I8] finds nothing of a run", async () => {
     const run = await manualRun();
     const stranger = clientFor(undefined, "stranger");
-    const calls = [
-      stranger.getRun(run.run_id),
-      stranger.listPart(run.run_id, "stages"),
-      stranger.getUsage(run.run_id),
-      stranger.listEvents(run.run_id),
-      stranger.prepareStage(run.run_id, "a"),
-      stranger.cancelRun(run.run_id),
-      stranger.finalizeRun(run.run_id),
-      stranger.advanceRun(run.run_id),
-      stranger.renewStage(run.run_id, "a", "x"),
+    const calls: readonly (() => Promise<unknown>)[] = [
+      () => stranger.getRun(run.run_id),
+      () => stranger.listPart(run.run_id, "stages"),
+      () => stranger.getUsage(run.run_id),
+      () => stranger.listEvents(run.run_id),
+      () => stranger.prepareStage(run.run_id, "a"),
+      () => stranger.cancelRun(run.run_id),
+      () => stranger.finalizeRun(run.run_id),
+      () => stranger.advanceRun(run.run_id),
+      () => stranger.renewStage(run.run_id, "a", "x"),
     ];
-    for (const call of calls) expect(await refusalOf(call)).toMatchObject({ status: 404, code: "run_not_found" });
+    for (const call of calls) expect(await refusalOf(call())).toMatchObject({ status: 404, code: "run_not_found" });
   });
 });

@@ -9,11 +9,15 @@ export const ROOT_KEY = "root-key-of-the-tests";
 
 /** Applies the database's migrations; storage is fresh in each test file. */
 export const migrateDatabase = async (): Promise<void> => {
-  const statements = readModels.replaceAll(/--.*$/gm, "").split(";").map((sql) => sql.trim());
+  const statements = readModels
+    .replaceAll(/--.*$/gm, "")
+    .split(";")
+    .map((sql) => sql.trim());
   await env.DB.batch(statements.filter((sql) => sql !== "").map((sql) => env.DB.prepare(sql)));
 };
 
-const bindings = (extra: Readonly<Record<string, string>>): Env => ({ ...env, GODWIT_ROOT_KEY: ROOT_KEY, ...extra }) as Env;
+const bindings = (extra: Readonly<Record<string, string>>): Env =>
+  ({ ...env, GODWIT_ROOT_KEY: ROOT_KEY, ...extra }) as Env;
 
 /** Sends a request to the Worker, with further settings if need be. */
 export const send = (
@@ -47,7 +51,9 @@ export const clientFor = (key = ROOT_KEY, tenant?: string): Client =>
   });
 
 /** A refusal as a program sees it: its status and code. */
-export const refusal = async (answer: Promise<Response>): Promise<{ status: number; code: string; detail: string; details?: unknown }> => {
+export const refusal = async (
+  answer: Promise<Response>,
+): Promise<{ status: number; code: string; detail: string; details?: unknown }> => {
   const response = await answer;
   const body = (await response.json()) as { status: number; code: string; detail: string; details?: unknown };
   return { ...body, status: response.status };
@@ -58,6 +64,9 @@ export const TWO_STAGES = {
   _type: "workflow_graph",
   id: "two",
   entry: "a",
-  nodes: { a: { kind: "stage", mode: "external", prompt: "first" }, b: { kind: "stage", mode: "external", prompt: "second" } },
+  nodes: {
+    a: { kind: "stage", mode: "external", prompt: "first" },
+    b: { kind: "stage", mode: "external", prompt: "second" },
+  },
   edges: [{ from: "a", to: "b" }],
 } as const;

@@ -1,6 +1,8 @@
 import type { Timestamp } from "../../lib/time.ts";
-import { DRIVER_LEASE_MS } from "./prepare-stage.ts";
 import type { RunState } from "./state.ts";
+
+/** How long an ordered driver may take to come. */
+const TAKE_OVER_MS = 5_000;
 
 /**
  * When the watchdog has to look at the run again, or null when something outside wakes it (I7).
@@ -10,8 +12,9 @@ import type { RunState } from "./state.ts";
 export const nextWake = (state: RunState, leaseExpiresAt: Timestamp | null, now: Timestamp): Timestamp | null => {
   if (state === null || state.status !== "running" || state.drive === "manual") return null;
   const { prepared } = state;
-  if (prepared === null) return now + DRIVER_LEASE_MS;
+  if (prepared === null) return now + TAKE_OVER_MS;
   if (prepared.holder === "nobody") return null;
   if (prepared.retry_at_ms !== null && prepared.retry_at_ms > now) return prepared.retry_at_ms;
-  return leaseExpiresAt ?? now + DRIVER_LEASE_MS;
+  // Where a lease is over, a driver was ordered: it is given time to come before another one is.
+  return leaseExpiresAt !== null && leaseExpiresAt > now ? leaseExpiresAt : now + TAKE_OVER_MS;
 };

@@ -4,6 +4,8 @@ import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
+import { dispatchIdFor, runIdFor } from "../../engine/trigger/dispatch.ts";
+import type { TriggerView } from "../../schema/trigger.ts";
 import type { EventView } from "../../schema/trigger-event.ts";
 import { type Api, openApi } from "../api.ts";
 import { followRun } from "../events.ts";
@@ -99,16 +101,16 @@ const deliverTwice = async (api: Api, screen: Screen, secret: string): Promise<D
   return first;
 };
 
-/** The run of an event, as soon as the event has one. */
+/**
+ * The run of an event, as soon as it exists. Its id follows from the event's, so the run can be followed from its first
+ * moment on; `GET /v1/events/{event_id}` names it too, a second later.
+ */
 const runOf = async (api: Api, eventId: string): Promise<string> => {
-  for (const deadline = Date.now() + 15_000; Date.now() < deadline; await sleep(20)) {
-    const response = await api.open(`/v1/events/${eventId}`, {});
-    const view = response.ok ? ((await response.json()) as EventView) : null;
-    const run = view?.runs[0];
-    if (run !== undefined) return run;
-    if (view?.status === "failed" || view?.status === "skipped") {
-      throw new LocalProblem(`The event started no run: ${view.error?.detail ?? view.verdicts.at(-1)?.reason ?? view.status}`);
-    }
+  const trigger = await api.get<TriggerView>(`/v1/triggers/${WORKFLOW}`);
+  const runId = runIdFor(dispatchIdFor(trigger, eventId));
+  for (const deadline = Date.now() + 15_000; Date.now() < deadline; await sleep(5)) {
+    const response = await api.open(`/v1/runs/${runId}/events?limit=1`, {});
+    if (response.ok) return runId;
   }
   throw new LocalProblem(`Event ${eventId} has started no run for 15 s. Look at GET /v1/events/${eventId}.`);
 };
@@ -127,9 +129,14 @@ const follow = async (api: Api, screen: Screen, runId: string, origin: number): 
   return reader;
 };
 
-/** The runs that the event started, as the event itself tells at the end. */
-const runCount = async (api: Api, eventId: string): Promise<number> =>
-  (await api.get<EventView>(`/v1/events/${eventId}`)).runs.length;
+/** How many runs the event started, as the event itself tells; it is found by its id a moment after it was accepted. */
+const runCount = async (api: Api, eventId: string): Promise<number> => {
+  for (const deadline = Date.now() + 10_000; Date.now() < deadline; await sleep(50)) {
+    const response = await api.open(`/v1/events/${eventId}`, {});
+    if (response.ok) return ((await response.json()) as EventView).runs.length;
+  }
+  throw new LocalProblem(`GET /v1/events/${eventId} does not find the event.`);
+};
 
 const lastOf = (artifacts: readonly ArtifactRecord[], kind: string): ArtifactRecord | undefined =>
   artifacts.findLast((artifact) => artifact.kind === kind);

@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { normalizeGraph } from "../../../src/engine/graph/normalize.ts";
 import { validateGraph } from "../../../src/engine/graph/validate.ts";
 import { decodeGraph } from "../../../src/schema/graph.ts";
 
 const example: unknown = JSON.parse(
-  readFileSync(new URL("../../../examples/issue-triage.json", import.meta.url), "utf8"),
+  readFileSync(join(import.meta.dirname, "../../../examples/issue-triage.json"), "utf8"),
 );
 
 describe("examples/issue-triage.json", () => {

@@ -1,0 +1,163 @@
+import { lowerCaseHeaders } from "../../connectors/headers.ts";
+import { CONNECTORS } from "../../connectors/registry.ts";
+import type { SignedRequest } from "../../connectors/connector.ts";
+import { base64Text } from "../../connectors/encoding.ts";
+import { indexEvent } from "../../queue/index-events.ts";
+import { tenantIdSchema } from "../../schema/api-key.ts";
+import { type Receipt, receiptSchema, secretVariable, triggerIdSchema } from "../../schema/trigger.ts";
+import { readBytes } from "../body.ts";
+import type { Call } from "../call.ts";
+import { bindingFor, type HookTarget, type KnownBinding, referredSecret } from "../hook-binding.ts";
+import { fromRejection, invalid, problem, type Problem } from "../problem.ts";
+import { done, type Outcome, type Router } from "../router.ts";
+import { triggerNotFound, triggerObject } from "../trigger-object.ts";
+
+const DEFAULT_TENANT = "default";
+
+/** Bodies up to this size are also kept byte by byte; of larger ones only the document is kept. */
+const MAX_KEPT_BYTES = 65_536;
+
+/** How often a delivery is verified again because the trigger was changed meanwhile. */
+const MAX_TRIES = 4;
+
+/** A refusal of a delivery, with the reason under which the trigger counts it. */
+interface Refused {
+  readonly reason: string;
+  readonly problem: Problem;
+}
+
+type Attempt = { readonly outcome: Outcome<Receipt> } | { readonly refused: Refused } | "stale";
+
+/** A trigger that does not exist has no object to count in: a line in the log is all that is kept. */
+const unknownTrigger = (target: HookTarget): Problem => {
+  const line = { level: "warn", message: "a delivery for an unknown trigger", ...target };
+  // oxlint-disable-next-line no-console -- the platform's log is where this is seen
+  console.warn(JSON.stringify(line));
+  return triggerNotFound(target.trigger_id);
+};
+
+const refused = (reason: string, refusal: Problem): Attempt => ({ refused: { reason, problem: refusal } });
+
+/** Verifies, normalises and accepts a delivery under one binding (spec/triggers 19.1). */
+const attempt = async (
+  call: Call,
+  target: HookTarget,
+  binding: KnownBinding,
+  request: Omit<SignedRequest, "secrets">,
+): Promise<Attempt> => {
+  const { definition, version } = binding;
+  const connector = CONNECTORS[definition.provider];
+  const referred = referredSecret(call.env, definition);
+  const secrets = referred === null ? binding.secrets : [referred];
+  if (secrets.length === 0) {
+    const missing = definition.secret_ref === undefined ? "" : `: set ${secretVariable(definition.secret_ref)}`;
+    return refused("secret_missing", problem("unavailable", `the secret of the trigger is not configured${missing}`));
+  }
+  const signed: SignedRequest = { ...request, secrets };
+  const verified = await connector.verify(signed, definition);
+  if (!verified.ok) return refused(verified.error.kind, problem("invalid_signature", verified.error.message));
+  const challenge = connector.challenge?.(signed, definition) ?? null;
+  if (challenge !== null) return { outcome: new Response(challenge, { headers: { "Content-Type": "text/plain" } }) };
+  const event = await connector.normalise(signed, definition);
+  if (!event.ok) {
+    const path = event.error.kind === "missing_header" ? event.error.header : ".";
+    return refused("invalid_payload", invalid([{ path, message: event.error.message }], event.error.message));
+  }
+  const { tenant, trigger_id: triggerId } = target;
+  const raw = request.body.byteLength > MAX_KEPT_BYTES ? {} : { raw_body: base64Text(request.body) };
+  const answer = await triggerObject(call.env, tenant, triggerId).accept({ tenant, version, event: event.value, ...raw });
+  if (answer === "stale") return "stale";
+  if (!answer.ok) return { outcome: fromRejection(answer.rejection) };
+  const { reply } = answer.reply;
+  if (reply.type !== "receipt") return { outcome: problem("internal_error", "the trigger gave no receipt") };
+  const { event_id, receipt, duplicate } = reply;
+  if (!duplicate) call.waitUntil(indexEvent(call.env, tenant, answer.reply));
+  return { outcome: done({ event_id, receipt, duplicate }, 202) };
+};
+
+const countRefusal = async (call: Call, target: HookTarget, { reason, problem: refusal }: Refused): Promise<void> => {
+  try {
+    await triggerObject(call.env, target.tenant, target.trigger_id).refuse(reason, refusal.detail);
+  } catch {
+    // The refusal stands whether it could be counted or not.
+  }
+};
+
+const receive = async (call: Call, target: HookTarget): Promise<Outcome<Receipt>> => {
+  const { tenant, trigger_id: triggerId } = target;
+  // Nothing else can be the name of a trigger, so no object has to be asked.
+  if (!tenantIdSchema.safeParse(tenant).success || !triggerIdSchema.safeParse(triggerId).success) {
+    return triggerNotFound(triggerId);
+  }
+  const { request } = call;
+  const incoming = {
+    method: request.method,
+    path: new URL(request.url).pathname,
+    headers: lowerCaseHeaders(request.headers),
+    now: Date.now(),
+  };
+  let body: Uint8Array | null = null;
+  let isFresh = false;
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    const binding = await bindingFor(call.env, target, isFresh);
+    if (binding === null) return unknownTrigger(target);
+    if (body === null) {
+      const read = await readBytes(request, binding.definition.max_body_bytes);
+      if (!read.ok) {
+        await countRefusal(call, target, { reason: "payload_too_large", problem: read.error });
+        return read.error;
+      }
+      body = read.value;
+    }
+    const result = await attempt(call, target, binding, { ...incoming, body });
+    if (result !== "stale" && "outcome" in result) return result.outcome;
+    if (result !== "stale" && binding.is_fresh) {
+      await countRefusal(call, target, result.refused);
+      return result.refused.problem;
+    }
+    isFresh = true;
+  }
+  return problem("unavailable", "the trigger is being changed; deliver again");
+};
+
+const shared = {
+  method: "post",
+  tag: "Triggers",
+  access: "open",
+  reply: { status: 202, description: "The event is stored and will be handled", name: "Receipt", schema: receiptSchema },
+  problems: [
+    "invalid_request",
+    "invalid_signature",
+    "trigger_not_found",
+    "trigger_paused",
+    "payload_too_large",
+    "unavailable",
+  ],
+} as const;
+
+const description =
+  "Protected by the signature of the trigger's provider, not by an API key. A delivery that was taken in before gets the same receipt.";
+
+/** The hooks: webhooks come in here (architecture 4, steps 1 to 3). The answer is sent after the event's commit. */
+export const addHookRoutes = (router: Router): void => {
+  router.add(
+    {
+      ...shared,
+      path: "/hooks/{trigger_id}",
+      operation: "deliver_webhook",
+      summary: "Deliver a webhook to a trigger of the default tenant",
+      description,
+    },
+    ({ params, call }) => receive(call, { tenant: DEFAULT_TENANT, trigger_id: params.trigger_id }),
+  );
+  router.add(
+    {
+      ...shared,
+      path: "/hooks/{tenant}/{trigger_id}",
+      operation: "deliver_tenant_webhook",
+      summary: "Deliver a webhook to a trigger of a tenant",
+      description,
+    },
+    ({ params, call }) => receive(call, params),
+  );
+};

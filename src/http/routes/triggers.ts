@@ -1,0 +1,159 @@
+import { pageQuery } from "../../schema/api.ts";
+import {
+  secretProblem,
+  secretVariable,
+  triggerDefinitionSchema,
+  type TriggerDefinition,
+  triggerIdSchema,
+  triggerPageSchema,
+  type TriggerReport,
+  triggerReportSchema,
+} from "../../schema/trigger.ts";
+import type { Call } from "../call.ts";
+import { referredSecret } from "../hook-binding.ts";
+import { CURSOR_ISSUE, decodeCursor, pageFrom } from "../page.ts";
+import { fromRejection, invalid, type Problem } from "../problem.ts";
+import { done, type Outcome, type Router } from "../router.ts";
+import { triggerNotFound, triggerObject } from "../trigger-object.ts";
+import { forgetTrigger, listTriggers, storeTrigger } from "../trigger-rows.ts";
+
+/** Why a definition cannot be put here, or null when it can. */
+const putProblem = (call: Call, triggerId: string, definition: TriggerDefinition): Problem | null => {
+  const id = triggerIdSchema.safeParse(triggerId);
+  if (!id.success) return invalid([{ path: "trigger_id", message: id.error.issues[0]?.message ?? "is not an id" }]);
+  const { secret_ref: reference } = definition;
+  if (reference === undefined) return null;
+  const secret = referredSecret(call.env, definition);
+  const message =
+    secret === null
+      ? `the secret is not configured: set ${secretVariable(reference)}`
+      : secretProblem(definition, secret);
+  return message === null ? null : invalid([{ path: "secret_ref", message }]);
+};
+
+/** The trigger as it is now; the list learns of it before the answer leaves, because triggers change rarely. */
+const shown = async (call: Call, triggerId: string): Promise<Outcome<TriggerReport>> => {
+  const found = await triggerObject(call.env, call.tenant, triggerId).show();
+  if (found === null) return triggerNotFound(triggerId);
+  await storeTrigger(call.env.DB, call.tenant, found);
+  return done(found.trigger);
+};
+
+const isTriggerId = (id: string): boolean => triggerIdSchema.safeParse(id).success;
+
+const reply = { status: 200, description: "The trigger", name: "Trigger", schema: triggerReportSchema } as const;
+
+const shared = { tag: "Triggers", access: "triggers" } as const;
+
+const addPutAndDelete = (router: Router): void => {
+  router.add(
+    {
+      ...shared,
+      method: "put",
+      path: "/v1/triggers/{trigger_id}",
+      operation: "put_trigger",
+      summary: "Define a trigger",
+      description:
+        "Another definition or secret makes a new version; events keep the version that accepted them. The secret is write-only.",
+      body: { name: "TriggerDefinition", schema: triggerDefinitionSchema },
+      reply,
+    },
+    async ({ params, body, call }) => {
+      const { trigger_id: triggerId } = params;
+      const refusal = putProblem(call, triggerId, body);
+      if (refusal !== null) return refusal;
+      const answer = await triggerObject(call.env, call.tenant, triggerId).configure(triggerId, body);
+      return answer.ok ? shown(call, triggerId) : fromRejection(answer.rejection);
+    },
+  );
+  router.add(
+    {
+      ...shared,
+      method: "delete",
+      path: "/v1/triggers/{trigger_id}",
+      operation: "delete_trigger",
+      summary: "Delete a trigger",
+      description: "It accepts nothing any more and forgets its secret; events it has accepted are still handled.",
+      reply: { status: 204, description: "The trigger is deleted" },
+      problems: ["trigger_not_found"],
+    },
+    async ({ params, call }) => {
+      const { trigger_id: triggerId } = params;
+      if (!isTriggerId(triggerId)) return triggerNotFound(triggerId);
+      const answer = await triggerObject(call.env, call.tenant, triggerId).control("delete");
+      // Also when it was deleted before: an earlier attempt may have got no further than the object.
+      await forgetTrigger(call.env.DB, call.tenant, triggerId);
+      return answer.ok ? done(undefined, 204) : triggerNotFound(triggerId);
+    },
+  );
+};
+
+const addReads = (router: Router): void => {
+  router.add(
+    {
+      ...shared,
+      method: "get",
+      path: "/v1/triggers",
+      operation: "list_triggers",
+      summary: "List triggers",
+      query: pageQuery,
+      reply: { status: 200, description: "A page", name: "TriggerPage", schema: triggerPageSchema },
+    },
+    async ({ query, call }) => {
+      const after = query.cursor === undefined ? [""] : decodeCursor(query.cursor, 1);
+      if (after === null) return invalid([CURSOR_ISSUE]);
+      const rows = await listTriggers(call.env.DB, call.tenant, { after: after[0] ?? "", limit: query.limit + 1 });
+      return done(pageFrom(rows, query.limit, (row) => [row.trigger_id]));
+    },
+  );
+  router.add(
+    {
+      ...shared,
+      method: "get",
+      path: "/v1/triggers/{trigger_id}",
+      operation: "get_trigger",
+      summary: "Get a trigger with its versions and the deliveries it refused",
+      reply,
+      problems: ["trigger_not_found"],
+    },
+    async ({ params, call }) => {
+      const { trigger_id: triggerId } = params;
+      const found = isTriggerId(triggerId) ? await triggerObject(call.env, call.tenant, triggerId).show() : null;
+      return found === null ? triggerNotFound(triggerId) : done(found.trigger);
+    },
+  );
+};
+
+const addControl = (router: Router): void => {
+  const texts = {
+    pause: "Deliveries are refused with `trigger_paused` until it is resumed; accepted events are still handled.",
+    resume: "Deliveries are accepted again.",
+  } as const;
+  for (const verb of ["pause", "resume"] as const) {
+    router.add(
+      {
+        ...shared,
+        method: "post",
+        path: `/v1/triggers/{trigger_id}/${verb}`,
+        operation: `${verb}_trigger`,
+        summary: verb === "pause" ? "Pause a trigger" : "Resume a paused trigger",
+        description: texts[verb],
+        reply,
+        problems: ["trigger_not_found"],
+      },
+      async ({ params, call }) => {
+        const { trigger_id: triggerId } = params;
+        if (!isTriggerId(triggerId)) return triggerNotFound(triggerId);
+        const answer = await triggerObject(call.env, call.tenant, triggerId).control(verb);
+        return answer.ok ? shown(call, triggerId) : fromRejection(answer.rejection);
+      },
+    );
+  }
+};
+
+/** Triggers: what listens to webhooks (spec/triggers 5 and 6). */
+export const addTriggerRoutes = (router: Router): void => {
+  addPutAndDelete(router);
+  addReads(router);
+  addControl(router);
+};

@@ -1,0 +1,80 @@
+import { Random } from "../support/random.ts";
+
+/** Every fault the simulator knows, with its probability at each opportunity. */
+export const FAULTS = {
+  /** A call never reaches the object. */
+  rpc_lost: 0.04,
+  /** The object is reset before it gets a call. */
+  reset_before_call: 0.03,
+  /** The object dies inside a transaction: everything it wrote is rolled back. */
+  crash_in_commit: 0.04,
+  /** The object dies after the commit and before the answer. */
+  crash_after_commit: 0.04,
+  /** A transaction fails and the object lives on. */
+  storage_fault: 0.01,
+  /** The object leaves memory between two calls. */
+  eviction: 0.2,
+  /** A new version with another reducer comes into force; or the old one comes back. */
+  deploy: 0.1,
+  /** The alarm is forgotten when the object dies in its handler. */
+  alarm_lost: 0.5,
+  /** The object dies while its alarm handler waits. */
+  alarm_crash: 0.1,
+  driver_crash: 0.03,
+  /** The driver's process stands still for a while, heartbeats included. */
+  driver_freeze: 0.02,
+  /** The driver never renews its lease. */
+  no_heartbeat: 0.15,
+  /** A stage takes longer than a lease. */
+  slow_stage: 0.12,
+  queue_drop: 0.1,
+  queue_duplicate: 0.1,
+  queue_delay: 0.15,
+  send_fails: 0.06,
+  /** The message is sent and the sender is told that it was not. */
+  send_unconfirmed: 0.04,
+  clock_jump: 0.05,
+  /** A completion comes again, late, or changed. */
+  late_completion: 0.3,
+  /** The run is paused and resumed. */
+  pause: 0.06,
+  cancel: 0.01,
+} as const;
+
+export type FaultName = keyof typeof FAULTS;
+
+const NAMES = Object.keys(FAULTS) as FaultName[];
+
+/** Decides which faults happen. Each has choices of its own, so that leaving one out disturbs the others little. */
+export class Faults {
+  readonly counts: Record<FaultName, number> = Object.fromEntries(NAMES.map((name) => [name, 0])) as Record<
+    FaultName,
+    number
+  >;
+  readonly enabled: ReadonlySet<FaultName>;
+  active = true;
+  readonly #random: ReadonlyMap<FaultName, Random>;
+
+  constructor(seed: number, without: ReadonlySet<FaultName>) {
+    // Each seed leaves some faults out: combinations that hide each other are tried apart as well.
+    const swarm = Random.named(seed, "swarm");
+    this.enabled = new Set(NAMES.filter((name) => swarm.chance(0.6) && !without.has(name)));
+    this.#random = new Map(NAMES.map((name) => [name, Random.named(seed, name)]));
+  }
+
+  /** Whether the fault happens now. */
+  hits(name: FaultName): boolean {
+    if (!this.draws(name)) return false;
+    this.counts[name] += 1;
+    return true;
+  }
+
+  /** Whether the fault is to happen as soon as it can; whoever makes it happen counts it. */
+  draws(name: FaultName): boolean {
+    return this.active && this.enabled.has(name) && this.random(name).chance(FAULTS[name]);
+  }
+
+  random(name: FaultName): Random {
+    return this.#random.get(name) as Random;
+  }
+}

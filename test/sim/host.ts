@@ -1,0 +1,239 @@
+import { sqliteStore } from "../../durable-objects/storage/sqlite-store.ts";
+import type { Process } from "./process.ts";
+import type { RunClass, RunObject } from "./real-object.ts";
+import type { World } from "./world.ts";
+
+/** What the platform throws at a caller when the object was reset under it. */
+const resetFault = (): Error =>
+  Object.assign(new Error("the object was reset"), { retryable: true, durableObjectReset: true });
+
+class Crash extends Error {}
+
+/** What a call led to inside the object. */
+export interface Called<Reply> {
+  readonly reply: Reply;
+  readonly seq_before: number;
+  readonly seq_after: number;
+}
+
+/** The platform around one object: its disk and alarm live on, its memory does not. */
+export class ObjectHost {
+  readonly store = sqliteStore();
+  readonly #world: World;
+  #instance: RunObject | null = null;
+  /** Counts instances: a stub, a promise or a pending call belongs to one of them. */
+  #epoch = 0;
+  #class: RunClass;
+  #doom: "crash_in_commit" | "storage_fault" | null = null;
+  #alarmRuns = false;
+  #scheduledAlarm: number | null = null;
+  #alarmFailures = 0;
+
+  constructor(world: World, variant: RunClass) {
+    this.#world = world;
+    this.#class = variant;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get isLoaded(): boolean {
+    return this.#instance !== null;
+  }
+
+  /** The object, loaded when it has to be. */
+  object(): RunObject {
+    this.#instance ??= new this.#class(this.#context(this.#epoch), this.#env(this.#epoch));
+    return this.#instance;
+  }
+
+  /** Ends the instance; its memory and whatever it waits for are lost. */
+  reset(why: string, next: RunClass = this.#class): void {
+    this.#world.trace(`object: ${why}`);
+    this.#class = next;
+    this.#instance = null;
+    this.#epoch += 1;
+    if (!this.#alarmRuns) return;
+    this.#alarmRuns = false;
+    if (this.#world.faults.hits("alarm_lost")) this.#world.trace("the alarm that was running is lost");
+    else this.store.setAlarm(Math.min(this.store.alarmAt() ?? Infinity, this.#world.clock() + 2_000));
+  }
+
+  /** Calls the object from a process through a stub of an epoch. */
+  call<Reply>(from: Process, epoch: number, name: string, call: (object: RunObject) => Reply): Promise<Reply> {
+    const { faults, scheduler } = this.#world;
+    return from.later((resolve, reject) => {
+      scheduler.after(this.#world.latency(), () => {
+        if (faults.hits("rpc_lost")) return reject(Object.assign(new Error("network lost"), { retryable: true }));
+        if (epoch !== this.#epoch) return reject(resetFault());
+        if (faults.hits("reset_before_call")) {
+          this.reset(`reset before ${name}`);
+          return reject(resetFault());
+        }
+        const called = this.#enter(name, call);
+        if (called instanceof Error) return reject(called);
+        if (faults.hits("crash_after_commit")) {
+          this.reset(`crash after ${name}`);
+          return reject(resetFault());
+        }
+        const { reply } = called;
+        const copy = reply === undefined ? reply : (JSON.parse(JSON.stringify(reply)) as Reply);
+        const answered = this.#epoch;
+        scheduler.after(this.#world.latency(), () =>
+          answered === this.#epoch ? resolve(copy) : reject(resetFault()),
+        );
+      });
+    });
+  }
+
+  /** Fires the alarm when its time comes; call it after every step. */
+  scheduleAlarm(): void {
+    const at = this.store.alarmAt();
+    if (at === this.#scheduledAlarm) return;
+    this.#scheduledAlarm = at;
+    if (at !== null) this.#awaitAlarm(at);
+  }
+
+  #awaitAlarm(at: number): void {
+    const { scheduler } = this.#world;
+    scheduler.after(at - this.#world.clock(), () => {
+      if (this.store.alarmAt() !== at || this.#scheduledAlarm !== at) return;
+      // The clock was set back meanwhile, or the handler still runs.
+      if (at > this.#world.clock()) return this.#awaitAlarm(at);
+      if (this.#alarmRuns) return void scheduler.after(5, () => this.#awaitAlarm(at));
+      this.#fire();
+    });
+  }
+
+  #fire(): void {
+    this.store.setAlarm(null);
+    this.#scheduledAlarm = null;
+    this.#alarmRuns = true;
+    this.#world.trace("alarm");
+    const epoch = this.#epoch;
+    const called = this.#enter("alarm", (object) => object.alarm());
+    if (called instanceof Error) {
+      if (epoch === this.#epoch) this.#alarmFailed();
+      return;
+    }
+    if (this.#world.faults.draws("alarm_crash"))
+      this.#world.scheduler.after(1, () => {
+        if (epoch !== this.#epoch || !this.#alarmRuns) return;
+        this.#world.faults.counts.alarm_crash += 1;
+        this.reset("crash while the alarm handler waits");
+      });
+    called.reply.then(
+      () => this.#alarmEnded(epoch),
+      () => {
+        if (epoch === this.#epoch) this.#alarmFailed();
+      },
+    );
+  }
+
+  #alarmEnded(epoch: number): void {
+    if (epoch !== this.#epoch) return;
+    this.#alarmRuns = false;
+    this.#alarmFailures = 0;
+  }
+
+  /** The platform tries a handler that throws six times more, then drops the alarm for good. */
+  #alarmFailed(): void {
+    this.#alarmRuns = false;
+    this.#alarmFailures += 1;
+    this.#world.trace(`the alarm handler threw, ${this.#alarmFailures} times now`);
+    if (this.#alarmFailures <= 6) this.store.setAlarm(this.#world.clock() + 2_000);
+  }
+
+  #enter<Reply>(name: string, call: (object: RunObject) => Reply): Called<Reply> | Error {
+    const { faults, checker } = this.#world;
+    this.#doom = null;
+    if (faults.draws("crash_in_commit")) this.#doom = "crash_in_commit";
+    else if (faults.draws("storage_fault")) this.#doom = "storage_fault";
+    const before = checker.diskSeq();
+    try {
+      const reply = call(this.object());
+      checker.entered(name, before);
+      return { reply, seq_before: before, seq_after: checker.diskSeq() };
+    } catch (error) {
+      if (error instanceof Crash) {
+        this.reset(`crash in a commit of ${name}`);
+        return resetFault();
+      }
+      if (error instanceof Error && error.message === STORAGE_FAULT) return error;
+      throw error;
+    } finally {
+      this.#doom = null;
+    }
+  }
+
+  /** Hits at the end of a transaction, or before a statement that is one by itself. */
+  #strike(): void {
+    const doom = this.#doom;
+    if (doom === null) return;
+    this.#doom = null;
+    this.#world.faults.counts[doom] += 1;
+    if (doom === "crash_in_commit") throw new Crash();
+    this.#world.trace("object: a transaction fails");
+    throw new Error(STORAGE_FAULT);
+  }
+
+  #context(epoch: number): DurableObjectState {
+    const { store } = this;
+    const alive = (): void => {
+      if (epoch !== this.#epoch) throw new Crash();
+    };
+    let depth = 0;
+    const storage = {
+      sql: {
+        exec: (sql: string, ...bindings: (string | number | null)[]) => {
+          alive();
+          if (/^\s*SELECT/i.test(sql)) return { toArray: () => store.query(sql, ...bindings), rowsWritten: 0 };
+          if (depth === 0) this.#strike();
+          return { toArray: () => [], rowsWritten: store.write(sql, ...bindings) };
+        },
+      },
+      transactionSync: <T>(body: () => T): T => {
+        alive();
+        depth += 1;
+        try {
+          return store.transaction(() => {
+            const value = body();
+            this.#strike();
+            return value;
+          });
+        } finally {
+          depth -= 1;
+        }
+      },
+      setAlarm: (at: number) => {
+        alive();
+        this.#world.counters.alarms_set += 1;
+        store.setAlarm(at);
+      },
+      deleteAlarm: () => {
+        alive();
+        store.setAlarm(null);
+      },
+    };
+    const ctx = {
+      id: { toString: () => "object" },
+      storage,
+      waitUntil: (promise: Promise<unknown>) => void promise.catch((fault: unknown) => this.#world.stray(fault)),
+      getWebSockets: () => [],
+    };
+    return ctx as unknown as DurableObjectState;
+  }
+
+  #env(epoch: number): Env {
+    const isAlive = (): boolean => epoch === this.#epoch;
+    const { queues } = this.#world;
+    const env = {
+      DRIVE_QUEUE: { send: (message: unknown) => queues.drive.send(message, isAlive) },
+      INDEX_QUEUE: { send: (message: unknown) => queues.index.send(message, isAlive) },
+    };
+    return env as unknown as Env;
+  }
+}
+
+const STORAGE_FAULT = "storage: the transaction failed";

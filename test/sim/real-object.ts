@@ -1,0 +1,22 @@
+import { vi } from "vitest";
+
+/**
+ * The real class of a run's object, outside the platform: only the platform's own base class is replaced, by one that
+ * keeps what it is given.
+ */
+vi.doMock("cloudflare:workers", () => ({
+  DurableObject: class {
+    readonly ctx: unknown;
+    readonly env: unknown;
+    constructor(ctx: unknown, env: unknown) {
+      this.ctx = ctx;
+      this.env = env;
+    }
+  },
+}));
+
+export const { WorkflowRun } = await import("../../durable-objects/workflow-run.ts");
+
+export type RunObject = InstanceType<typeof WorkflowRun>;
+
+export type RunClass = new (ctx: DurableObjectState, env: Env) => RunObject;
