@@ -27,14 +27,18 @@ export const takeDueMessages = <Message>(store: Store, now: number): readonly Me
   );
   return due.map((row) => {
     const wait = Math.min(RESEND_MS * 2 ** (Number(row["attempts"]) + 1), MAX_RESEND_MS);
-    store.write("UPDATE outbox SET attempts = attempts + 1, next_at_ms = ? WHERE id = ?", now + wait, row["id"] ?? null);
+    store.write(
+      "UPDATE outbox SET attempts = attempts + 1, next_at_ms = ? WHERE id = ?",
+      now + wait,
+      row["id"] ?? null,
+    );
     return JSON.parse(String(row["effect"])) as Message;
   });
 };
 
 /** Every message that is held, in batches; nothing is put off. */
 export const heldMessages = function* <Message>(store: Store): Generator<readonly Message[]> {
-  for (let after = ""; ; ) {
+  for (let after = ""; ;) {
     const rows = store.query("SELECT id, effect FROM outbox WHERE id > ? ORDER BY id LIMIT ?", after, BATCH);
     if (rows.length === 0) return;
     after = String(rows.at(-1)?.["id"]);

@@ -4,7 +4,7 @@ const PART_LENGTH = 600_000;
 /** Cuts a text into parts that fit into a row each. */
 export const textParts = (text: string): readonly string[] => {
   const parts: string[] = [];
-  for (let start = 0; start < text.length; ) {
+  for (let start = 0; start < text.length;) {
     let end = Math.min(start + PART_LENGTH, text.length);
     // A surrogate pair must not be torn: half of one cannot be stored.
     const last = text.charCodeAt(end - 1);

@@ -17,15 +17,16 @@ const prose = (text) =>
 const resolve = (api, schema) =>
   schema?.$ref === undefined ? schema : api.components.schemas[schema.$ref.split("/").at(-1)];
 
-const typeText = (api, schema) => {
+const typeText = (schema) => {
   if (schema === undefined || schema === true || Object.keys(schema).length === 0) return "any JSON";
   if (schema.$ref !== undefined) return schema.$ref.split("/").at(-1);
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
   const choices = schema.anyOf ?? schema.oneOf;
-  if (choices !== undefined) return [...new Set(choices.map((choice) => typeText(api, choice)))].join(" | ");
-  if (schema.type === "array") return `list of ${typeText(api, schema.items)}`;
-  if (schema.type === "object" && schema.properties === undefined) return `map of ${typeText(api, schema.additionalProperties)}`;
+  if (choices !== undefined) return [...new Set(choices.map((choice) => typeText(choice)))].join(" | ");
+  if (schema.type === "array") return `list of ${typeText(schema.items)}`;
+  if (schema.type === "object" && schema.properties === undefined)
+    return `map of ${typeText(schema.additionalProperties)}`;
   return [schema.type].flat().join(" | ");
 };
 
@@ -44,7 +45,7 @@ const fieldsOf = (api, schema) => {
 };
 
 const drawField = (api, [name, schema], required, depth) => {
-  const head = [element("code", {}, name), " ", element("span", { class: "type" }, typeText(api, schema))];
+  const head = [element("code", {}, name), " ", element("span", { class: "type" }, typeText(schema))];
   if (!required) head.push(element("span", { class: "quiet" }, " optional"));
   const { description } = resolve(api, schema) ?? {};
   if (description !== undefined) head.push(" ", prose(description));
@@ -59,19 +60,27 @@ const drawField = (api, [name, schema], required, depth) => {
 const drawShape = (api, schema, depth = 0) => {
   const required = new Set(schema.required ?? []);
   const fields = Object.entries(schema.properties ?? {});
-  return element("ul", { class: "shape" }, ...fields.map((field) => drawField(api, field, required.has(field[0]), depth)));
+  return element(
+    "ul",
+    { class: "shape" },
+    ...fields.map((field) => drawField(api, field, required.has(field[0]), depth)),
+  );
 };
 
 const drawBody = (api, schema) => {
   const fields = fieldsOf(api, schema);
-  return fields === null ? element("p", { class: "type" }, typeText(api, schema)) : drawShape(api, fields);
+  return fields === null ? element("p", { class: "type" }, typeText(schema)) : drawShape(api, fields);
 };
 
 const drawParameters = (api, parameters) =>
   element(
     "table",
     {},
-    element("thead", {}, element("tr", {}, ...["Parameter", "In", "Type", ""].map((text) => element("th", { scope: "col" }, text)))),
+    element(
+      "thead",
+      {},
+      element("tr", {}, ...["Parameter", "In", "Type", ""].map((text) => element("th", { scope: "col" }, text))),
+    ),
     element(
       "tbody",
       {},
@@ -81,7 +90,7 @@ const drawParameters = (api, parameters) =>
           {},
           element("td", {}, element("code", {}, one.name)),
           element("td", {}, one.in),
-          element("td", { class: "type" }, typeText(api, one.schema)),
+          element("td", { class: "type" }, typeText(one.schema)),
           element("td", {}, prose(one.description ?? (one.required ? "required" : ""))),
         ),
       ),
@@ -104,7 +113,9 @@ const drawOperation = (api, operation) => {
   const body = requestBody?.content["application/json"]?.schema;
   const inside = () => [
     description === undefined ? null : element("p", {}, prose(description)),
-    operation["x-scope"] === undefined ? null : element("p", { class: "quiet" }, "Scope: ", element("code", {}, operation["x-scope"])),
+    operation["x-scope"] === undefined
+      ? null
+      : element("p", { class: "quiet" }, "Scope: ", element("code", {}, operation["x-scope"])),
     parameters.length === 0 ? null : drawParameters(api, parameters),
     body === undefined ? null : element("h4", {}, requestBody.required ? "Body" : "Body (optional)"),
     body === undefined ? null : drawBody(api, body),
@@ -174,7 +185,10 @@ const draw = (api) => {
   }
   const filter = document.getElementById("filter");
   const apply = () => {
-    const words = filter.value.toLowerCase().split(/\s+/).filter((word) => word !== "");
+    const words = filter.value
+      .toLowerCase()
+      .split(/\s+/)
+      .filter((word) => word !== "");
     let count = 0;
     for (const { section, heading, entries } of shown) {
       const matching = entries.filter((entry) => {

@@ -21,7 +21,8 @@ export const startHeartbeat = (faults: Faults): Heartbeat => {
     if (kept === null) return;
     try {
       const answer = await withFreshStub(faults, (run) => run.renew(kept.token));
-      if (!answer.ok) kept.lost.abort(new Error(answer.rejection.detail));
+      // The driver may have gone on to another attempt in the meantime.
+      if (!answer.ok && attempt === kept) kept.lost.abort(new Error(answer.rejection.detail));
     } catch {
       // The object could not be reached: the lease bridges a missed renewal or two.
     }
@@ -29,8 +30,9 @@ export const startHeartbeat = (faults: Faults): Heartbeat => {
   const timer = setInterval(() => void renew(), HEARTBEAT_MS);
   return {
     keep: (token) => {
-      attempt = { token, lost: new AbortController() };
-      return attempt.lost.signal;
+      const lost = attempt === null || attempt.lost.signal.aborted ? new AbortController() : attempt.lost;
+      attempt = { token, lost };
+      return lost.signal;
     },
     stop: () => clearInterval(timer),
   };

@@ -59,30 +59,32 @@ const executeStage = async (
 ): Promise<StageResult> => {
   if (signal.aborted) return failedStage(CANCELLED, redactor.text);
   const limit = Math.min(plan.timeout_ms, plan.http?.timeout_ms ?? plan.timeout_ms);
-  const deadline = startDeadline(limit, signal);
+  let deadline: Deadline | undefined;
+  const started = (): Deadline => (deadline ??= startDeadline(limit, signal));
   const runner = runnerOf(plan);
   try {
-    // A race, because a handler or a binding may not listen to the signal.
-    const run = runner.run(plan, {
+    const outcome = runner.run(plan, {
       ...config,
       redactor,
       get signal() {
-        return deadline.signal();
+        return started().signal();
       },
     });
-    return finished(await Promise.race([run, deadline.expired]), redactor);
+    if (!(outcome instanceof Promise)) return finished(outcome, redactor);
+    // A race, because a handler or a binding may not listen to the signal.
+    return finished(await Promise.race([outcome, started().expired]), redactor);
   } catch (error) {
     const failure = endOf(deadline, limit) ?? runner.explain(error, plan, config.now());
     return failedStage(failure, redactor.text);
   } finally {
-    deadline.stop();
+    deadline?.stop();
   }
 };
 
 const CANCELLED: StageFailure = { category: "cancelled", message: "the execution was cancelled by its driver" };
 
-const endOf = (deadline: Deadline, limit: number): StageFailure | undefined => {
-  const ending = deadline.ending();
+const endOf = (deadline: Deadline | undefined, limit: number): StageFailure | undefined => {
+  const ending = deadline?.ending() ?? null;
   if (ending === null) return undefined;
   if (ending === "cancelled") return CANCELLED;
   return { category: "timeout", message: `the stage did not finish within ${limit} ms` };

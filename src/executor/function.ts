@@ -3,11 +3,11 @@ import { err, ok } from "../lib/result.ts";
 import type { StageFailure } from "../ports/stage-failure.ts";
 import type { StageResult } from "../schema/plan.ts";
 import { isErrorCategory } from "./failure.ts";
-import type { Runner } from "./runner.ts";
+import type { Runner, StageOutcome } from "./runner.ts";
 
 /** Runs a handler that is registered in code. */
 export const functionRunner: Runner = {
-  run: async (plan, context) => {
+  run: (plan, context) => {
     const call = plan.function;
     if (call === undefined) return err({ category: "schema_validation", message: "the plan has no function call" });
     const handler = context.functions.find(call.name);
@@ -15,7 +15,7 @@ export const functionRunner: Runner = {
       const known = context.functions.names.length === 0 ? "none" : context.functions.names.join(", ");
       return err({ category: "not_found", message: `no function "${call.name}" is registered; registered: ${known}` });
     }
-    const returned: unknown = await handler(call.input, {
+    const returned = handler(call.input, {
       run_id: plan.run_id,
       stage_id: plan.stage_id,
       node_id: plan.node_id,
@@ -26,14 +26,17 @@ export const functionRunner: Runner = {
       },
       ...(plan.task === undefined ? {} : { task: plan.task }),
     });
-    const flaw = flawOf(returned, "result", 0);
-    if (flaw !== undefined) {
-      const message = `function "${call.name}" returned what JSON cannot carry: ${flaw}`;
-      return err({ category: "schema_validation", message });
-    }
-    return ok(resultOf(returned as Json));
+    return returned instanceof Promise
+      ? returned.then((value) => outcomeOf(call.name, value))
+      : outcomeOf(call.name, returned);
   },
   explain: (thrown, plan) => thrownFailure(thrown, plan.function?.name ?? ""),
+};
+
+const outcomeOf = (name: string, returned: unknown): StageOutcome => {
+  const flaw = flawOf(returned, "result", 0);
+  if (flaw === undefined) return ok(resultOf(returned as Json));
+  return err({ category: "schema_validation", message: `function "${name}" returned what JSON cannot carry: ${flaw}` });
 };
 
 /** Deeper values are refused; it also ends the walk through a value that contains itself. */

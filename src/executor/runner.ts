@@ -11,8 +11,12 @@ export interface RunnerContext extends ExecutorConfig {
   readonly redactor: Redactor;
 }
 
+/** What came of a call. */
+export type StageOutcome = Result<StageResult, StageFailure>;
+
 /** One stage mode: runs a plan, and explains what its call may throw. */
 export interface Runner {
-  readonly run: (plan: StagePlan, context: RunnerContext) => Promise<Result<StageResult, StageFailure>>;
+  /** A result that is there at once needs no time limit, and costs none. */
+  readonly run: (plan: StagePlan, context: RunnerContext) => StageOutcome | Promise<StageOutcome>;
   readonly explain: (thrown: unknown, plan: StagePlan, now: number) => StageFailure;
 }

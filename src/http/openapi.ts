@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { problemSchema } from "../schema/api.ts";
 import { type ProblemCode, PROBLEMS } from "../schema/problem.ts";
-import { workflowGraphSchema } from "../schema/graph.ts";
+import { workflowAuditEntrySchema, workflowGraphSchema } from "../schema/graph.ts";
+import { runRecordSchema } from "../schema/record.ts";
 import type { AnyRoute, App, Shape } from "./router.ts";
 import { VERSION } from "./version.ts";
 
@@ -17,6 +18,14 @@ const COMMON: readonly ProblemCode[] = [
 ];
 
 const BODY_CODES: readonly ProblemCode[] = ["payload_too_large", "unsupported_media_type"];
+
+/** Shapes that are parts of several answers. */
+const SHARED_REPLIES: readonly Shape<z.ZodType>[] = [
+  { name: "Problem", schema: problemSchema },
+  { name: "NormalWorkflowGraph", schema: workflowGraphSchema },
+  { name: "WorkflowAuditEntry", schema: workflowAuditEntrySchema },
+  { name: "RunRecord", schema: runRecordSchema },
+];
 
 const reference = (name: string) => `#/components/schemas/${name}`;
 
@@ -35,6 +44,8 @@ const schemasOf = (shapes: readonly Shape<z.ZodType>[], io: "input" | "output"):
     // `readonly` is a promise of our types; in OpenAPI it would mean that a request may not hold the field.
     override: ({ jsonSchema }) => {
       delete jsonSchema.readOnly;
+      // Answers may get further fields.
+      if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
     },
   });
   return Object.fromEntries(
@@ -145,7 +156,7 @@ export const openApiDocument = (app: App, routes: readonly AnyRoute[]): unknown 
   const bodies = routes.flatMap(({ body }) => (body === undefined ? [] : [body]));
   const schemas = {
     ...schemasOf([...bodies, { name: "WorkflowGraph", schema: workflowGraphSchema }], "input"),
-    ...schemasOf([...replies, { name: "Problem", schema: problemSchema }], "output"),
+    ...schemasOf([...replies, ...SHARED_REPLIES], "output"),
   };
   const registry = app.openAPIRegistry;
   registry.registerComponent("securitySchemes", "api_key", { type: "http", scheme: "bearer" });

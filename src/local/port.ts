@@ -1,4 +1,4 @@
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { LocalProblem } from "./problem.ts";
 
 /** Whether somebody could listen there now; 0 is always free. */
@@ -20,3 +20,14 @@ export const demandFree = async (host: string, port: number): Promise<void> => {
       `  PORT=${port + 1} npm start`,
   );
 };
+
+/** A port that is free now. */
+export const freePort = (host: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen({ host, port: 0 }, () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });

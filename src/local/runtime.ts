@@ -54,7 +54,8 @@ class ForwardedLog extends RuntimeLog {
   }
 
   override logWithLevel(level: LogLevel, message: string): void {
-    if (level <= LogLevel.WARN) this.#log.write(level === LogLevel.WARN ? "warn" : "error", message, { from: "runtime" });
+    if (level <= LogLevel.WARN)
+      this.#log.write(level === LogLevel.WARN ? "warn" : "error", message, { from: "runtime" });
   }
 }
 
@@ -125,7 +126,8 @@ export const startRuntime = async ({ project, settings, bundles, log, onRestart 
     ask: async (request) => {
       const control = await miniflare.getWorker(CONTROL);
       const response = await control.fetch("http://local/", { method: "POST", body: JSON.stringify(request) });
-      if (!response.ok) throw new Error(`the local server's Worker answered ${response.status}: ${await response.text()}`);
+      if (!response.ok)
+        throw new Error(`the local server's Worker answered ${response.status}: ${await response.text()}`);
       return (await response.json()) as never;
     },
     runScheduled: async (scheduledTime, cron) => {

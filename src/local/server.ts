@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { buildBundles } from "./bundle.ts";
 import { CRON, startCron } from "./cron.ts";
@@ -75,6 +76,10 @@ export const startServer = async (settings: LocalSettings, log: Log): Promise<Lo
     throw error;
   }
 };
+
+/** Where the dashboard is, when it was built. */
+export const dashboardOf = (root: string, url: string): string | null =>
+  existsSync(join(root, "public/index.html")) ? `${url}/` : null;
 
 /** A path as the person at the terminal would write it. */
 export const shown = (root: string, path: string): string => {

@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { FEW_OBJECTS, liveObjectLimit } from "./descriptors.ts";
 import { createLog, type Log } from "./log.ts";
 import { endWith, LocalProblem } from "./problem.ts";
-import { type LocalServer, shown, startServer } from "./server.ts";
+import { dashboardOf, type LocalServer, shown, startServer } from "./server.ts";
 import { type LocalSettings, readSettings } from "./settings.ts";
 import { stopOnSignal } from "./stopping.ts";
 
@@ -46,10 +46,12 @@ const objectsText = (): string => {
 
 const banner = (server: LocalServer, settings: LocalSettings): string => {
   const { url, recovered, started_in_ms: ms } = server;
+  const dashboard = dashboardOf(settings.root, url);
   return [
     "",
     `Godwit serves ${url}  (started in ${(ms / 1000).toFixed(1)} s)`,
     "",
+    ...(dashboard === null ? [] : [`  dashboard  ${dashboard}`]),
     `  docs       ${url}/docs`,
     `  state      ${shown(settings.root, settings.state)}${objectsText()}`,
     ...keyLines(settings).map((line) => `  ${line}`),

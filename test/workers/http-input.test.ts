@@ -20,6 +20,16 @@ const chunked = (chunk: string, times: number): ReadableStream<Uint8Array> => {
   });
 };
 
+/** A chain of so many nodes. */
+const graphOf = (count: number) => {
+  const ids = Array.from({ length: count }, (_, index) => `n${index}`);
+  return {
+    entry: "n0",
+    nodes: Object.fromEntries(ids.map((id) => [id, { kind: "stage", mode: "external" }])),
+    edges: ids.slice(1).map((to, index) => ({ from: `n${index}`, to })),
+  };
+};
+
 describe("bodies", () => {
   it("[api] says where JSON is malformed", async () => {
     const answer = await refusal(post("/v1/runs", '{"task": "x", }'));
@@ -77,14 +87,6 @@ describe("bodies", () => {
   });
 
   it("[W-2] refuses a graph of 10,000 nodes and takes one of 1,000", async () => {
-    const graphOf = (count: number) => {
-      const ids = Array.from({ length: count }, (_, index) => `n${index}`);
-      return {
-        entry: "n0",
-        nodes: Object.fromEntries(ids.map((id) => [id, { kind: "stage", mode: "external" }])),
-        edges: ids.slice(1).map((to, index) => ({ from: `n${index}`, to })),
-      };
-    };
     const answer = await refusal(post("/v1/runs", { ...run, graph: graphOf(10_000) }));
     expect(answer).toMatchObject({
       status: 400,

@@ -4,6 +4,8 @@ import readModels from "../../migrations/0001_read_models.sql?raw";
 import { Client } from "../../src/http/client.ts";
 import worker from "../../src/index.ts";
 
+type IncomingRequest = Parameters<typeof worker.fetch>[0];
+
 /** The root key of these tests. */
 export const ROOT_KEY = "root-key-of-the-tests";
 
@@ -26,7 +28,11 @@ export const send = (
   settings: Readonly<Record<string, string>> = {},
 ): Promise<Response> =>
   Promise.resolve(
-    worker.fetch(new Request(`https://godwit.test${path}`, init), bindings(settings), createExecutionContext()),
+    worker.fetch(
+      new Request(`https://godwit.test${path}`, init) as IncomingRequest,
+      bindings(settings),
+      createExecutionContext(),
+    ),
   );
 
 /** Sends a request with the root key and a JSON body. */

@@ -1,6 +1,5 @@
-import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { clientFor, migrateDatabase, refusal, send } from "./http-setup.ts";
+import { migrateDatabase, refusal, send } from "./http-setup.ts";
 import {
   accepted,
   defineWorkflow,
@@ -10,7 +9,6 @@ import {
   get,
   hmac,
   ISSUE_OPENED,
-  objectOf,
   post,
   put,
   SECRET,
@@ -93,7 +91,9 @@ describe("from webhook to run", () => {
     expect(Date.parse(event.next_at ?? "")).toBeGreaterThan(0);
     // Defined meanwhile: the next attempt finds it.
     await defineWorkflow("not-yet");
-    expect(await eventIn(id, "dispatched")).toMatchObject({ attempts: [{ outcome: "failed" }, { outcome: "started" }] });
+    expect(await eventIn(id, "dispatched")).toMatchObject({
+      attempts: [{ outcome: "failed" }, { outcome: "started" }],
+    });
   }, 20_000);
 
   it("[T-5.1] the sender cannot make the deployment's secrets leave", async () => {
@@ -251,7 +251,11 @@ describe("other senders", () => {
         ],
       },
     });
-    const body = JSON.stringify({ provider: "github", handler: { workflow: "triage" }, secret_ref: "github/org-secret" });
+    const body = JSON.stringify({
+      provider: "github",
+      handler: { workflow: "triage" },
+      secret_ref: "github/org-secret",
+    });
     const headers = { Authorization: "Bearer root-key-of-the-tests", "Content-Type": "application/json" };
     const made = await send("/v1/triggers/referring", { method: "PUT", headers, body }, settings);
     expect(made.status).toBe(200);
@@ -269,8 +273,5 @@ describe("other senders", () => {
     const { event_id: id } = await accepted("/hooks/acme/hub", { body: ISSUE_OPENED, secret: "acme-secret" });
     await vi.waitUntil(async () => (await get(`/v1/events/${id}`, tenant)).status === 200, { timeout: 5_000 });
     expect((await get(`/v1/events/${id}`)).status).toBe(404);
-    expect(clientFor).toBeTypeOf("function");
-    expect(objectOf("hub", "acme").name).toBe("acme/hub");
-    expect(env.DB).toBeDefined();
   });
 });

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { vi } from "vitest";
-import type { Trigger } from "../../durable-objects/trigger.ts";
+import type { TriggerObject } from "../../src/http/trigger-object.ts";
 import type { EventView } from "../../src/schema/trigger-event.ts";
 import type { Receipt, TriggerReport } from "../../src/schema/trigger.ts";
 import { get, post, ROOT_KEY, send } from "./http-setup.ts";
@@ -103,18 +103,6 @@ export const eventIn = (eventId: string, status: EventView["status"]): Promise<E
     { timeout: 10_000, interval: 20 },
   );
 
-/** A run's record as far as these tests look at it. */
-export interface RunShown {
-  readonly run_id: string;
-  readonly status: string;
-  readonly record: {
-    readonly task: string;
-    readonly stages: readonly { readonly status: string; readonly visible_text: string | null }[];
-    readonly artifacts: readonly { readonly kind: string; readonly data: unknown; readonly text: string | null }[];
-    readonly metadata: Readonly<Record<string, unknown>>;
-  };
-}
-
 /** Waits for a run to end and reads what the API shows of it. */
 export const endedRun = (runId: string): Promise<Record<string, unknown>> =>
   vi.waitUntil(
@@ -127,8 +115,8 @@ export const endedRun = (runId: string): Promise<Record<string, unknown>> =>
   );
 
 /** A stub of a trigger's object. */
-export const objectOf = (id: string, tenant = "default"): DurableObjectStub<Trigger> =>
-  env.TRIGGER.getByName(`${tenant}/${id}`) as unknown as DurableObjectStub<Trigger>;
+export const objectOf = (id: string): DurableObjectStub & TriggerObject =>
+  env.TRIGGER.getByName(`default/${id}`) as unknown as DurableObjectStub & TriggerObject;
 
 export { get, post };
 

@@ -65,7 +65,12 @@ const attempt = async (
   }
   const { tenant, trigger_id: triggerId } = target;
   const raw = request.body.byteLength > MAX_KEPT_BYTES ? {} : { raw_body: base64Text(request.body) };
-  const answer = await triggerObject(call.env, tenant, triggerId).accept({ tenant, version, event: event.value, ...raw });
+  const answer = await triggerObject(call.env, tenant, triggerId).accept({
+    tenant,
+    version,
+    event: event.value,
+    ...raw,
+  });
   if (answer === "stale") return "stale";
   if (!answer.ok) return { outcome: fromRejection(answer.rejection) };
   const { reply } = answer.reply;
@@ -124,7 +129,12 @@ const shared = {
   method: "post",
   tag: "Triggers",
   access: "open",
-  reply: { status: 202, description: "The event is stored and will be handled", name: "Receipt", schema: receiptSchema },
+  reply: {
+    status: 202,
+    description: "The event is stored and will be handled",
+    name: "Receipt",
+    schema: receiptSchema,
+  },
   problems: [
     "invalid_request",
     "invalid_signature",

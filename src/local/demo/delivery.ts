@@ -16,7 +16,7 @@ export const githubSignatureOf = (secret: string, body: string): string =>
 export const githubDelivery = (event: string, body: string, secret: string): Delivery => ({
   body,
   headers: {
-    "Accept": "*/*",
+    Accept: "*/*",
     "Content-Type": "application/json",
     "User-Agent": "GitHub-Hookshot/7c1f2ab",
     "X-GitHub-Delivery": randomUUID(),

@@ -11,6 +11,7 @@ import { type Api, openApi } from "../api.ts";
 import { followRun } from "../events.ts";
 import { createLog } from "../log.ts";
 import { endWith, LocalProblem } from "../problem.ts";
+import { dashboardOf } from "../server.ts";
 import { stopOnSignal, stopWithin } from "../stopping.ts";
 import { type Delivered, deliver, githubDelivery } from "./delivery.ts";
 import { type DemoEngine, realModel, startEngine } from "./engine.ts";
@@ -152,6 +153,7 @@ const play = async (engine: DemoEngine, screen: Screen, secret: string): Promise
   const { items } = await api.get<{ items: readonly ArtifactRecord[] }>(`/v1/runs/${runId}/artifacts?limit=100`);
   return {
     url: api.url,
+    dashboard: dashboardOf(ROOT, api.url),
     model: realModel(engine.settings) ?? "scripted",
     run_id: runId,
     event_id: eventId,

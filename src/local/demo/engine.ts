@@ -23,4 +23,5 @@ export const startEngine = async (root: string, environment: Environment, log: L
 
 /** The first setting that gives stages a real model, or null when there is none. */
 export const realModel = ({ vars }: LocalSettings): string | null =>
-  ["GODWIT_DEFAULT_PROVIDER", "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GODWIT_MODEL_URL"].find((name) => vars[name]) ?? null;
+  ["GODWIT_DEFAULT_PROVIDER", "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GODWIT_MODEL_URL"].find((name) => vars[name]) ??
+  null;

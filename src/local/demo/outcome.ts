@@ -6,6 +6,8 @@ import type { Screen } from "./screen.ts";
 /** What came of the demo. */
 export interface Outcome {
   readonly url: string;
+  /** Null when it was not built. */
+  readonly dashboard: string | null;
   /** `scripted`, or the setting that chose the model. */
   readonly model: string;
   readonly run_id: string;
@@ -42,7 +44,8 @@ const failureOf = ({ progress, runs }: Outcome): string | null => {
     return `The run did not complete: ${progress.status ?? "it is not over"}${progress.error === null ? "" : `, ${progress.error}`}`;
   }
   const failed = progress.stages.find(({ status }) => status === "failed");
-  if (failed !== undefined) return `The stage ${failed.node_id} failed: ${failed.error ?? failed.branch ?? "no reason given"}`;
+  if (failed !== undefined)
+    return `The stage ${failed.node_id} failed: ${failed.error ?? failed.branch ?? "no reason given"}`;
   return runs === 1 ? null : `The two deliveries started ${runs} runs instead of one.`;
 };
 
@@ -70,6 +73,7 @@ export const showOutcome = (screen: Screen, outcome: Outcome): boolean => {
     screen.fact("model", `${calls} calls, ${input_tokens} tokens in, ${output_tokens} tokens out, ${money(cost)}`);
   } else screen.line(paint("red", `✘ ${failure}`));
   screen.fact("run", `${outcome.url}/v1/runs/${outcome.run_id}`);
+  if (outcome.dashboard !== null) screen.fact("dashboard", outcome.dashboard);
   screen.fact("docs", `${outcome.url}/docs`);
   return failure === null;
 };
@@ -95,7 +99,12 @@ export const showNext = (
     keep,
     secret,
     root_key: origin,
-  }: { readonly outcome: Outcome; readonly keep: boolean; readonly secret: string; readonly root_key: RootKey["origin"] },
+  }: {
+    readonly outcome: Outcome;
+    readonly keep: boolean;
+    readonly secret: string;
+    readonly root_key: RootKey["origin"];
+  },
 ): void => {
   const { url, run_id: run, event_id: event } = outcome;
   const get = (path: string): string => `curl -s "${url}${path}" -H "Authorization: Bearer $GODWIT_ROOT_KEY"`;

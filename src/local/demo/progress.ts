@@ -82,7 +82,13 @@ export class ProgressReader {
     const kind = text(data["kind"]);
     const what = kind === "stage" ? text(data["mode"]) : kind;
     const attempt = Number(data["attempt"]);
-    const stage = { stage_id: text(data["stage_id"]), node_id: text(data["node_id"]), what, attempt, started_at_ms: at };
+    const stage = {
+      stage_id: text(data["stage_id"]),
+      node_id: text(data["node_id"]),
+      what,
+      attempt,
+      started_at_ms: at,
+    };
     this.#running = stage;
     return { type: "started", stage };
   }
@@ -117,13 +123,16 @@ const branchText = (paint: Paint, { branch, status }: ShownStage): string => {
 
 const usageText = (paint: Paint, usage: LlmUsage | null): string => {
   if (usage === null || usage.call_count === 0) return "";
-  const tokens = `${usage.input_tokens} in + ${usage.output_tokens} out`;
-  return paint("dim", `${tokens.padStart(16)} tokens  ${money(usage.total_cost)}`);
+  const [read, written] = [String(usage.input_tokens).padStart(5), String(usage.output_tokens).padStart(4)];
+  return paint("dim", `${read} in ${written} out  ${money(usage.total_cost)}`);
 };
 
 /** The head of the table of stages. */
 export const headLine = (paint: Paint): string =>
-  paint("dim", `${"at".padStart(10)}  ${"stage".padEnd(NODE_WIDTH)}${"how".padEnd(12)}${"branch".padEnd(10)}${"took".padStart(9)}`);
+  paint(
+    "dim",
+    `${"at".padStart(10)}  ${"stage".padEnd(NODE_WIDTH)}${"how".padEnd(12)}${"branch".padEnd(10)}${"took".padStart(9)}   tokens         cost`,
+  );
 
 /** A stage that is being worked on. */
 export const startedLine = (paint: Paint, stage: Started, origin: number): string => {

@@ -21,13 +21,15 @@ export const openScreen = (out: NodeJS.WriteStream, environment: NodeJS.ProcessE
   return {
     paint,
     line,
-    fact: (name, text) => line(`  ${paint("dim", name.padEnd(10))} ${text}`),
+    fact: (name, text) => line(`  ${paint("dim", name.padEnd(11))} ${text}`),
     stages: () => line(headLine(paint)),
     show: (shown, origin) => {
       if (shown.type === "started" && isLive) out.write(`${ERASE_LINE}${startedLine(paint, shown.stage, origin)}`);
       if (shown.type === "finished") line(`${isLive ? ERASE_LINE : ""}${finishedLine(paint, shown.stage, origin)}`);
       if (shown.type === "retry") {
-        line(`${isLive ? ERASE_LINE : ""}            ${paint("yellow", `${shown.stage.node_id}: ${shown.error}; trying again`)}`);
+        line(
+          `${isLive ? ERASE_LINE : ""}            ${paint("yellow", `${shown.stage.node_id}: ${shown.error}; trying again`)}`,
+        );
       }
     },
   };

@@ -82,7 +82,9 @@ describe("secrets", () => {
     const text = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(""));
     fc.assert(
       fc.property(text, text, (a, b) => {
-        expect(sent("{{a}}-{{secret.OWN}}-{{b}}{{a}}{{secret.OWN}}{{b}}", { a, b })).toBe(`${a}-<OWN>-${b}${a}<OWN>${b}`);
+        expect(sent("{{a}}-{{secret.OWN}}-{{b}}{{a}}{{secret.OWN}}{{b}}", { a, b })).toBe(
+          `${a}-<OWN>-${b}${a}<OWN>${b}`,
+        );
       }),
     );
   });

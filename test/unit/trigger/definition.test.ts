@@ -38,8 +38,14 @@ describe("refusals", () => {
   it("[T-5.1] a key that is not available yet is refused by name and path, not ignored", () => {
     expect(issuesOf(written({ when: "f", budget: {}, handler: { workflow: "w", function: "f" } }))).toEqual([
       { path: "handler.function", message: "`function` is not available yet; leave it out" },
-      { path: "when", message: "`when` is not available yet; leave it out; `budget` is not available yet; leave it out" },
-      { path: "budget", message: "`when` is not available yet; leave it out; `budget` is not available yet; leave it out" },
+      {
+        path: "when",
+        message: "`when` is not available yet; leave it out; `budget` is not available yet; leave it out",
+      },
+      {
+        path: "budget",
+        message: "`when` is not available yet; leave it out; `budget` is not available yet; leave it out",
+      },
     ]);
     const keys =
       "when when_budget autonomy_tier tier dedupe_key filter retry priority budget concurrency throttle rate_limit " +

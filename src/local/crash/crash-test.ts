@@ -1,0 +1,131 @@
+import { randomBytes, randomInt } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { duration, type Paint, paintFor } from "../demo/paint.ts";
+import { endWith, LocalProblem } from "../problem.ts";
+import { freePort } from "../port.ts";
+import { playRunRound, type RunRound, STAGES } from "./run-round.ts";
+import type { ServerOptions, Victim } from "./server-process.ts";
+import { openTarget } from "./target.ts";
+import { playWebhookRound, type WebhookRound } from "./webhook-round.ts";
+
+const HELP = `npm run crash-test [-- --rounds=N]
+
+Kills the engine with SIGKILL in the middle of its work, starts it again, and checks that nothing that was acknowledged
+is lost and nothing is done twice. N rounds (3) with a run of ${STAGES} stages, N with webhooks, each at a random moment.
+
+  --rounds=N  how often
+  --help      this text`;
+
+/** Each stage of the run takes so long at least. */
+const STAGE_MS = 8;
+
+const inState = async <Result>(play: (state: string) => Promise<Result>): Promise<Result> => {
+  const state = mkdtempSync(join(tmpdir(), "godwit-crash-"));
+  try {
+    return await play(state);
+  } finally {
+    rmSync(state, { recursive: true, force: true, maxRetries: 5 });
+  }
+};
+
+const optionsFor = async (state: string, variables: ServerOptions["variables"]): Promise<ServerOptions> => ({
+  state,
+  // The same port before and after, as anybody would have it: whatever outlived the kill is in the way.
+  port: await freePort("127.0.0.1"),
+  key: `gwroot_${randomBytes(32).toString("base64url")}`,
+  variables,
+});
+
+/** One round with a run, killed at a random moment between its 10th and its 90th stage. */
+export const runRound = (victim: Victim): Promise<RunRound> =>
+  inState(async (state) => {
+    const target = await openTarget(STAGE_MS);
+    try {
+      const options = await optionsFor(state, { GODWIT_ALLOW_PRIVATE_HOSTS: target.host });
+      const kill_after = randomInt(Math.floor(STAGES * 0.1), Math.floor(STAGES * 0.9));
+      return await playRunRound({ options, target, victim, kill_after, then_ms: randomInt(2 * STAGE_MS) });
+    } finally {
+      await target.close();
+    }
+  });
+
+/** One round with webhooks, killed after 0.3 to 1 s of deliveries. */
+export const webhookRound = (): Promise<WebhookRound> =>
+  inState(async (state) => playWebhookRound(await optionsFor(state, {}), randomInt(300, 1_000)));
+
+const verdict = (paint: Paint, faults: readonly string[]): string =>
+  faults.length === 0 ? paint("green", "✔") : paint("red", "✘");
+
+const tellFaults = (paint: Paint, faults: readonly string[]): void => {
+  for (const fault of faults.slice(0, 10)) console.log(`    ${paint("red", fault)}`);
+  if (faults.length > 10) console.log(`    ${paint("red", `and ${faults.length - 10} more`)}`);
+};
+
+const VICTIMS: Readonly<Record<Victim, string>> = {
+  tree: "all processes killed",
+  server: "server process killed",
+  runtime: "runtime killed",
+};
+
+const tellRun = (paint: Paint, round: RunRound): void => {
+  const { victim, killed_after: after, acknowledged, repeated_calls: repeated, faults } = round;
+  const again = victim === "runtime" ? "kill" : "new process";
+  const wentOn = `went on ${duration(round.went_on_after_start_ms)} after the ${again}`;
+  const ready = victim === "runtime" ? "" : ` (${round.went_on_after_ready_ms} ms after it was ready)`;
+  console.log(
+    `${verdict(paint, faults)} ${VICTIMS[victim].padEnd(21)} after call ${String(after).padStart(2)} of ${STAGES}, ` +
+      `${acknowledged} stages acknowledged; ${wentOn}${ready}; ${repeated} repeated`,
+  );
+  tellFaults(paint, faults);
+};
+
+const tellWebhooks = (paint: Paint, round: WebhookRound): void => {
+  console.log(
+    `${verdict(paint, round.faults)} all processes killed  ${round.acknowledged} deliveries acknowledged; ` +
+      `all of their runs completed ${duration(round.all_done_after_ready_ms)} after the new process was ready`,
+  );
+  tellFaults(paint, round.faults);
+};
+
+const readRounds = (): number | null => {
+  const { values } = parseArgs({
+    options: { rounds: { type: "string", default: "3" }, help: { type: "boolean", default: false } },
+  });
+  if (values.help) return null;
+  const rounds = Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1)
+    throw new LocalProblem(`--rounds must be a whole number from 1 on.\n\n${HELP}`);
+  return rounds;
+};
+
+const crashTest = async (): Promise<void> => {
+  const rounds = readRounds();
+  if (rounds === null) return console.log(HELP);
+  const paint = paintFor(process.stdout, process.env);
+  const all: (RunRound | WebhookRound)[] = [];
+  console.log(`\n${paint("bold", `A run of ${STAGES} stages`)}\n`);
+  const victims: readonly Victim[] = [...Array.from({ length: rounds }, () => "tree" as const), "server", "runtime"];
+  for (const victim of victims) {
+    const round = await runRound(victim);
+    all.push(round);
+    tellRun(paint, round);
+  }
+  console.log(`\n${paint("bold", "Webhooks")}\n`);
+  for (let i = 0; i < rounds; i += 1) {
+    const round = await webhookRound();
+    all.push(round);
+    tellWebhooks(paint, round);
+  }
+  const wrong = all.filter(({ faults }) => faults.length > 0).length;
+  console.log(
+    wrong === 0
+      ? `\n${paint("green", `${all.length} rounds: nothing lost, nothing done twice`)}\n`
+      : `\n${paint("red", `${wrong} of ${all.length} rounds went wrong`)}\n`,
+  );
+  process.exit(wrong === 0 ? 0 : 1);
+};
+
+if (process.argv[1] === import.meta.filename) await crashTest().catch(endWith);

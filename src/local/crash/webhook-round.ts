@@ -1,0 +1,128 @@
+import { createHmac, randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { EventView } from "../../schema/trigger-event.ts";
+import type { Receipt } from "../../schema/trigger.ts";
+import type { Api } from "../api.ts";
+import { deliver, type Delivery, githubSignatureOf } from "../demo/delivery.ts";
+import { type ServerOptions, startProcess } from "./server-process.ts";
+
+const NAME = "crash-hook";
+
+/** How many senders deliver at the same time. */
+const SENDERS = 4;
+
+/** After a restart every acknowledged delivery must have its completed run by then. */
+const PATIENCE_MS = 60_000;
+
+/** What a round found out. */
+export interface WebhookRound {
+  /** Deliveries that had been answered 202 when the process was killed. */
+  readonly acknowledged: number;
+  /** From the moment the new process serves until each of them had its completed run. */
+  readonly all_done_after_ready_ms: number;
+  /** Empty when everything is right. */
+  readonly faults: readonly string[];
+}
+
+interface Acknowledged {
+  readonly receipt: Receipt;
+  readonly delivery: Delivery;
+}
+
+const delivery = (secret: string): Delivery => {
+  const id = randomUUID();
+  const body = JSON.stringify({ action: "opened", number: id, check: createHmac("sha256", id).digest("hex") });
+  return {
+    body,
+    headers: {
+      "Content-Type": "application/json",
+      "X-GitHub-Event": "issues",
+      "X-GitHub-Delivery": id,
+      "X-Hub-Signature-256": githubSignatureOf(secret, body),
+    },
+  };
+};
+
+const register = async (api: Api, secret: string): Promise<void> => {
+  const graph = { entry: "keep", nodes: { keep: { kind: "stage", mode: "function", function: "echo" } }, edges: [] };
+  await api.put(`/v1/workflows/${NAME}`, { graph });
+  const handler = { workflow: NAME };
+  await api.put(`/v1/triggers/${NAME}`, { provider: "github", secret, match: { events: ["issues"] }, handler });
+};
+
+/** Delivers one after the other until the server is gone; only what was answered counts. */
+const deliverUntilGone = async (hook: string, secret: string, seen: Acknowledged[]): Promise<void> => {
+  for (;;) {
+    const next = delivery(secret);
+    try {
+      seen.push({ receipt: (await deliver(hook, next)).receipt, delivery: next });
+    } catch {
+      return;
+    }
+  }
+};
+
+const statusOf = async (api: Api, { receipt }: Acknowledged): Promise<string> => {
+  const event = await api.open(`/v1/events/${receipt.event_id}`, {});
+  if (!event.ok) return "has no event";
+  const { runs, status } = (await event.json()) as EventView;
+  if (runs.length !== 1) return `has ${runs.length} runs, the event is ${status}`;
+  const run = await api.open(`/v1/runs/${runs[0] ?? ""}`, {});
+  if (!run.ok) return "has a run that does not exist";
+  return `has a run that is ${((await run.json()) as { status: string }).status}`;
+};
+
+const DONE = "has a run that is completed";
+
+/** Waits until each delivery has its completed run; answers what those without one have instead. */
+const awaitRuns = async (api: Api, acknowledged: readonly Acknowledged[]): Promise<readonly string[]> => {
+  let open = acknowledged;
+  let states: readonly string[] = [];
+  for (const deadline = Date.now() + PATIENCE_MS; open.length > 0 && Date.now() < deadline; await sleep(50)) {
+    states = await Promise.all(open.map((one) => statusOf(api, one)));
+    open = open.filter((_, index) => states[index] !== DONE);
+  }
+  return open.length === 0 ? [] : states.filter((state) => state !== DONE);
+};
+
+/** Sends the last deliveries again, as a sender does that saw no answer. */
+const redeliver = async (hook: string, acknowledged: readonly Acknowledged[]): Promise<readonly string[]> => {
+  const again = await Promise.all(
+    acknowledged.slice(-10).map(async ({ delivery, receipt }) => ({
+      first: receipt,
+      second: (await deliver(hook, delivery)).receipt,
+    })),
+  );
+  return again.flatMap(({ first, second }) =>
+    second.duplicate && second.receipt === first.receipt ? [] : [`${first.receipt} was not recognised as a duplicate`],
+  );
+};
+
+/** Kills a server that is taking in deliveries, starts it again, and checks that each acknowledged one has its run. */
+export const playWebhookRound = async (options: ServerOptions, killAfterMs: number): Promise<WebhookRound> => {
+  const secret = randomUUID();
+  let server = await startProcess(options);
+  try {
+    await register(server.api, secret);
+    const hook = `${server.api.url}/hooks/${NAME}`;
+    const acknowledged: Acknowledged[] = [];
+    const senders = Array.from({ length: SENDERS }, () => deliverUntilGone(hook, secret, acknowledged));
+    await sleep(killAfterMs);
+    await server.kill("tree");
+    await Promise.all(senders);
+    server = await startProcess(options);
+    const unfinished = await awaitRuns(server.api, acknowledged);
+    const doneAt = Date.now();
+    return {
+      acknowledged: acknowledged.length,
+      all_done_after_ready_ms: doneAt - server.ready_at_ms,
+      faults: [
+        ...(acknowledged.length === 0 ? ["no delivery was acknowledged before the kill: nothing was tested"] : []),
+        ...unfinished.map((state) => `an acknowledged delivery ${state}`),
+        ...(await redeliver(hook, acknowledged)),
+      ],
+    };
+  } finally {
+    await server.stop();
+  }
+};
