@@ -2,7 +2,7 @@ import type { AdvanceReply } from "../engine/run/command.ts";
 import type { Rejection } from "../engine/machine.ts";
 import type { Executor } from "../ports/executor.ts";
 import type { StageResult } from "../schema/plan.ts";
-import { type Heartbeat, startHeartbeat } from "./heartbeat.ts";
+import { type Every, type Heartbeat, startHeartbeat } from "./heartbeat.ts";
 import { holdStub, withFreshStub } from "./retry.ts";
 
 /** An answer of a run's object. */
@@ -27,6 +27,8 @@ export interface DriveOptions {
   readonly deadline: number;
   readonly now: () => number;
   readonly sleep: (ms: number) => Promise<void>;
+  /** Calls a task again and again until it is stopped; `setInterval` unless given. */
+  readonly every?: Every;
   /** The step with which the run was created, when the caller created it. */
   readonly first?: AdvanceReply;
   /** The attempt another driver handed over. */
@@ -53,7 +55,7 @@ const SHORT_WAIT_MS = 2_000;
  */
 export const driveRun = async (options: DriveOptions): Promise<DriveOutcome> => {
   const faults = { stub: holdStub(options.run), sleep: options.sleep };
-  const heartbeat = startHeartbeat(faults);
+  const heartbeat = startHeartbeat(faults, options.every);
   try {
     return await driveSteps(options, heartbeat, (request) => withFreshStub(faults, (run) => run.advance(request)));
   } finally {

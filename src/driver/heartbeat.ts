@@ -3,6 +3,14 @@ import { type Faults, withFreshStub } from "./retry.ts";
 /** A driver gives a sign of life this often; it writes no row. */
 const HEARTBEAT_MS = 3_000;
 
+/** Calls a task every so many milliseconds until the returned function is called. */
+export type Every = (ms: number, task: () => void) => () => void;
+
+const byInterval: Every = (ms, task) => {
+  const timer = setInterval(task, ms);
+  return () => clearInterval(timer);
+};
+
 /** Keeps the lease of whatever attempt a driver is working on. */
 export interface Heartbeat {
   /**
@@ -14,7 +22,7 @@ export interface Heartbeat {
 }
 
 /** One timer for a whole drive: an attempt that is over before it beats costs nothing. */
-export const startHeartbeat = (faults: Faults): Heartbeat => {
+export const startHeartbeat = (faults: Faults, every: Every = byInterval): Heartbeat => {
   let attempt: { readonly token: string; readonly lost: AbortController } | null = null;
   const renew = async (): Promise<void> => {
     const kept = attempt;
@@ -27,13 +35,13 @@ export const startHeartbeat = (faults: Faults): Heartbeat => {
       // The object could not be reached: the lease bridges a missed renewal or two.
     }
   };
-  const timer = setInterval(() => void renew(), HEARTBEAT_MS);
+  const stop = every(HEARTBEAT_MS, () => void renew());
   return {
     keep: (token) => {
       const lost = attempt === null || attempt.lost.signal.aborted ? new AbortController() : attempt.lost;
       attempt = { token, lost };
       return lost.signal;
     },
-    stop: () => clearInterval(timer),
+    stop,
   };
 };

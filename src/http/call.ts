@@ -25,5 +25,5 @@ export interface Call {
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
 
-/** Fresh facts for pure functions that need the moment or ids are made where they are used, from this. */
+/** The moment as every time on the wire is written. */
 export const nowText = (): string => new Date(Date.now()).toISOString();

@@ -15,10 +15,10 @@ const textOf = (files: readonly OutputFile[], name: string): string => {
 };
 
 /** Builds the Worker, with the settings of `wrangler deploy` that change what code runs, and the server's own Worker. */
-export const buildBundles = async (root: string, main: string): Promise<Bundles> => {
+export const buildBundles = async (root: string): Promise<Bundles> => {
   const result = await build({
     absWorkingDir: root,
-    entryPoints: { worker: main, control: join(import.meta.dirname, "control/worker.ts") },
+    entryPoints: { worker: "src/index.ts", control: join(import.meta.dirname, "control/worker.ts") },
     outdir: "dist/local",
     // In memory: two servers that start at the same time must not read each other's half-written files.
     write: false,

@@ -13,7 +13,6 @@ const CONTROL = "godwit-local";
 /** What wrangler.toml says, as far as the local server needs it. */
 export interface Project {
   readonly name: string;
-  readonly main: string;
   readonly classes: readonly ObjectClass[];
   readonly options: WorkerOptions;
 }
@@ -34,14 +33,14 @@ export const readProject = (root: string): Project => {
   // It would print a line for each file it reads.
   process.env["WRANGLER_LOG"] ??= "error";
   const config = join(root, "wrangler.toml");
-  const { name, main } = unstable_readConfig({ config });
+  const { name } = unstable_readConfig({ config });
   const options = unstable_getMiniflareWorkerOptions(config).workerOptions as WorkerOptions;
-  if (name === undefined || main === undefined) throw new Error("wrangler.toml needs `name` and `main`");
+  if (name === undefined) throw new Error("wrangler.toml needs `name`");
   const classes = Object.entries(options.durableObjects ?? {}).map(([binding, object]) => ({
     binding,
     className: typeof object === "string" ? object : object.className,
   }));
-  return { name, main, classes, options };
+  return { name, classes, options };
 };
 
 /** The runtime's own messages, as lines of the server's log. */

@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
+import { enableCompileCache } from "node:module";
 import { join, relative } from "node:path";
 import { buildBundles } from "./bundle.ts";
 import { CRON, startCron } from "./cron.ts";
 import type { Log } from "./log.ts";
-import { applyMigrations } from "./migrations.ts";
 import { demandFree } from "./port.ts";
 import { findLostWork, recoverWork } from "./recovery.ts";
 import { guardRuntime } from "./runtime-guard.ts";
-import { readProject, type Runtime, startRuntime } from "./runtime.ts";
+import type { Runtime } from "./runtime.ts";
 import type { LocalSettings } from "./settings.ts";
 import { lockState } from "./state-lock.ts";
 
@@ -31,6 +31,17 @@ const callScheduled = async (runtime: Runtime, at: Date, log: Log): Promise<void
   }
 };
 
+const loadLibraries = async () => ({ ...(await import("./runtime.ts")), ...(await import("./migrations.ts")) });
+
+/**
+ * Builds the Worker while the libraries load, which takes as long: together they are most of the time a start takes, and
+ * a run that lost its driver waits for it.
+ */
+const prepare = (root: string) => {
+  enableCompileCache();
+  return Promise.all([buildBundles(root), loadLibraries()]);
+};
+
 /**
  * Starts the engine: builds the Worker, serves it with durable state, and lets every run that an earlier process left
  * behind go on at once. Throws a `LocalProblem` for what the person at the terminal can put right.
@@ -41,9 +52,9 @@ export const startServer = async (settings: LocalSettings, log: Log): Promise<Lo
   const lock = lockState(settings.state);
   const guard = guardRuntime();
   try {
+    const [bundles, { readProject, startRuntime, applyMigrations }] = await prepare(settings.root);
     const project = readProject(settings.root);
     const findLost = () => findLostWork({ state: settings.state, worker: project.name, classes: project.classes }, log);
-    const bundles = await buildBundles(settings.root, project.main);
     // Before the runtime runs: from then on its own drivers are at work too.
     const lost = findLost();
     const runtime = await startRuntime({

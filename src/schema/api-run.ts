@@ -171,9 +171,9 @@ export const renewStageSchema = z.object({ attempt_token: token }).readonly();
 /** Until when the attempt is held now. */
 export const renewedSchema = z.object({ lease_expires_at: time }).readonly();
 
-/** A prepared stage; `llm_options`, `http`, `function`, `command` and so on as its mode needs them (spec/workflow 4.5). */
+/** A prepared stage; which of the optional fields are there depends on its mode (spec/workflow 4.5). */
 export const planSchema = z
-  .looseObject({
+  .object({
     kind: z.string(),
     run_id: z.string(),
     workflow_id: z.string(),
@@ -185,6 +185,19 @@ export const planSchema = z
     idempotency_key: z.string(),
     mode: z.enum(["llm", "agent", "http", "function", "command", "external"]),
     timeout_ms: z.number(),
+    result: z.unknown().optional().describe("Needs no execution: hand it to `complete` as it is"),
+    prompt: z.string().optional(),
+    system: z.string().nullable().optional(),
+    run_agent_loop: z.boolean().optional(),
+    llm_options: z.unknown().optional(),
+    agent_loop_options: z.unknown().optional(),
+    http: z.unknown().optional().describe("The call of an http stage"),
+    function: z.unknown().optional().describe("The handler of a function stage and its input"),
+    command: z.string().optional().describe("The shell command of a verify node"),
+    task: z.string().optional(),
+    visit: z.number().optional().describe("1 for the first time the run comes to this node"),
+    script: z.unknown().optional(),
+    metadata: z.unknown().optional(),
   })
   .readonly();
 

@@ -95,6 +95,17 @@ export class ObjectHost {
     if (at !== null) this.#awaitAlarm(at);
   }
 
+  /** The alarm goes by the clock, which does not show what it showed. */
+  clockJumped(): void {
+    this.#scheduledAlarm = null;
+    this.scheduleAlarm();
+  }
+
+  /** What the scheduled watchdog does: it wakes the object and does not look whether that worked. */
+  wake(): void {
+    this.#enter("wake", (object) => object.request({ type: "wake" }));
+  }
+
   #awaitAlarm(at: number): void {
     const { scheduler } = this.#world;
     scheduler.after(at - this.#world.clock(), () => {

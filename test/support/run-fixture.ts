@@ -65,9 +65,9 @@ export const must = <T>(result: { readonly ok: boolean; readonly value?: T; read
 /** A command that creates a run of a graph given as JSON. */
 export const createRun = (
   graph: Json,
-  more: { readonly artifacts?: Json; readonly options?: Json } & Partial<CreateRun> = {},
+  more: Omit<Partial<CreateRun>, "artifacts" | "options"> & { readonly artifacts?: Json; readonly options?: Json } = {},
 ): CreateRun => {
-  const { artifacts = [], options = {}, ...rest } = more as { artifacts?: Json; options?: Json };
+  const { artifacts = [], options = {}, ...rest } = more;
   const context = counting();
   return {
     type: "create_run",

@@ -32,8 +32,9 @@ interface Inside {
 
 /** Runs in the object while every message to the queue is lost, and counts the rows that are written. */
 const within = <T>(id: string, body: (trigger: Trigger, rows: () => number) => T): Promise<T> =>
-  runInDurableObject(objectOf(id), async (instance: Trigger) => {
-    const inside = instance as unknown as Inside;
+  runInDurableObject<DurableObject, T>(objectOf(id) as DurableObjectStub, async (object) => {
+    const instance = object as Trigger;
+    const inside = object as unknown as Inside;
     const { store, env: whole } = inside;
     let rows = 0;
     inside.store = Object.assign(
@@ -143,16 +144,16 @@ describe("rows", () => {
   });
 });
 
+/** Everything the object of the test below has stored. */
+const dump = (): Promise<Record<string, string>> =>
+  runInDurableObject(objectOf("secret"), (_instance, { storage }) => {
+    const rows = (table: string): string => JSON.stringify(storage.sql.exec(`SELECT * FROM ${table}`).toArray());
+    return Object.fromEntries(["journal", "head", "outbox", "event", "secret"].map((table) => [table, rows(table)]));
+  });
+
 describe("secrets", () => {
   it("[T-5.9] the secret is in one row of a table of its own, and gone when it is replaced or the trigger deleted", async () => {
     await put("secret");
-    const dump = (): Promise<Record<string, string>> =>
-      runInDurableObject(objectOf("secret"), (_instance, { storage }) => {
-        const rows = (table: string): string => JSON.stringify(storage.sql.exec(`SELECT * FROM ${table}`).toArray());
-        return Object.fromEntries(
-          ["journal", "head", "outbox", "event", "secret"].map((table) => [table, rows(table)]),
-        );
-      });
     const { secret, ...others } = await dump();
     expect(secret).toContain(SECRET);
     expect(JSON.stringify(others)).not.toContain(SECRET);
@@ -171,14 +172,18 @@ describe("secrets", () => {
   });
 });
 
-describe("crashes", () => {
-  const dispatched = async (answer: EventAnswer): Promise<string> => {
-    const event = await eventIn(answer.row.event_id, "dispatched");
-    expect(event.attempts).toMatchObject([{ attempt: 1, outcome: "started" }]);
-    expect((await endedRun(event.runs[0] ?? ""))["status"]).toBe("completed");
-    return event.runs[0] ?? "";
-  };
+const dispatched = async (answer: EventAnswer): Promise<string> => {
+  const event = await eventIn(answer.row.event_id, "dispatched");
+  expect(event.attempts).toMatchObject([{ attempt: 1, outcome: "started" }]);
+  expect((await endedRun(event.runs[0] ?? ""))["status"]).toBe("completed");
+  return event.runs[0] ?? "";
+};
 
+const died = (): never => {
+  throw new Error("died");
+};
+
+describe("crashes", () => {
   it("[T-26.2] the alarm brings back an event whose message was lost, also after an eviction", async () => {
     await put("lost");
     const answer = await acceptLost("lost", "1");
@@ -193,13 +198,13 @@ describe("crashes", () => {
   it("[T-26.2] recovery sends everything pending at once, after the object was aborted", async () => {
     await put("aborted");
     const answers = [await acceptLost("aborted", "1"), await acceptLost("aborted", "2")];
+    // Without its alarm the object has nothing but the recovery to bring it back.
+    await runInDurableObject(objectOf("aborted"), (_instance, { storage }) => storage.deleteAlarm());
     const abort = runInDurableObject(objectOf("aborted"), (_instance, state) => state.abort("crash"));
     await expect(abort).rejects.toThrow("crash");
-    const before = Date.now();
     await objectOf("aborted").recover();
     const runs = await Promise.all(answers.map(dispatched));
     expect(new Set(runs).size).toBe(2);
-    expect(Date.now() - before).toBeLessThan(15_000);
   }, 20_000);
 
   it.each(["dispatch", "run", "settle"])(
@@ -216,9 +221,6 @@ describe("crashes", () => {
         dedupe_key: "1",
       } as const;
       const context = createExecutionContext();
-      const died = (): never => {
-        throw new Error("died");
-      };
       const trigger = {
         dispatch: (key: string) => objectOf(id).dispatch(key),
         settle: async (...args: Parameters<TriggerObject["settle"]>) => {

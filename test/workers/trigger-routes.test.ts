@@ -32,7 +32,7 @@ describe("triggers", () => {
       secret: undefined,
       match: { events: [1], path: "/x" },
       handler: { options: {} },
-      max_body_bytes: 1e999,
+      max_body_bytes: 0.5,
       when: 1,
     };
     const answer = await refusal(put("bad", bad));
@@ -47,6 +47,12 @@ describe("triggers", () => {
     ]);
     const options = await refusal(put("bad", { handler: { workflow: "w", options: { max_steps: "many" } } }));
     expect(options).toMatchObject({ status: 400, details: { issues: [{ path: "handler.options.max_steps" }] } });
+    const infinite = `{"provider":"github","secret":"s","handler":{"workflow":"w"},"max_body_bytes":1e999}`;
+    const headers = { Authorization: `Bearer ${ROOT_KEY}`, "Content-Type": "application/json" };
+    expect(await refusal(send("/v1/triggers/bad", { method: "PUT", headers, body: infinite }))).toMatchObject({
+      status: 400,
+      details: { issues: [{ path: "max_body_bytes" }] },
+    });
     expect(await refusal(put("a b"))).toMatchObject({ status: 400, details: { issues: [{ path: "trigger_id" }] } });
     expect(await refusal(get("/v1/triggers/bad"))).toMatchObject({ status: 404, code: "trigger_not_found" });
     expect(await refusal(get("/v1/triggers/%ff"))).toMatchObject({ status: 400 });

@@ -54,7 +54,7 @@ const addPrepare = (router: Router): void =>
         keyOf(call, `prepare ${params.node_id}`, body),
       );
       const plan = replyOf(answer, "plan");
-      return plan.ok ? done(plan.reply.plan as typeof plan.reply.plan & Record<string, unknown>) : plan.problem;
+      return plan.ok ? done(plan.reply.plan) : plan.problem;
     },
   );
 
@@ -167,7 +167,7 @@ const addAdvance = (router: Router): void =>
         keyOf(call, "advance", body),
       );
       const step = replyOf(answer, "advance");
-      return step.ok ? done(step.reply.advance as never) : step.problem;
+      return step.ok ? done(step.reply.advance) : step.problem;
     },
   );
 

@@ -1,7 +1,8 @@
 import { createHmac, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EventView } from "../../schema/trigger-event.ts";
-import type { Receipt } from "../../schema/trigger.ts";
+import { dispatchIdFor, runIdFor } from "../../engine/trigger/dispatch.ts";
+import type { Receipt, TriggerView } from "../../schema/trigger.ts";
 import type { Api } from "../api.ts";
 import { deliver, type Delivery, githubSignatureOf } from "../demo/delivery.ts";
 import { type ServerOptions, startProcess } from "./server-process.ts";
@@ -13,6 +14,11 @@ const SENDERS = 4;
 
 /** After a restart every acknowledged delivery must have its completed run by then. */
 const PATIENCE_MS = 60_000;
+
+/** And be found by its id, which takes a moment longer. */
+const INDEX_PATIENCE_MS = 20_000;
+
+const DONE = "has a run that is completed";
 
 /** What a round found out. */
 export interface WebhookRound {
@@ -62,27 +68,30 @@ const deliverUntilGone = async (hook: string, secret: string, seen: Acknowledged
   }
 };
 
-const statusOf = async (api: Api, { receipt }: Acknowledged): Promise<string> => {
-  const event = await api.open(`/v1/events/${receipt.event_id}`, {});
-  if (!event.ok) return "has no event";
-  const { runs, status } = (await event.json()) as EventView;
-  if (runs.length !== 1) return `has ${runs.length} runs, the event is ${status}`;
-  const run = await api.open(`/v1/runs/${runs[0] ?? ""}`, {});
-  if (!run.ok) return "has a run that does not exist";
-  return `has a run that is ${((await run.json()) as { status: string }).status}`;
+const runStatus = async (api: Api, trigger: TriggerView, { receipt }: Acknowledged): Promise<string> => {
+  const run = await api.open(`/v1/runs/${runIdFor(dispatchIdFor(trigger, receipt.event_id))}`, {});
+  return run.ok ? `has a run that is ${((await run.json()) as { status: string }).status}` : "has no run";
 };
 
-const DONE = "has a run that is completed";
+const eventStatus = async (api: Api, { receipt }: Acknowledged): Promise<string> => {
+  const event = await api.open(`/v1/events/${receipt.event_id}`, {});
+  if (!event.ok) return "is not found by GET /v1/events/{event_id}";
+  const { runs, status } = (await event.json()) as EventView;
+  return runs.length === 1 && status === "dispatched" ? "is dispatched" : `is ${status} and names ${runs.length} runs`;
+};
 
-/** Waits until each delivery has its completed run; answers what those without one have instead. */
-const awaitRuns = async (api: Api, acknowledged: readonly Acknowledged[]): Promise<readonly string[]> => {
-  let open = acknowledged;
+/** Waits until all are as they should be; answers what is wrong with the others. */
+const awaitAll = async (
+  all: readonly Acknowledged[],
+  { wanted, within_ms, look }: { wanted: string; within_ms: number; look: (one: Acknowledged) => Promise<string> },
+): Promise<readonly string[]> => {
+  let open = all;
   let states: readonly string[] = [];
-  for (const deadline = Date.now() + PATIENCE_MS; open.length > 0 && Date.now() < deadline; await sleep(50)) {
-    states = await Promise.all(open.map((one) => statusOf(api, one)));
-    open = open.filter((_, index) => states[index] !== DONE);
+  for (const deadline = Date.now() + within_ms; open.length > 0 && Date.now() < deadline; await sleep(50)) {
+    states = await Promise.all(open.map(look));
+    open = open.filter((_, index) => states[index] !== wanted);
   }
-  return open.length === 0 ? [] : states.filter((state) => state !== DONE);
+  return open.length === 0 ? [] : states.filter((state) => state !== wanted);
 };
 
 /** Sends the last deliveries again, as a sender does that saw no answer. */
@@ -111,14 +120,22 @@ export const playWebhookRound = async (options: ServerOptions, killAfterMs: numb
     await server.kill("tree");
     await Promise.all(senders);
     server = await startProcess(options);
-    const unfinished = await awaitRuns(server.api, acknowledged);
+    const { api } = server;
+    const trigger = await api.get<TriggerView>(`/v1/triggers/${NAME}`);
+    const look = (one: Acknowledged): Promise<string> => runStatus(api, trigger, one);
+    const unfinished = await awaitAll(acknowledged, { wanted: DONE, within_ms: PATIENCE_MS, look });
     const doneAt = Date.now();
+    const unlisted = await awaitAll(acknowledged, {
+      wanted: "is dispatched",
+      within_ms: INDEX_PATIENCE_MS,
+      look: (one) => eventStatus(api, one),
+    });
     return {
       acknowledged: acknowledged.length,
       all_done_after_ready_ms: doneAt - server.ready_at_ms,
       faults: [
         ...(acknowledged.length === 0 ? ["no delivery was acknowledged before the kill: nothing was tested"] : []),
-        ...unfinished.map((state) => `an acknowledged delivery ${state}`),
+        ...[...unfinished, ...unlisted].map((state) => `an acknowledged delivery ${state}`),
         ...(await redeliver(hook, acknowledged)),
       ],
     };

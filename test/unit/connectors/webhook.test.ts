@@ -104,3 +104,21 @@ it("[T-19.5] the dedupe key is the id that the scheme's senders give", async () 
     expect(await normalise({ scheme, body: "{}" })).toMatchObject(digest);
   }
 });
+
+it("[T-4.3] an id that cannot be stored and compared as it is counts as none", async () => {
+  for (const id of [String.raw`\ud800`, String.raw`a\u0000b`, "x".repeat(257)]) {
+    const event = await normalise({ scheme: "stripe", body: `{"id":"${id}","type":"${id}"}` });
+    expect(event).toMatchObject({ kind: "webhook", dedupe_key: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) });
+  }
+});
+
+const challenge = (scheme: "slack" | "stripe", body: string): string | null =>
+  webhook.challenge?.(request({ body }), { signature_scheme: scheme }) ?? null;
+
+it("[T-19.3] only Slack's own test has a text to be answered with (V8)", () => {
+  const test = '{"type":"url_verification","challenge":"abc"}';
+  expect(challenge("slack", test)).toBe("abc");
+  expect(challenge("stripe", test)).toBeNull();
+  expect(challenge("slack", '{"type":"event_callback","challenge":"abc"}')).toBeNull();
+  expect(challenge("slack", "{")).toBeNull();
+});

@@ -1,0 +1,138 @@
+import { vi } from "vitest";
+import { runMachine } from "../../src/engine/run/machine.ts";
+import { isTerminal } from "../../src/engine/run/state.ts";
+import { counting, createRun as createCommand } from "../support/run-fixture.ts";
+import { cancel, createRun, pauseAndResume, repeatCompletion, startDriver, workByHand } from "./actors.ts";
+import { type Invariant, Violation } from "./checker.ts";
+import { FAULTS, type FaultName } from "./faults.ts";
+import { randomGraph } from "./graph.ts";
+import { type RunClass, WorkflowRun } from "./real-object.ts";
+import { World } from "./world.ts";
+
+/** The same class with another reducer version: what a deployment may bring. */
+const withVersion = (base: RunClass, version: number): RunClass =>
+  class extends (base as typeof WorkflowRun) {
+    protected override parts() {
+      return { ...super.parts(), reducerVersion: version };
+    }
+  };
+
+/** How long a run may take once nothing goes wrong any more. */
+const CALM_MS = 30 * 60_000;
+
+/** The scheduled watchdog wakes a run that looks stuck. */
+const WATCHDOG_MS = 60_000;
+
+const chooseRun = (world: World): void => {
+  const { random } = world;
+  for (;;) {
+    const command = createCommand(randomGraph(random), {
+      options: { max_steps: random.int(3, 25) },
+      start: random.chance(0.8),
+    });
+    if (!runMachine.decide(null, command, counting()).ok) continue;
+    world.create = command;
+    return;
+  }
+};
+
+/** Lets a second pass; what goes wrong by itself goes wrong here. */
+const tick = (world: World, versions: readonly RunClass[]): void => {
+  const { faults, host, scheduler } = world;
+  if (world.hasEnded) return;
+  scheduler.after(1_000, () => tick(world, versions));
+  if (!faults.active) return;
+  if (host.isLoaded && faults.hits("eviction")) host.reset("evicted");
+  if (faults.hits("deploy")) host.reset("deployed", faults.random("deploy").pick(versions));
+  if (faults.hits("clock_jump")) world.setClock(faults.random("clock_jump").int(-5_000, 30_000));
+  if (faults.hits("late_completion")) repeatCompletion(world).catch(world.stray);
+  if (faults.hits("pause")) pauseAndResume(world).catch(world.stray);
+  if (faults.hits("cancel")) cancel(world).catch(world.stray);
+};
+
+const watchdog = (world: World): void => {
+  if (world.hasEnded) return;
+  world.scheduler.after(WATCHDOG_MS, () => watchdog(world));
+  const { status } = world.checker.state ?? {};
+  if (status !== "running") return;
+  world.host.wake();
+};
+
+const isDone = (world: World): boolean => {
+  const run = world.checker.state;
+  return run !== null && (isTerminal(run.status) || (run.status === "paused" && world.checker.pausedBy === "finalize"));
+};
+
+/** What became of a simulated run. */
+export interface Simulated {
+  readonly world: World;
+  readonly violation: Violation | null;
+}
+
+export interface SimulateOptions {
+  readonly variant?: RunClass;
+  readonly without?: ReadonlySet<FaultName>;
+}
+
+/** Simulates one run with everything that may go wrong, then lets it end in peace; the seed decides all of it. */
+export const simulate = async (seed: number, options: SimulateOptions = {}): Promise<Simulated> => {
+  const { variant = WorkflowRun as unknown as RunClass, without = new Set<FaultName>() } = options;
+  const world = new World({ seed, variant, without });
+  vi.spyOn(Date, "now").mockImplementation(() => world.clock());
+  vi.spyOn(console, "error").mockImplementation((line) => world.trace(`reported: ${String(line)}`));
+  try {
+    await live(world, variant);
+    return { world, violation: null };
+  } catch (fault) {
+    const violation = fault instanceof Violation ? fault : new Violation("stray fault", String((fault as Error).stack));
+    return { world, violation };
+  } finally {
+    world.hasEnded = true;
+    world.host.store.close();
+    vi.restoreAllMocks();
+  }
+};
+
+const live = async (world: World, variant: RunClass): Promise<void> => {
+  const { scheduler, faults, random } = world;
+  chooseRun(world);
+  world.onDrive = (adopt) => startDriver(world, adopt === undefined ? {} : { adopt });
+  tick(world, [withVersion(variant, 2), withVersion(variant, 3), variant]);
+  watchdog(world);
+  createRun(world).catch(world.stray);
+  workByHand(world).catch(world.stray);
+  const turmoil = scheduler.now + random.int(15_000, 90_000);
+  await world.runUntil(() => false, turmoil);
+  faults.active = false;
+  world.trace("--- nothing goes wrong any more ---");
+  const ended = await world.runUntil(() => isDone(world), scheduler.now + CALM_MS);
+  if (!ended)
+    throw new Violation("liveness", `the run is still ${world.checker.state?.status} after ${CALM_MS / 60_000} minutes`);
+  // Drivers that are under way still come to know of it, and messages arrive.
+  await world.runUntil(() => false, scheduler.now + 400_000);
+  world.checker.finish();
+};
+
+/** Leaves faults out as long as the same invariant still breaks; says which are needed. */
+export const shrink = async (seed: number, invariant: Invariant, options: SimulateOptions = {}): Promise<FaultName[]> => {
+  let without = new Set<FaultName>(options.without);
+  for (const name of Object.keys(FAULTS) as FaultName[]) {
+    const fewer = new Set([...without, name]);
+    const { violation } = await simulate(seed, { ...options, without: fewer });
+    if (violation?.invariant === invariant) without = fewer;
+  }
+  const { world } = await simulate(seed, { ...options, without });
+  return [...world.faults.enabled].filter((name) => world.faults.counts[name] > 0);
+};
+
+/** The text of a failure: seed, invariant, the faults it needs and what happened last. */
+export const explain = async (seed: number, { world, violation }: Simulated): Promise<string> => {
+  if (violation === null) return "";
+  const needed = await shrink(seed, violation.invariant);
+  return [
+    `seed ${seed}: ${violation.message}`,
+    `run it alone: SIM_SEED=${seed} npx vitest run --project node test/sim/run.test.ts`,
+    `faults it needs: ${needed.length === 0 ? "none" : needed.join(", ")}`,
+    ...world.lastEvents,
+  ].join("\n");
+};
