@@ -71,10 +71,7 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
   /** Tells the run that the process of all its drivers has ended; orders a new one at once if it needs one. */
   recover(): void {
     this.#lease.expireAll();
-    const { state } = this.shell;
-    if (state !== null) this.execute({ type: "wake", lease_is_live: false });
-    this.shell.rearm(Date.now());
-    this.ctx.waitUntil(this.drain());
+    this.ctx.waitUntil(this.alarm());
   }
 
   /** The run's record, as it is or as a checkpoint saw it; null for a run that does not exist. */

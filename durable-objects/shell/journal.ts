@@ -37,16 +37,31 @@ export const appendEntry = <Event>(store: Store, entry: JournalEntry<Event>): nu
   return written;
 };
 
-/** Entries after a sequence number, in order. */
-export const readEntries = <Event>(store: Store, after = 0): readonly JournalEntry<Event>[] => {
+/** An entry as it is stored. */
+interface EntryText {
+  readonly seq: number;
+  readonly at_ms: number;
+  readonly text: string;
+}
+
+/** Entries after a sequence number, in order, as they are stored. */
+export const readEntryTexts = (store: Store, after = 0): readonly EntryText[] => {
   const rows = store.query("SELECT seq, at_ms, events FROM journal WHERE seq > ? ORDER BY seq, part", after);
-  const entries: JournalEntry<Event>[] = [];
+  const entries: EntryText[] = [];
   for (let i = 0; i < rows.length;) {
     const seq = Number(rows[i]?.["seq"]);
     const at = Number(rows[i]?.["at_ms"]);
     let text = "";
     for (; i < rows.length && Number(rows[i]?.["seq"]) === seq; i++) text += String(rows[i]?.["events"]);
-    entries.push({ seq, at_ms: at, events: JSON.parse(text) as readonly Event[] });
+    entries.push({ seq, at_ms: at, text });
   }
   return entries;
 };
+
+/** Entries after a sequence number, in order. */
+export const readEntries = <Event>(store: Store, after = 0): readonly JournalEntry<Event>[] =>
+  readEntryTexts(store, after).map(({ seq, at_ms, text }) => ({
+    seq,
+    at_ms,
+    events: JSON.parse(text) as readonly Event[],
+  }));

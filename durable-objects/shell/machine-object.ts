@@ -6,6 +6,7 @@ import type { Migration } from "../migrations/migration.ts";
 import { objectStore } from "../storage/object-store.ts";
 import type { Store } from "../storage/store.ts";
 import { drainOutbox } from "./drain.ts";
+import { nextEffectAt } from "./outbox.ts";
 import type { IdempotencyKey } from "./idempotency.ts";
 import { type Answer, type Commit, MachineShell } from "./machine-shell.ts";
 
@@ -25,6 +26,9 @@ export interface ObjectParts<State, Command, Event, Effect, Reply> {
   readonly onAlarm: (state: State) => Command | null;
 }
 
+/** When an alarm that went wrong is tried again. */
+const ALARM_RETRY_MS = 10_000;
+
 /**
  * A Durable Object around one machine. Nothing is awaited between load and commit (I3); effects leave through the
  * outbox after the commit; the alarm looks after whatever a crash left behind (I1).
@@ -34,8 +38,10 @@ export abstract class MachineObject<State, Command, Event, Effect, Reply> extend
   protected readonly shell: MachineShell<State, Command, Event, Effect, Reply>;
   readonly #parts: ObjectParts<State, Command, Event, Effect, Reply>;
   #draining: Promise<void> | null = null;
-  /** Derived effects under way; null while it is not known whether the newest were performed. */
-  #deriving: number | null = null;
+  /** How many times derived effects are being performed just now. */
+  #deriving = 0;
+  /** Whether the newest derived effects were performed or are under way; an instance that was just loaded cannot know. */
+  #isDerived = false;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -64,16 +70,20 @@ export abstract class MachineObject<State, Command, Event, Effect, Reply> extend
 
   /** Never throws: an alarm that does is dropped for good after six tries. */
   override async alarm(): Promise<void> {
-    this.shell.alarmFired();
     try {
+      this.shell.alarmFired();
       const command = this.#parts.onAlarm(this.shell.state);
-      if (command !== null) this.shell.execute(command);
-      if (this.#deriving === null) await this.#perform(this.#parts.derive?.(this.shell.state) ?? []);
+      if (command !== null) this.execute(command);
+      // Armed before anything is awaited: this instance and the alarm that called it may be lost meanwhile (I1).
+      this.shell.rearm(Date.now(), this.#owesEffects());
+      if (!this.#owesEffects()) return;
+      if (!this.#isDerived) await this.#perform(this.#parts.derive?.(this.shell.state) ?? []);
       await this.drain();
+      this.shell.rearm(Date.now(), this.#owesEffects());
     } catch (error) {
       this.report(error);
+      this.store.setAlarm(Date.now() + ALARM_RETRY_MS);
     }
-    this.shell.rearm(Date.now());
   }
 
   /** Performs what the outbox holds; at most one drain at a time. */
@@ -90,28 +100,38 @@ export abstract class MachineObject<State, Command, Event, Effect, Reply> extend
   }
 
   async #drainOnce(): Promise<void> {
-    const empty = await drainOutbox<Effect>(
+    await drainOutbox<Effect>(
       this.store,
       this.#parts.perform,
       () => Date.now(),
       (e) => this.report(e),
     );
-    if (empty && this.shell.isQuiet(Date.now())) this.shell.rearm(Date.now());
+    this.#rest();
   }
 
-  /** Performs derived effects. Once none is outstanding and nothing else needs the alarm, the alarm goes. */
+  /** Performs derived effects, those of the newest state. */
   async #perform(effects: readonly Effect[]): Promise<void> {
-    this.#deriving = (this.#deriving ?? 0) + 1;
+    this.#deriving += 1;
+    this.#isDerived = true;
     try {
       for (const effect of effects) await this.#parts.perform(effect, null);
     } catch (error) {
       this.report(error);
       // The alarm is set and finds this: it derives the effects from the state again.
-      this.#deriving = null;
-      return;
+      this.#isDerived = false;
     }
-    if (this.#deriving !== null) this.#deriving -= 1;
-    if (this.#deriving === 0 && this.shell.isQuiet(Date.now())) this.shell.rearm(Date.now());
+    this.#deriving -= 1;
+    this.#rest();
+  }
+
+  #owesEffects(): boolean {
+    const owesDerived = this.#deriving > 0 || (this.#parts.derive !== undefined && !this.#isDerived);
+    return owesDerived || nextEffectAt(this.store) !== null;
+  }
+
+  /** Once no effect is outstanding and the state needs no wake-up either, the alarm goes. */
+  #rest(): void {
+    if (!this.#owesEffects() && this.shell.isQuiet(Date.now())) this.shell.rearm(Date.now());
   }
 
   #committed(commit: Commit<Event, Effect>): void {

@@ -3,7 +3,7 @@ import { type Context, type Decision, fold, type Machine, type Rejection, reject
 import { isMigrated, migrate, type Migration } from "../migrations/migration.ts";
 import type { Store } from "../storage/store.ts";
 import { type IdempotencyKey, recallReply, rememberReply } from "./idempotency.ts";
-import { appendEntry, type JournalEntry, readEntries } from "./journal.ts";
+import { appendEntry, type JournalEntry, readEntries, readEntryTexts } from "./journal.ts";
 import { enqueueEffect, nextEffectAt } from "./outbox.ts";
 
 /** What a shell needs to host a machine. */
@@ -105,6 +105,8 @@ export class MachineShell<State, Command, Event, Effect, Reply> {
     const decision = this.#hosting.machine.decide(this.#state, command, context);
     if (!decision.ok) return decision;
     if (decision.events.length > 0 || decision.effects.length > 0) this.#commit(decision, context.now, key);
+    // What changed nothing is remembered too: repeated later, it could change something (I5).
+    else if (key !== undefined && this.#migrated) rememberReply(this.#hosting.store, key, decision.reply);
     return { ok: true, reply: decision.reply };
   }
 
@@ -115,20 +117,30 @@ export class MachineShell<State, Command, Event, Effect, Reply> {
 
   /** Whether neither the state nor the outbox needs a wake-up any more. */
   isQuiet(now: number): boolean {
-    return this.#hosting.wakeAt(this.state, now) === null;
+    return this.#wakeAt(this.state, now) === null;
   }
 
-  /** Sets the alarm to when it is needed next, whatever this instance believes about it (I1, on wake and after a drain). */
-  rearm(now: number): void {
+  /**
+   * Sets the alarm to when it is needed next, or takes it away (I1). `owesEffects` says that effects are outstanding
+   * which are not in the outbox.
+   */
+  rearm(now: number, owesEffects = false): void {
     this.#load();
     if (!this.#migrated) return;
-    const at = this.#nextAlarm(this.#state, now);
+    const at = this.#nextAlarm(now, owesEffects);
+    if (at !== null && at === this.#armedAt) return;
     this.#hosting.store.setAlarm(at);
     this.#armedAt = at;
   }
 
-  #nextAlarm(state: State, now: number): number | null {
-    const times = [nextEffectAt(this.#hosting.store), this.#hosting.wakeAt(state, now)];
+  /** A quarantined object is left alone: nothing it could do would put it right. */
+  #wakeAt(state: State, now: number): number | null {
+    return this.#broken === null ? this.#hosting.wakeAt(state, now) : null;
+  }
+
+  #nextAlarm(now: number, owesEffects: boolean): number | null {
+    const times = [nextEffectAt(this.#hosting.store), this.#wakeAt(this.#state, now)];
+    if (owesEffects) times.push(now + OUTBOX_WATCH_MS);
     const known = times.filter((time): time is number => time !== null);
     return known.length === 0 ? null : Math.max(Math.min(...known), now);
   }
@@ -174,10 +186,11 @@ export class MachineShell<State, Command, Event, Effect, Reply> {
 
   /** When the alarm has to be set by this commit; null when the one that is set does. Setting it costs a row. */
   #alarmFor(state: State, now: number, hasEffects: boolean): number | null {
-    const wake = this.#hosting.wakeAt(state, now);
+    const wake = this.#wakeAt(state, now);
     const needed = hasEffects ? Math.min(wake ?? Infinity, now + OUTBOX_WATCH_MS) : wake;
     if (needed === null) return null;
-    return this.#armedAt !== null && this.#armedAt <= needed && this.#armedAt > now ? null : needed;
+    // One that is overdue stays: it is about to go off, and may look after more than this commit.
+    return this.#armedAt !== null && this.#armedAt <= needed ? null : needed;
   }
 
   #writeHead(seq: number, head: string): number {
@@ -191,19 +204,45 @@ export class MachineShell<State, Command, Event, Effect, Reply> {
 
   #load(): void {
     if (this.#loaded) return;
+    const { store, migrations, context } = this.#hosting;
+    // A database that is refused stays refused: whatever throws here throws again the next time.
+    const isKnown = isMigrated(store, migrations);
+    if (isKnown) this.#broken = this.#foldJournal() ?? this.#checkHead();
+    this.#migrated = isKnown;
     this.#loaded = true;
-    const { store, machine, migrations, reducerVersion } = this.#hosting;
-    this.#migrated = isMigrated(store, migrations);
-    if (!this.#migrated) return;
-    for (const entry of readEntries<Event>(store)) {
-      this.#state = fold(machine, this.#state, entry.events);
-      this.#seq = entry.seq;
+    if (!isKnown) return;
+    // Whoever wakes the object finds what it was woken for, even where an alarm was lost with the instance before (I1).
+    const { now } = context();
+    const at = this.#nextAlarm(now, false);
+    if (at !== null) this.rearm(now);
+  }
+
+  /** Folds the journal as far as it can be read; says what is wrong with it, or null. */
+  #foldJournal(): string | null {
+    const { store, machine } = this.#hosting;
+    this.#state = machine.initial;
+    this.#seq = 0;
+    for (const { seq, text } of readEntryTexts(store)) {
+      if (seq !== this.#seq + 1) return `journal entry ${seq} follows entry ${this.#seq}`;
+      try {
+        this.#state = fold(machine, this.#state, JSON.parse(text) as readonly Event[]);
+      } catch {
+        return `journal entry ${seq} cannot be read`;
+      }
+      this.#seq = seq;
     }
-    this.#head = JSON.stringify(this.#hosting.headOf(this.#state));
+    return null;
+  }
+
+  /** Compares the head row with the fold, or writes it anew for a new reducer (I2). */
+  #checkHead(): string | null {
+    const { store, reducerVersion, headOf } = this.#hosting;
+    this.#head = JSON.stringify(headOf(this.#state));
     const stored = store.query("SELECT seq, reducer_version, state FROM head WHERE id = 1")[0];
     if (stored === undefined || Number(stored["seq"]) > this.#seq)
-      this.#broken = "the head row does not belong to the journal";
-    else if (Number(stored["reducer_version"]) !== reducerVersion) this.#writeHead(this.#seq, this.#head);
-    else if (stored["state"] !== this.#head) this.#broken = "the stored state is not what the journal folds to";
+      return "the head row does not belong to the journal";
+    if (Number(stored["reducer_version"]) !== reducerVersion) this.#writeHead(this.#seq, this.#head);
+    else if (stored["state"] !== this.#head) return "the stored state is not what the journal folds to";
+    return null;
   }
 }

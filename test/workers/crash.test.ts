@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import type { WorkflowRun } from "../../durable-objects/workflow-run.ts";
 import { type DrivenRun, type DriveOutcome, driveRun } from "../../src/driver/drive.ts";
@@ -192,18 +192,57 @@ describe("a run whose object dies", () => {
     },
   );
 
-  it("[I7] comes back by its alarm alone when its driver is gone", async () => {
+  it("[I7] goes on at once when every driver is known to be dead", async () => {
     const run = driven();
     await run.create();
     const first = await run.stub().advance({});
     expect(first).toMatchObject({ ok: true, reply: { next: { node_id: "a", attempt: 1 } } });
     await run.stub().recover();
     // The drive message that this orders reaches the product's own consumer, which ends the run.
-    await expect.poll(() => completedNodes(run.stub()), { timeout: 20_000, interval: 50 }).toHaveLength(NODES.length);
-    const view = await run.stub().record({});
-    expect(view?.record?.stages[0]?.attempts).toMatchObject([
-      { attempt: 1, outcome: "lost" },
-      { attempt: 2, status: "completed" },
-    ]);
+    await expect.poll(() => completedNodes(run.stub()), { timeout: 10_000, interval: 50 }).toHaveLength(NODES.length);
+    await expectLostAttempt(run.stub());
+  });
+
+  it("[I7] goes on by its alarm alone when its driver dies and nobody says so", async () => {
+    const run = driven();
+    await run.create();
+    await run.stub().advance({});
+    await expect.poll(() => completedNodes(run.stub()), { timeout: 25_000, interval: 250 }).toHaveLength(NODES.length);
+    await expectLostAttempt(run.stub());
+  });
+
+  it("[I7] a driver that is alive keeps its lease over an alarm and a reset of the object, and its renewals write no row", async () => {
+    const run = driven();
+    await run.create();
+    const first = await run.stub().advance({});
+    const token = first.ok ? (first.reply.next?.attempt_token ?? "") : "";
+    await runDurableObjectAlarm(run.stub());
+    await evictDurableObject(run.stub());
+    const written = await runInDurableObject(run.stub(), async (instance) => {
+      const inside = instance as unknown as Inside;
+      const write = inside.store.write;
+      let rows = 0;
+      inside.store.write = (sql, ...bindings) => {
+        const count = write(sql, ...bindings);
+        rows += count;
+        return count;
+      };
+      for (let beat = 0; beat < 100; beat++) expect(instance.renew(token).ok).toBe(true);
+      return rows;
+    });
+    expect(written).toBe(0);
+    expect(await run.stub().advance({})).toMatchObject({ ok: true, reply: { next: null, waiting: "other_driver" } });
+    expect(await run.stub().renew("attempt_unknown")).toMatchObject({
+      ok: false,
+      rejection: { code: "stale_attempt" },
+    });
   });
 });
+
+const expectLostAttempt = async (stub: Stub): Promise<void> => {
+  const view = await stub.record({});
+  expect(view?.record?.stages[0]?.attempts).toMatchObject([
+    { attempt: 1, outcome: "lost" },
+    { attempt: 2, status: "completed" },
+  ]);
+};

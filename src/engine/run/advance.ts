@@ -120,7 +120,9 @@ const resumePrepared = (draft: Draft, prepared: PreparedStage, command: Advance)
     if (completed.type === "completed") finishStage(draft, completed.completion);
     return null;
   }
-  if (prepared.holder === "nobody") return idle(draft, "external");
+  // An external stage is taken by a caller; no driver can do anything about it, also when its caller is lost.
+  if (prepared.holder === "nobody" || (prepared.mode === "external" && command.holder !== "caller"))
+    return idle(draft, "external");
   if (prepared.retry_at_ms !== null && prepared.retry_at_ms > now)
     return { ...idle(draft, "retry"), retry_at: rfc3339(prepared.retry_at_ms) };
   const preparedNow = draft.events.some(
@@ -173,7 +175,7 @@ export const needsDriver = (draft: Draft, leaseIsLive: boolean): boolean => {
   if (run.drive !== "auto" || isTerminal(run.status) || run.status !== "running") return false;
   if (run.prepared === null) return true;
   const { prepared } = run;
-  if (prepared.holder === "nobody") return false;
+  if (prepared.holder === "nobody" || prepared.mode === "external") return false;
   if (prepared.retry_at_ms !== null) return prepared.retry_at_ms <= draft.context.now;
   return !leaseIsLive;
 };

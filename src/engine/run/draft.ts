@@ -46,8 +46,10 @@ export class Draft {
     if (this.run.drive === "auto") this.effects.push({ type: "drive", run_id: this.run.run_id });
   }
 
-  /** Orders the list of runs to show the run as it is now. */
+  /** Orders the list of runs to show the run as it is now; of one commit only the newest row counts. */
   index(): void {
+    const earlier = this.effects.findIndex((effect) => effect.type === "index_run");
+    if (earlier >= 0) this.effects.splice(earlier, 1);
     this.effects.push({ type: "index_run", row: indexRow(this.run) });
   }
 }

@@ -84,7 +84,8 @@ const createRun = (state: RunState, command: CreateRun, context: Context): RunDe
 /** Gives an external stage, or one whose attempt was lost, to a caller of the API. */
 const takePrepared = (draft: Draft, prepared: PreparedStage, command: PrepareStage): RunDecision => {
   const mine = prepared.node_id === command.node_id;
-  const free = prepared.holder === "nobody" || (prepared.holder === "caller" && !command.lease_is_live);
+  const isOver = prepared.retry_at_ms !== null || !command.lease_is_live;
+  const free = prepared.holder === "nobody" || (prepared.holder === "caller" && isOver);
   if (!mine || !free)
     return reject("stage_already_prepared", `workflow_execute: stage ${prepared.node_id} is already prepared`, {
       stage_id: prepared.stage_id,

@@ -13,7 +13,7 @@ export const nextWake = (state: RunState, leaseExpiresAt: Timestamp | null, now:
   if (state === null || state.status !== "running" || state.drive === "manual") return null;
   const { prepared } = state;
   if (prepared === null) return now + TAKE_OVER_MS;
-  if (prepared.holder === "nobody") return null;
+  if (prepared.holder === "nobody" || prepared.mode === "external") return null;
   if (prepared.retry_at_ms !== null && prepared.retry_at_ms > now) return prepared.retry_at_ms;
   // Where a lease is over, a driver was ordered: it is given time to come before another one is.
   return leaseExpiresAt !== null && leaseExpiresAt > now ? leaseExpiresAt : now + TAKE_OVER_MS;
