@@ -43,7 +43,10 @@ const waitingOf = (run: Run): RunWaiting | null => {
   return { reason: "retry", node_id, stage_id, until: rfc3339(prepared.retry_at_ms) };
 };
 
-/** Reads the record of a run with everything that saving it adds (spec/workflow 12.1); null for a run that does not exist. */
+/**
+ * Reads the record of a run with everything that saving it adds (spec/workflow 12.1) and what it has used so far; null
+ * for a run that does not exist.
+ */
 export const readRecord = (shell: RunShell, request: RecordRequest): RecordView | null => {
   const run = shell.state;
   if (run === null) return null;
@@ -52,7 +55,8 @@ export const readRecord = (shell: RunShell, request: RecordRequest): RecordView 
   const record = projectRun(shell.entries(), context, until);
   const { prepared } = run;
   return {
-    record: record === null ? null : enrichRunRecord(record, context),
+    record:
+      record === null ? null : enrichRunRecord(until === "now" ? { ...record, usage: run.usage } : record, context),
     drive: run.drive,
     steps: run.steps,
     waiting: waitingOf(run),

@@ -63,7 +63,10 @@ export class MachineShell<State, Command, Event, Effect, Reply> {
   #armedAt: number | null = null;
   #head: string | null = null;
 
-  constructor(hosting: Hosting<State, Command, Event, Effect, Reply>, onCommit: (commit: Commit<Event, Effect>) => void) {
+  constructor(
+    hosting: Hosting<State, Command, Event, Effect, Reply>,
+    onCommit: (commit: Commit<Event, Effect>) => void,
+  ) {
     this.#hosting = hosting;
     this.#onCommit = onCommit;
     this.#state = hosting.machine.initial;
@@ -239,8 +242,7 @@ export class MachineShell<State, Command, Event, Effect, Reply> {
     const { store, reducerVersion, headOf } = this.#hosting;
     this.#head = JSON.stringify(headOf(this.#state));
     const stored = store.query("SELECT seq, reducer_version, state FROM head WHERE id = 1")[0];
-    if (stored === undefined || Number(stored["seq"]) > this.#seq)
-      return "the head row does not belong to the journal";
+    if (stored === undefined || Number(stored["seq"]) > this.#seq) return "the head row does not belong to the journal";
     if (Number(stored["reducer_version"]) !== reducerVersion) this.#writeHead(this.#seq, this.#head);
     else if (stored["state"] !== this.#head) return "the stored state is not what the journal folds to";
     return null;

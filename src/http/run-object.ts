@@ -42,6 +42,5 @@ export const replyOf = <Type extends RunReply["type"]>(
   const { reply } = answer;
   if (reply.type === type) return { ok: true, reply: reply as Extract<RunReply, { type: Type }> };
   if (reply.type === "raised") return { ok: false, problem: fromRejection(reply) };
-  // An external stage that is to be tried again answers its completion with a step.
   return { ok: false, problem: problem("internal_error", `the run answered ${reply.type} instead of ${type}`) };
 };

@@ -1,48 +1,44 @@
+import { Client } from "../http/client.ts";
 import { LocalProblem } from "./problem.ts";
 
-/** The engine's HTTP API, called with the root key. */
+/** The engine's HTTP API, called with the root key: the typed client, and plain calls for what it has no method for. */
 export interface Api {
   readonly url: string;
+  readonly client: Client;
   readonly get: <Reply>(path: string) => Promise<Reply>;
   readonly put: <Reply>(path: string, body: unknown) => Promise<Reply>;
-  readonly post: <Reply>(path: string, body: unknown) => Promise<Reply>;
-  /** The answer as it is, whatever its status. */
-  readonly open: (path: string, headers: Readonly<Record<string, string>>, signal?: AbortSignal) => Promise<Response>;
+  /** The JSON of an answer, or null when it is a refusal, whatever that says. */
+  readonly look: <Reply>(path: string) => Promise<Reply | null>;
 }
-
-const refusalOf = async (response: Response): Promise<string> => {
-  const text = await response.text();
-  try {
-    const { code, detail, details } = JSON.parse(text) as { code?: string; detail?: string; details?: unknown };
-    return `${code ?? ""} ${detail ?? ""} ${details === undefined ? "" : JSON.stringify(details)}`.trim();
-  } catch {
-    return text.slice(0, 500);
-  }
-};
 
 /** An answer's JSON; a refusal becomes a `LocalProblem` with what the API says about it. */
 export const replyOf = async <Reply>(response: Response, what: string): Promise<Reply> => {
-  if (!response.ok) throw new LocalProblem(`${what} was answered ${response.status}: ${await refusalOf(response)}`);
-  return (await response.json()) as Reply;
+  if (response.ok) return (await response.json()) as Reply;
+  throw new LocalProblem(`${what} was answered ${response.status}: ${(await response.text()).slice(0, 1_000)}`);
 };
 
 /** Opens the API of a server. */
 export const openApi = (url: string, key: string): Api => {
-  const authorization = { Authorization: `Bearer ${key}` };
-  const send = async <Reply>(method: string, path: string, body?: unknown): Promise<Reply> => {
-    const response = await fetch(url + path, {
+  const send = (method: string, path: string, body?: unknown): Promise<Response> =>
+    fetch(url + path, {
       method,
-      headers: { ...authorization, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+      headers: {
+        Authorization: `Bearer ${key}`,
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    return replyOf(response, `${method} ${path}`);
-  };
   return {
     url,
-    get: (path) => send("GET", path),
-    put: (path, body) => send("PUT", path, body),
-    post: (path, body) => send("POST", path, body),
-    open: (path, headers, signal) =>
-      fetch(url + path, { headers: { ...authorization, ...headers }, ...(signal === undefined ? {} : { signal }) }),
+    client: new Client({ base_url: url, key }),
+    get: async (path) => replyOf(await send("GET", path), `GET ${path}`),
+    put: async (path, body) => replyOf(await send("PUT", path, body), `PUT ${path}`),
+    look: async (path) => {
+      const response = await send("GET", path);
+      if (response.ok) return (await response.json()) as never;
+      // Read to its end, so that the connection can be used again.
+      await response.text();
+      return null;
+    },
   };
 };

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { enableCompileCache } from "node:module";
 import { join, relative } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { buildBundles } from "./bundle.ts";
 import { CRON, startCron } from "./cron.ts";
 import type { Log } from "./log.ts";
@@ -10,6 +11,12 @@ import { guardRuntime } from "./runtime-guard.ts";
 import type { Runtime } from "./runtime.ts";
 import type { LocalSettings } from "./settings.ts";
 import { lockState } from "./state-lock.ts";
+
+/**
+ * The runtime keeps queues in memory. The longest waits a second for a batch to fill (`max_batch_timeout` in
+ * wrangler.toml): after this the lists have what was told to them.
+ */
+const QUEUE_FLUSH_MS = 1_100;
 
 /** An engine that serves on this machine. */
 export interface LocalServer {
@@ -76,6 +83,7 @@ export const startServer = async (settings: LocalSettings, log: Log): Promise<Lo
       started_in_ms: Math.round(performance.now() - startedAt),
       stop: async () => {
         cron.stop();
+        await sleep(QUEUE_FLUSH_MS);
         await runtime.stop();
         guard.release();
         lock.release();

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { LocalProblem } from "./problem.ts";
 
+const SQLITE_BUSY = 5;
+
 /** The right to use a state directory, until it is given back or the process ends. */
 export interface StateLock {
   readonly release: () => void;
@@ -19,9 +21,10 @@ export const lockState = (state: string): StateLock => {
     database.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     database.close();
+    if ((error as { readonly errcode?: number }).errcode !== SQLITE_BUSY) throw error;
     throw new LocalProblem(
-      `The state in ${state} is in use by another Godwit server. Stop that one, or take another directory: ` +
-        `GODWIT_STATE=<directory>. (${error instanceof Error ? error.message : String(error)})`,
+      `The state in ${state} is in use by another Godwit server. Stop that server, or take another directory:\n\n` +
+        `  GODWIT_STATE=<directory> npm start`,
     );
   }
   return { release: () => database.close() };

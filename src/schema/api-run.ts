@@ -242,7 +242,7 @@ export const advancedSchema = z
     status,
     stage: completedStageSchema.optional(),
     more: z.literal(true).optional().describe("Call again at once"),
-    waiting: z.enum(["external", "retry", "other_driver", "handed_over"]).optional(),
+    waiting: z.enum(["external", "retry", "other_driver"]).optional(),
     retry_at: time.optional(),
   })
   .readonly();

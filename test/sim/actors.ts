@@ -54,6 +54,9 @@ const execute = async (world: World, process: Process, plan: StagePlan, signal: 
   world.executing(plan.stage_id, plan.attempt_token);
   const isSlow = faults.hits("slow_stage");
   await process.sleep(isSlow ? faults.random("slow_stage").int(DRIVER_LEASE_MS, 45_000) : random.int(5, 2_500));
+  const { prepared, status } = world.checker.state ?? {};
+  if (signal.aborted && prepared?.attempt_token === plan.attempt_token && status === "running")
+    world.stray(new Violation("execution", `the driver of ${plan.stage_id} was told to stop though it is wanted`));
   const cancelled = { ...randomResult(random), status: "failed", text: "cancelled" };
   const result = signal.aborted ? cancelled : randomResult(random);
   history.get(world)?.push({ attempt_token: plan.attempt_token, node_id: plan.node_id, result });

@@ -184,7 +184,7 @@ export class Checker {
   }
 
   #checkAlarm(): void {
-    const { host, queues, faults } = this.#world;
+    const { host, faults } = this.#world;
     // What was forgotten together with the memory is put right by whoever wakes the object next.
     if (!host.isLoaded && faults.counts.alarm_lost > 0) return;
     const now = this.#world.clock();
@@ -193,7 +193,7 @@ export class Checker {
     const slack = WATCH_MS + this.#world.counters.ms_set_back;
     if (effectAt !== null && (alarm === null || alarm > Math.max(effectAt, now) + slack))
       this.#fail("I1 alarm", `an effect is due at ${effectAt}, the alarm at ${alarm}, it is ${now}`);
-    if (this.shownSeq > queues.shownSeq && (alarm === null || alarm > now + slack + 300_000))
+    if (this.shownSeq > this.#world.shownSeq && (alarm === null || alarm > now + slack + 300_000))
       this.#fail("I1 alarm", `the lists do not know of commit ${this.shownSeq}, the alarm is at ${alarm}`);
     const run = this.state;
     if (run === null || run.status !== "running" || run.prepared?.mode === "external") return;

@@ -16,6 +16,8 @@ export const FAULTS = {
   eviction: 0.2,
   /** A new version with another reducer comes into force; or the old one comes back. */
   deploy: 0.1,
+  /** The machine on which everything runs is switched off and on again. */
+  restart: 0.02,
   /** The alarm is forgotten when the object dies in its handler. */
   alarm_lost: 0.5,
   /** The object dies while its alarm handler waits. */

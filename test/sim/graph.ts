@@ -3,11 +3,11 @@ import type { Random } from "../support/random.ts";
 
 const KINDS = ["stage", "stage", "stage", "stage", "verify", "condition", "fork", "join", "reduce", "escalation"];
 
-const BRANCHES = [null, null, null, "success", "failed", "error"];
+const BRANCHES = [null, null, null, null, null, "success", "failed", "error"];
 
 const stage = (random: Random): JsonObject => ({
   kind: "stage",
-  mode: random.pick(["function", "function", "llm", "http", "external"]),
+  mode: random.pick(["function", "function", "function", "llm", "llm", "http", "external"]),
   function: "work",
   http: { url: "https://api.example/work" },
   ...(random.chance(0.5)
@@ -25,7 +25,7 @@ const node = (random: Random, kind: string): JsonObject => {
 
 /** A graph with forks, joins, conditions and loops; it may turn out not to be valid. */
 export const randomGraph = (random: Random): Json => {
-  const ids = Array.from({ length: random.int(1, 7) }, (_, index) => `n${index}`);
+  const ids = Array.from({ length: random.int(2, 9) }, (_, index) => `n${index}`);
   const nodes: Record<string, JsonObject> = {};
   const edges: JsonObject[] = [];
   for (const [index, id] of ids.entries()) {
@@ -52,8 +52,8 @@ export const randomGraph = (random: Random): Json => {
 /** A result of a stage: mostly good, else a verdict or a failed call, of which some may pass. */
 export const randomResult = (random: Random): JsonObject => {
   const roll = random.next();
-  if (roll < 0.7) return { status: "completed", text: `ok ${random.int(1, 1_000_000)}`, visible_text: "ok" };
-  if (roll < 0.8) return { status: "failed", text: `no ${random.int(1, 1_000_000)}`, visible_text: "no", exit_status: 1 };
+  if (roll < 0.8) return { status: "completed", text: `ok ${random.int(1, 1_000_000)}`, visible_text: "ok" };
+  if (roll < 0.87) return { status: "failed", text: `no ${random.int(1, 1_000_000)}`, visible_text: "no", exit_status: 1 };
   const category = random.pick(["timeout", "rate_limit", "overloaded", "auth", "generic"]);
   return {
     __workflow_stage_error: true,

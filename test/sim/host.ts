@@ -10,10 +10,8 @@ const resetFault = (): Error =>
 class Crash extends Error {}
 
 /** What a call led to inside the object. */
-export interface Called<Reply> {
+interface Called<Reply> {
   readonly reply: Reply;
-  readonly seq_before: number;
-  readonly seq_after: number;
 }
 
 /** The platform around one object: its disk and alarm live on, its memory does not. */
@@ -25,6 +23,8 @@ export class ObjectHost {
   #epoch = 0;
   #class: RunClass;
   #doom: "crash_in_commit" | "storage_fault" | null = null;
+  /** The instance dies as soon as the call that it is in has come back. */
+  #isDying = false;
   #alarmRuns = false;
   #scheduledAlarm: number | null = null;
   #alarmFailures = 0;
@@ -106,6 +106,11 @@ export class ObjectHost {
     this.#enter("wake", (object) => object.request({ type: "wake" }));
   }
 
+  /** What the local server does after its process was killed: it tells the object that its drivers are dead. */
+  recover(): void {
+    this.#enter("recover", (object) => object.recover());
+  }
+
   #awaitAlarm(at: number): void {
     const { scheduler } = this.#world;
     scheduler.after(at - this.#world.clock(), () => {
@@ -164,18 +169,20 @@ export class ObjectHost {
     const before = checker.diskSeq();
     try {
       const reply = call(this.object());
-      checker.entered(name, before);
-      return { reply, seq_before: before, seq_after: checker.diskSeq() };
-    } catch (error) {
-      if (error instanceof Crash) {
-        this.reset(`crash in a commit of ${name}`);
-        return resetFault();
+      if (reply instanceof Promise) reply.catch(() => {});
+      if (!this.#isDying) {
+        checker.entered(name, before);
+        return { reply };
       }
+    } catch (error) {
       if (error instanceof Error && error.message === STORAGE_FAULT) return error;
-      throw error;
+      if (!(error instanceof Crash)) throw error;
     } finally {
       this.#doom = null;
     }
+    this.#isDying = false;
+    this.reset(`crash in a commit of ${name}`);
+    return resetFault();
   }
 
   /** Hits at the end of a transaction, or before a statement that is one by itself. */
@@ -184,7 +191,10 @@ export class ObjectHost {
     if (doom === null) return;
     this.#doom = null;
     this.#world.faults.counts[doom] += 1;
-    if (doom === "crash_in_commit") throw new Crash();
+    if (doom === "crash_in_commit") {
+      this.#isDying = true;
+      throw new Crash();
+    }
     this.#world.trace("object: a transaction fails");
     throw new Error(STORAGE_FAULT);
   }
@@ -192,7 +202,7 @@ export class ObjectHost {
   #context(epoch: number): DurableObjectState {
     const { store } = this;
     const alive = (): void => {
-      if (epoch !== this.#epoch) throw new Crash();
+      if (epoch !== this.#epoch || this.#isDying) throw new Crash();
     };
     let depth = 0;
     const storage = {
@@ -230,7 +240,10 @@ export class ObjectHost {
     const ctx = {
       id: { toString: () => "object" },
       storage,
-      waitUntil: (promise: Promise<unknown>) => void promise.catch((fault: unknown) => this.#world.stray(fault)),
+      waitUntil: (promise: Promise<unknown>) =>
+        void promise.catch((fault: unknown) => {
+          if (!(fault instanceof Crash)) this.#world.stray(fault);
+        }),
       getWebSockets: () => [],
     };
     return ctx as unknown as DurableObjectState;

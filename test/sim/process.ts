@@ -18,8 +18,14 @@ export class Process {
     this.world = world;
     this.name = name;
     this.#isMortal = isMortal;
+    if (isMortal) world.mortals.add(this);
     this.#beats = !(isMortal && world.faults.hits("no_heartbeat"));
     this.#skew = isMortal && world.faults.enabled.has("clock_jump") ? world.random.int(-2_000, 2_000) : 0;
+  }
+
+  kill(): void {
+    this.#isAlive = false;
+    this.world.mortals.delete(this);
   }
 
   now(): number {
@@ -57,7 +63,7 @@ export class Process {
     const { faults, scheduler, trace } = this.world;
     if (this.#isMortal && this.#isAlive && faults.hits("driver_crash")) {
       trace(`${this.name} dies`);
-      this.#isAlive = false;
+      this.kill();
     }
     if (this.#isMortal && this.#isAlive && faults.hits("driver_freeze")) {
       const ms = faults.random("driver_freeze").int(4_000, 40_000);

@@ -6,6 +6,8 @@ export class Queue {
   readonly #name: string;
   readonly #consume: (message: unknown, isDuplicate: boolean) => void;
   readonly #isLossy: boolean;
+  /** Messages that were taken in, oldest first. */
+  readonly accepted: unknown[] = [];
 
   constructor(
     world: World,
@@ -41,6 +43,7 @@ export class Queue {
 
   #accept(message: unknown): void {
     const { faults } = this.#world;
+    this.accepted.push(message);
     if (this.#isLossy && faults.hits("queue_drop")) return this.#world.trace(`${this.#name} queue loses a message`);
     this.#deliver(message, false);
     if (faults.hits("queue_duplicate")) this.#deliver(message, true);

@@ -44,10 +44,17 @@ const tick = (world: World, versions: readonly RunClass[]): void => {
   if (!faults.active) return;
   if (host.isLoaded && faults.hits("eviction")) host.reset("evicted");
   if (faults.hits("deploy")) host.reset("deployed", faults.random("deploy").pick(versions));
+  if (faults.hits("restart")) restart(world);
   if (faults.hits("clock_jump")) world.setClock(faults.random("clock_jump").int(-5_000, 30_000));
   if (faults.hits("late_completion")) repeatCompletion(world).catch(world.stray);
   if (faults.hits("pause")) pauseAndResume(world).catch(world.stray);
   if (faults.hits("cancel")) cancel(world).catch(world.stray);
+};
+
+const restart = (world: World): void => {
+  for (const process of world.mortals) process.kill();
+  world.host.reset("restarted");
+  world.scheduler.after(500, () => world.host.recover());
 };
 
 const watchdog = (world: World): void => {

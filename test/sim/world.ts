@@ -3,6 +3,7 @@ import { Random } from "../support/random.ts";
 import { Checker, Violation } from "./checker.ts";
 import { type FaultName, Faults } from "./faults.ts";
 import { ObjectHost } from "./host.ts";
+import type { Process } from "./process.ts";
 import { Queue } from "./queue.ts";
 import type { RunClass } from "./real-object.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -26,8 +27,6 @@ interface Queues {
   /** The row that lists show, and the commit it comes from. */
   row: RunIndexRow | null;
   rowSeq: number;
-  /** The newest commit that a message in the queue or a row knows of. */
-  shownSeq: number;
 }
 
 export interface WorldOptions {
@@ -55,6 +54,8 @@ export class World {
     refused_completions: 0,
     late_completions_refused: 0,
   };
+  /** Processes that may die. */
+  readonly mortals = new Set<Process>();
   readonly executions = new Map<string, number>();
   /** True once a hand-over came twice: two drivers then hold one attempt. */
   sharedAttempt = false;
@@ -77,7 +78,6 @@ export class World {
       index: new Queue(this, "index", false, (message) => this.#index(message as IndexMessage)),
       row: null,
       rowSeq: 0,
-      shownSeq: 0,
     };
   }
 
@@ -136,13 +136,17 @@ export class World {
     if (!this.sharedAttempt) this.stray(new Violation("execution", `an attempt of ${stageId} was executed twice`));
   }
 
+  /** The newest commit that the lists show or will show. */
+  get shownSeq(): number {
+    return Math.max(0, ...this.queues.index.accepted.map((message) => (message as IndexMessage).seq));
+  }
+
   #drive(message: DriveMessage, isDuplicate: boolean): void {
     if (isDuplicate && message.attempt_token !== undefined) this.sharedAttempt = true;
     this.onDrive(message.attempt_token);
   }
 
   #index(message: IndexMessage): void {
-    this.queues.shownSeq = Math.max(this.queues.shownSeq, message.seq);
     if (message.seq <= this.queues.rowSeq) return;
     this.queues.rowSeq = message.seq;
     this.queues.row = message.run;

@@ -1,7 +1,9 @@
 import { env } from "cloudflare:workers";
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import type { WorkflowRun } from "../../durable-objects/workflow-run.ts";
+import type { Answer } from "../../durable-objects/shell/machine-shell.ts";
+import type { AdvanceReply } from "../../src/engine/run/command.ts";
+import type { RunObject } from "../../src/http/run-object.ts";
 import type { JsonObject } from "../../src/lib/json.ts";
 import { decodeGraph } from "../../src/schema/graph.ts";
 import { decodeRunOptions } from "../../src/schema/run.ts";
@@ -17,6 +19,7 @@ interface Inside {
     query: (sql: string, ...bindings: unknown[]) => readonly unknown[];
     setAlarm: (at: number | null) => void;
   };
+  advance: (request: { complete?: { attempt_token: string; result: JsonObject } }) => Answer<AdvanceReply>;
 }
 
 interface Cost {
@@ -29,7 +32,7 @@ interface Cost {
 /** Runs a looping stage many times and returns what each completed stage cost its object. */
 const costOfStages = async (node: JsonObject, result: (stage: number) => JsonObject): Promise<readonly Cost[]> => {
   const runId = crypto.randomUUID();
-  const stub = env.WORKFLOW_RUN.getByName(`rows/${runId}`) as unknown as DurableObjectStub<WorkflowRun>;
+  const stub = env.WORKFLOW_RUN.getByName(`rows/${runId}`) as unknown as DurableObjectStub & RunObject;
   const graph = decodeGraph({ id: "loop", entry: "a", nodes: { a: node }, edges: [{ from: "a", to: "a" }] });
   const options = decodeRunOptions({ max_steps: STAGES * 2 });
   if (!graph.ok || !options.ok) throw new Error("the test's graph is not valid");
@@ -45,7 +48,8 @@ const costOfStages = async (node: JsonObject, result: (stage: number) => JsonObj
   } as const;
   expect((await stub.request(command)).ok).toBe(true);
   return runInDurableObject(stub, (instance) => {
-    const { store } = instance as unknown as Inside;
+    const inside = instance as unknown as Inside;
+    const { store } = inside;
     const { write, query, setAlarm } = store;
     let cost: Cost = { rows: 0, rowsRead: 0, statements: 0, alarms: 0 };
     store.write = (sql, ...bindings) => {
@@ -65,11 +69,11 @@ const costOfStages = async (node: JsonObject, result: (stage: number) => JsonObj
       setAlarm(at);
     };
     const costs: Cost[] = [];
-    let answer = instance.advance({});
+    let answer = inside.advance({});
     for (let stage = 0; stage < STAGES; stage++) {
       if (!answer.ok || answer.reply.next === null) throw new Error(`no stage: ${JSON.stringify(answer)}`);
       cost = { rows: 0, rowsRead: 0, statements: 0, alarms: 0 };
-      answer = instance.advance({
+      answer = inside.advance({
         complete: { attempt_token: answer.reply.next.attempt_token, result: result(stage) },
       });
       costs.push(cost);

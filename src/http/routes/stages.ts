@@ -67,7 +67,7 @@ const addComplete = (router: Router): void =>
       tag,
       summary: "Complete a stage",
       description:
-        'The same token with the same result gets the first answer. A failed call that its node\'s retry policy tries again is answered with 202 and `{next: null, status, waiting: "retry", retry_at}`.',
+        "The same token with the same result gets the first answer. Retry policies are for Godwit's own driver: a failed call that is handed in here is the stage's result.",
       access,
       body: { name: "CompleteStage", schema: completeStageSchema },
       reply: { status: 200, description: "The stage", name: "CompletedStage", schema: completedStageSchema },
@@ -85,7 +85,6 @@ const addComplete = (router: Router): void =>
         { type: "complete_stage", node_id: params.node_id, attempt_token: body.attempt_token, result: body.result },
         keyOf(call, `complete ${params.node_id}`, body),
       );
-      if (answer.ok && answer.reply.type === "advance") return Response.json(answer.reply.advance, { status: 202 });
       const completed = replyOf(answer, "completed");
       return completed.ok ? done(completed.reply.stage) : completed.problem;
     },

@@ -44,14 +44,14 @@ const chain = (host: string) => ({
 });
 
 const stagesOf = async (api: Api, runId: string): Promise<readonly RunStageRecord[]> =>
-  (await api.get<{ items: readonly RunStageRecord[] }>(`/v1/runs/${runId}/stages?limit=200`)).items;
+  (await api.client.listPart(runId, "stages", { limit: 200 })).items as unknown as readonly RunStageRecord[];
 
 const isCompleted = (stage: RunStageRecord): boolean => stage.status === "completed";
 
 /** Waits until the run is over; answers its status. */
 const awaitEnd = async (api: Api, runId: string): Promise<string> => {
   for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await sleep(100)) {
-    const { status } = await api.get<{ status: string }>(`/v1/runs/${runId}`);
+    const { status } = await api.client.getRun(runId);
     if (status !== "running") return status;
   }
   return "still running";
@@ -113,7 +113,7 @@ export const playRunRound = async (plan: RoundPlan): Promise<RunRound> => {
   const { target, victim } = plan;
   let server = await startProcess(plan.options);
   try {
-    const run = await server.api.post<{ run_id: string }>("/v1/runs", { graph: chain(target.host), task: "survive" });
+    const run = await server.api.client.createRun({ graph: chain(target.host), task: "survive" });
     const before = await killInTheMiddle(server, plan, run.run_id);
     const killedAfter = target.calls.length;
     if (killedAfter >= STAGES) throw new LocalProblem("The run was over before the kill: nothing was tested.");

@@ -51,7 +51,7 @@ const delivery = (secret: string): Delivery => {
 
 const register = async (api: Api, secret: string): Promise<void> => {
   const graph = { entry: "keep", nodes: { keep: { kind: "stage", mode: "function", function: "echo" } }, edges: [] };
-  await api.put(`/v1/workflows/${NAME}`, { graph });
+  await api.client.defineWorkflow(NAME, graph);
   const handler = { workflow: NAME };
   await api.put(`/v1/triggers/${NAME}`, { provider: "github", secret, match: { events: ["issues"] }, handler });
 };
@@ -69,14 +69,15 @@ const deliverUntilGone = async (hook: string, secret: string, seen: Acknowledged
 };
 
 const runStatus = async (api: Api, trigger: TriggerView, { receipt }: Acknowledged): Promise<string> => {
-  const run = await api.open(`/v1/runs/${runIdFor(dispatchIdFor(trigger, receipt.event_id))}`, {});
-  return run.ok ? `has a run that is ${((await run.json()) as { status: string }).status}` : "has no run";
+  const runId = runIdFor(dispatchIdFor(trigger, receipt.event_id));
+  const run = await api.look<{ readonly status: string }>(`/v1/runs/${runId}`);
+  return run === null ? "has no run" : `has a run that is ${run.status}`;
 };
 
 const eventStatus = async (api: Api, { receipt }: Acknowledged): Promise<string> => {
-  const event = await api.open(`/v1/events/${receipt.event_id}`, {});
-  if (!event.ok) return "is not found by GET /v1/events/{event_id}";
-  const { runs, status } = (await event.json()) as EventView;
+  const event = await api.look<EventView>(`/v1/events/${receipt.event_id}`);
+  if (event === null) return "is not found by GET /v1/events/{event_id}";
+  const { runs, status } = event;
   return runs.length === 1 && status === "dispatched" ? "is dispatched" : `is ${status} and names ${runs.length} runs`;
 };
 

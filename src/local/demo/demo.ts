@@ -3,15 +3,15 @@ import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Json } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import { dispatchIdFor, runIdFor } from "../../engine/trigger/dispatch.ts";
 import type { TriggerView } from "../../schema/trigger.ts";
 import type { EventView } from "../../schema/trigger-event.ts";
 import { type Api, openApi } from "../api.ts";
-import { followRun } from "../events.ts";
 import { createLog } from "../log.ts";
 import { endWith, LocalProblem } from "../problem.ts";
-import { dashboardOf } from "../server.ts";
+import { dashboardOf, shown } from "../server.ts";
 import { stopOnSignal, stopWithin } from "../stopping.ts";
 import { type Delivered, deliver, githubDelivery } from "./delivery.ts";
 import { type DemoEngine, realModel, startEngine } from "./engine.ts";
@@ -47,7 +47,7 @@ const showEngine = (screen: Screen, { server, settings, busy_port: busy }: DemoE
   screen.line(`${paint("bold", "Godwit demo")}: a GitHub issue is triaged by a durable workflow`);
   screen.line();
   screen.fact("engine", `${server.url}  ${paint("dim", `started in ${duration(server.started_in_ms)}`)}${note}`);
-  screen.fact("state", relative(ROOT, settings.state) || settings.state);
+  screen.fact("state", shown(ROOT, settings.state));
   const model = realModel(settings);
   screen.fact(
     "model",
@@ -63,7 +63,7 @@ const showEngine = (screen: Screen, { server, settings, busy_port: busy }: DemoE
 /** Registers the workflow and the trigger. */
 const register = async (api: Api, screen: Screen, secret: string, isScripted: boolean): Promise<void> => {
   const graph: unknown = JSON.parse(readFileSync(WORKFLOW_FILE, "utf8"));
-  const { version } = await api.put<{ version: number }>(`/v1/workflows/${WORKFLOW}`, { graph });
+  const { version } = await api.client.defineWorkflow(WORKFLOW, graph);
   screen.fact("workflow", `${WORKFLOW}, version ${version}  ${screen.paint("dim", relative(ROOT, WORKFLOW_FILE))}`);
   await api.put(`/v1/triggers/${WORKFLOW}`, {
     provider: "github",
@@ -110,8 +110,7 @@ const runOf = async (api: Api, eventId: string): Promise<string> => {
   const trigger = await api.get<TriggerView>(`/v1/triggers/${WORKFLOW}`);
   const runId = runIdFor(dispatchIdFor(trigger, eventId));
   for (const deadline = Date.now() + 15_000; Date.now() < deadline; await sleep(5)) {
-    const response = await api.open(`/v1/runs/${runId}/events?limit=1`, {});
-    if (response.ok) return runId;
+    if ((await api.look(`/v1/runs/${runId}/events?limit=1`)) !== null) return runId;
   }
   throw new LocalProblem(`Event ${eventId} has started no run for 15 s. Look at GET /v1/events/${eventId}.`);
 };
@@ -122,7 +121,7 @@ const follow = async (api: Api, screen: Screen, runId: string, origin: number): 
   screen.line(`${screen.paint("bold", "Run")}  ${runId}`);
   screen.line();
   screen.stages();
-  for await (const event of followRun(api, runId, AbortSignal.timeout(PATIENCE_MS))) {
+  for await (const event of api.client.events(runId, { signal: AbortSignal.timeout(PATIENCE_MS) })) {
     screen.show(reader.read(event), origin);
     // What ends a run is the last thing that happens to it; what the run waits for could take for ever.
     if (reader.progress.status !== null) break;
@@ -133,14 +132,14 @@ const follow = async (api: Api, screen: Screen, runId: string, origin: number): 
 /** How many runs the event started, as the event itself tells; it is found by its id a moment after it was accepted. */
 const runCount = async (api: Api, eventId: string): Promise<number> => {
   for (const deadline = Date.now() + 10_000; Date.now() < deadline; await sleep(50)) {
-    const response = await api.open(`/v1/events/${eventId}`, {});
-    if (response.ok) return ((await response.json()) as EventView).runs.length;
+    const event = await api.look<EventView>(`/v1/events/${eventId}`);
+    if (event !== null) return event.runs.length;
   }
   throw new LocalProblem(`GET /v1/events/${eventId} does not find the event.`);
 };
 
-const lastOf = (artifacts: readonly ArtifactRecord[], kind: string): ArtifactRecord | undefined =>
-  artifacts.findLast((artifact) => artifact.kind === kind);
+const commentIn = (artifacts: readonly Json[]): string | null =>
+  (artifacts as unknown as readonly ArtifactRecord[]).findLast(({ kind }) => kind === "comment")?.text ?? null;
 
 const play = async (engine: DemoEngine, screen: Screen, secret: string): Promise<Outcome> => {
   const api = openApi(engine.server.url, engine.settings.rootKey.value);
@@ -150,7 +149,7 @@ const play = async (engine: DemoEngine, screen: Screen, secret: string): Promise
   const { event_id: eventId, receipt } = delivered.receipt;
   const runId = await runOf(api, eventId);
   const { progress } = await follow(api, screen, runId, delivered.sent_at_ms);
-  const { items } = await api.get<{ items: readonly ArtifactRecord[] }>(`/v1/runs/${runId}/artifacts?limit=100`);
+  const { items } = await api.client.listPart(runId, "artifacts", { limit: 100 });
   return {
     url: api.url,
     dashboard: dashboardOf(ROOT, api.url),
@@ -162,7 +161,7 @@ const play = async (engine: DemoEngine, screen: Screen, secret: string): Promise
     sent_at_ms: delivered.sent_at_ms,
     answered_in_ms: delivered.took_ms,
     progress,
-    comment: lastOf(items, "comment")?.text ?? null,
+    comment: commentIn(items),
   };
 };
 
