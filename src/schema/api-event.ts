@@ -17,6 +17,3 @@ export const eventRowSchema = z
     updated_at: time,
   })
   .readonly();
-
-/** An accepted event in lists. */
-export type EventRow = z.output<typeof eventRowSchema>;

@@ -52,4 +52,4 @@ export const versionSchema = z
   .readonly();
 
 /** A JSON object that may be left out. */
-export const optionalObject = jsonMap;
+const optionalObject = jsonMap;

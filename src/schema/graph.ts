@@ -20,23 +20,7 @@ import {
   toolApprovalPolicySchema,
 } from "./policy.ts";
 
-export type {
-  AutoCompactPolicy,
-  BranchSemantics,
-  CapabilityPolicy,
-  ContextPolicy,
-  EscalationPolicy,
-  JoinPolicy,
-  MapPolicy,
-  ModelPolicy,
-  ReducePolicy,
-  RetryPolicy,
-  StageContract,
-  ToolAnnotations,
-  ToolApprovalPolicy,
-  VerificationContract,
-  VerificationRequirement,
-} from "./policy.ts";
+export type { ContextPolicy, StageContract, VerificationContract } from "./policy.ts";
 
 /** How large a graph may be. */
 export const GRAPH_LIMITS = { nodes: 5_000, edges: 20_000 } as const;
@@ -122,9 +106,6 @@ export const workflowAuditEntrySchema = z
     metadata: sortedMap(json),
   })
   .readonly();
-
-/** One entry of a graph's mutation log (spec/workflow 1.1). */
-export type WorkflowAuditEntry = z.output<typeof workflowAuditEntrySchema>;
 
 /** A workflow (spec/workflow 1.1). */
 export const workflowGraphSchema = z

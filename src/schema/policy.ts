@@ -127,9 +127,6 @@ export const retryPolicySchema = z
   })
   .readonly();
 
-/** How often a failed call is tried again (spec/workflow 1.7). */
-export type RetryPolicy = z.output<typeof retryPolicySchema>;
-
 /** What a stage takes or gives (spec/workflow 1.8). */
 export const stageContractSchema = z
   .object({
@@ -160,9 +157,6 @@ export const branchSemanticsSchema = z
   })
   .readonly();
 
-/** Names for branches; kept for parity, never consulted (spec/workflow 1.9). */
-export type BranchSemantics = z.output<typeof branchSemanticsSchema>;
-
 /** What a map node iterates over (spec/workflow 1.10). */
 export const mapPolicySchema = z
   .object({
@@ -173,9 +167,6 @@ export const mapPolicySchema = z
     max_concurrent: optionalUint,
   })
   .readonly();
-
-/** What a map node iterates over (spec/workflow 1.10). */
-export type MapPolicy = z.output<typeof mapPolicySchema>;
 
 /** How many inputs a join waits for (spec/workflow 1.10). */
 export const joinPolicySchema = z
@@ -190,16 +181,10 @@ export const reducePolicySchema = z
   .object({ strategy: text, separator: optionalText, output_kind: optionalText })
   .readonly();
 
-/** How a reduce node joins texts (spec/workflow 1.10). */
-export type ReducePolicy = z.output<typeof reducePolicySchema>;
-
 /** Whom an escalation addresses (spec/workflow 1.10). */
 export const escalationPolicySchema = z
   .object({ level: optionalText, queue: optionalText, reason: optionalText })
   .readonly();
-
-/** Whom an escalation addresses (spec/workflow 1.10). */
-export type EscalationPolicy = z.output<typeof escalationPolicySchema>;
 
 /** The kinds a tool may have (spec/workflow 1.11). */
 export const TOOL_KINDS = ["read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"] as const;

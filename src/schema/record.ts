@@ -244,17 +244,11 @@ export type RunChildRecord = z.output<typeof childRunSchema>;
 /** Where a run executes. */
 export type RunExecutionRecord = z.output<typeof runExecutionSchema>;
 
-/** A finished span of a run's trace. */
-export type RunTraceSpanRecord = z.output<typeof traceSpanSchema>;
-
 /** A recorded tool call. */
 export type ToolCallRecord = z.output<typeof toolCallSchema>;
 
 /** A question a run asked a person. */
 export type RunHitlQuestionRecord = z.output<typeof hitlQuestionSchema>;
-
-/** What was known of a persona when the run was stored. */
-export type RunPersonaRuntimeRecord = z.output<typeof personaRuntimeSchema>;
 
 /** The audit identity under which a run changes things. */
 export type MutationSessionRecord = z.output<typeof mutationSessionSchema>;

@@ -312,9 +312,6 @@ export const triggerReportSchema = triggerViewSchema
 /** A trigger with the deliveries it refused. */
 export type TriggerReport = z.output<typeof triggerReportSchema>;
 
-/** One version in the list of a trigger's versions. */
-export type BindingVersionView = z.output<typeof bindingVersionSchema>;
-
 /** A page of triggers as lists show them. */
 export const triggerPageSchema = pageOf(
   z
