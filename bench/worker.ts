@@ -43,8 +43,10 @@ type OnStep = (step: number) => void;
 
 type Contender = (env: BenchEnv, steps: number, onStep: OnStep) => Promise<void>;
 
+/** Decoded once, as a workflow that is defined once and run many times. */
+const graph = decodeGraph(loop);
+
 const createRun = (runId: string, steps: number): CreateRun => {
-  const graph = decodeGraph(loop);
   const options = decodeRunOptions({ max_steps: steps });
   if (!graph.ok || !options.ok) throw new Error("the benchmark's workflow is not valid");
   return {

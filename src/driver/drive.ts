@@ -1,8 +1,8 @@
 import type { AdvanceReply } from "../engine/run/command.ts";
 import type { Rejection } from "../engine/machine.ts";
 import type { Executor } from "../ports/executor.ts";
-import type { StageResult } from "../schema/plan.ts";
-import { type Every, type Heartbeat, startHeartbeat } from "./heartbeat.ts";
+import type { StagePlan, StageResult } from "../schema/plan.ts";
+import { type Every, type Heartbeat, prepareHeartbeat } from "./heartbeat.ts";
 import { holdStub, withFreshStub } from "./retry.ts";
 
 /** An answer of a run's object. */
@@ -25,6 +25,8 @@ export interface DriveOptions {
   readonly executor: Executor;
   /** The moment, in milliseconds, after which no stage is started any more. */
   readonly deadline: number;
+  /** Executes the first stage whatever its time limit, because no other driver has more time. */
+  readonly takes_any?: boolean;
   readonly now: () => number;
   readonly sleep: (ms: number) => Promise<void>;
   /** Calls a task again and again until it is stopped; `setInterval` unless given. */
@@ -55,7 +57,7 @@ const SHORT_WAIT_MS = 2_000;
  */
 export const driveRun = async (options: DriveOptions): Promise<DriveOutcome> => {
   const faults = { stub: holdStub(options.run), sleep: options.sleep };
-  const heartbeat = startHeartbeat(faults, options.every);
+  const heartbeat = prepareHeartbeat(faults, options.every);
   try {
     return await driveSteps(options, heartbeat, (request) => withFreshStub(faults, (run) => run.advance(request)));
   } finally {
@@ -66,20 +68,41 @@ export const driveRun = async (options: DriveOptions): Promise<DriveOutcome> => 
 type Step = (request: Parameters<DrivenRun["advance"]>[0]) => Promise<Answer<AdvanceReply>>;
 
 const driveSteps = async (options: DriveOptions, heartbeat: Heartbeat, step: Step): Promise<DriveOutcome> => {
+  let executed = 0;
   let answer = await firstStep(options, step);
   for (;;) {
     if (!answer.ok) return { type: "refused", rejection: answer.rejection };
     const { reply } = answer;
     if (reply.next !== null) {
       const { attempt_token, node_id, timeout_ms } = reply.next;
-      if (options.now() + timeout_ms > options.deadline) return { type: "out_of_time", attempt_token };
-      const result = await options.executor.execute(reply.next, heartbeat.keep(attempt_token));
+      const fits = options.now() + timeout_ms <= options.deadline || (options.takes_any === true && executed === 0);
+      if (!fits) return { type: "out_of_time", attempt_token };
+      const result = await execute(options, reply.next, heartbeat);
+      executed += 1;
       answer = await step({ complete: { attempt_token, node_id, result } });
     } else if (reply.more === true) answer = await step({});
     else if (await waitedForRetry(options, reply)) answer = await step({});
     else if (reply.waiting !== undefined) return { type: "waiting", for: reply.waiting };
     else return { type: "idle", status: reply.status };
   }
+};
+
+/** Executes a plan; its lease is kept from the moment that it does not answer at once. */
+const execute = async (options: DriveOptions, plan: StagePlan, heartbeat: Heartbeat): Promise<StageResult> => {
+  const execution = options.executor.execute(plan, heartbeat.keep(plan.attempt_token));
+  if (await isPending(execution)) heartbeat.start();
+  return execution;
+};
+
+/** True when a promise is not settled after the microtasks that a call without any waiting takes. */
+const isPending = async (promise: Promise<unknown>): Promise<boolean> => {
+  let pending = true;
+  const settled = (): void => {
+    pending = false;
+  };
+  promise.then(settled, settled);
+  for (let turn = 0; turn < 4 && pending; turn++) await undefined;
+  return pending;
 };
 
 const firstStep = async (options: DriveOptions, step: Step): Promise<Answer<AdvanceReply>> => {

@@ -18,11 +18,13 @@ export interface Heartbeat {
    * somebody else has taken over.
    */
   readonly keep: (attemptToken: string) => AbortSignal;
+  /** Starts the beats, once for a whole drive. */
+  readonly start: () => void;
   readonly stop: () => void;
 }
 
-/** One timer for a whole drive: an attempt that is over before it beats costs nothing. */
-export const startHeartbeat = (faults: Faults, every: Every = byInterval): Heartbeat => {
+/** Prepares the signs of life of a drive. They are started when there is something to wait for: most drives are short. */
+export const prepareHeartbeat = (faults: Faults, every: Every = byInterval): Heartbeat => {
   let attempt: { readonly token: string; readonly lost: AbortController } | null = null;
   const renew = async (): Promise<void> => {
     const kept = attempt;
@@ -35,13 +37,16 @@ export const startHeartbeat = (faults: Faults, every: Every = byInterval): Heart
       // The object could not be reached: the lease bridges a missed renewal or two.
     }
   };
-  const stop = every(HEARTBEAT_MS, () => void renew());
+  let stop: (() => void) | null = null;
   return {
     keep: (token) => {
       const lost = attempt === null || attempt.lost.signal.aborted ? new AbortController() : attempt.lost;
       attempt = { token, lost };
       return lost.signal;
     },
-    stop,
+    start: () => {
+      stop ??= every(HEARTBEAT_MS, () => void renew());
+    },
+    stop: () => stop?.(),
   };
 };

@@ -22,6 +22,7 @@ interface Drive {
   readonly tenant: string;
   readonly run_id: string;
   readonly budget_ms: number;
+  readonly takes_any?: boolean;
   readonly first?: AdvanceReply;
   readonly adopt?: string;
 }
@@ -58,5 +59,6 @@ export const driveFromMessage = (env: Env, message: DriveMessage): Promise<Drive
     tenant: message.tenant,
     run_id: message.run_id,
     budget_ms: CONSUMER_BUDGET_MS,
+    takes_any: true,
     ...(message.attempt_token === undefined ? {} : { adopt: message.attempt_token }),
   });

@@ -43,6 +43,9 @@ export const readProject = (root: string): Project => {
   return { name, classes, options };
 };
 
+/** The addresses of machine code that the runtime adds to its own faults, which tell nobody here anything. */
+const RUNTIME_STACK = /\s*\bstack: \S*workerd@[^]*$/;
+
 /** The runtime's own messages, as lines of the server's log. */
 class ForwardedLog extends RuntimeLog {
   readonly #log: Log;
@@ -114,7 +117,8 @@ export const startRuntime = async ({ project, settings, bundles, log, onRestart 
       logRequests: false,
       enableDevRegistry: false,
       telemetry: { enabled: false },
-      handleStructuredLogs: ({ level, message }) => log.write(levelOf(level), message, { from: "worker" }),
+      handleStructuredLogs: ({ level, message }) =>
+        log.write(levelOf(level), message.replace(RUNTIME_STACK, ""), { from: "worker" }),
       unsafeHandleRuntimeRestart: onRestart,
       resourcePersistencePath: join(settings.state, "v3"),
     }),
