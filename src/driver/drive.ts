@@ -50,6 +50,8 @@ export type DriveOutcome =
 /** A retry that is due sooner than this is waited for; a later one is left to the run's alarm. */
 const SHORT_WAIT_MS = 2_000;
 
+const MIN_WAIT_MS = 20;
+
 /**
  * Drives a run: gets a plan, executes it outside the object, hands the result back, until there is nothing to execute.
  *
@@ -114,6 +116,7 @@ const waitedForRetry = async (options: DriveOptions, reply: AdvanceReply): Promi
   if (reply.waiting !== "retry" || reply.retry_at === undefined) return false;
   const wait = Date.parse(reply.retry_at) - options.now();
   if (wait > SHORT_WAIT_MS || options.now() + wait > options.deadline) return false;
-  await options.sleep(Math.max(wait, 0));
+  // The run's clock may be behind this one: it is never asked without a pause.
+  await options.sleep(Math.max(wait, MIN_WAIT_MS));
   return true;
 };

@@ -70,12 +70,17 @@ export const startServer = async (settings: LocalSettings, log: Log): Promise<Lo
       bundles,
       log,
       onRestart: async () => {
-        const recovered = await recoverWork(findLost(), runtime.ask, log);
+        const { unfinished, recent } = findLost();
+        const recovered = await recoverWork([...unfinished, ...recent], runtime.ask, log);
         log.write("warn", "the runtime had crashed and runs again", { recovered });
       },
     });
     await applyMigrations(join(settings.root, "migrations"), runtime.ask, log);
-    const recovered = await recoverWork(lost, runtime.ask, log);
+    const recovered = await recoverWork(lost.unfinished, runtime.ask, log);
+    // Lists may lag, so nobody has to wait for this.
+    recoverWork(lost.recent, runtime.ask, log).catch((error: unknown) =>
+      log.write("warn", "the lists may lack what happened last", { reason: reasonOf(error) }),
+    );
     const cron = startCron((at) => callScheduled(runtime, at, log));
     return {
       url: runtime.url,

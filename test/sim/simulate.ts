@@ -95,6 +95,8 @@ export const simulate = async (seed: number, options: SimulateOptions = {}): Pro
     return { world, violation };
   } finally {
     world.hasEnded = true;
+    // What is under way comes to its next await, which never ends.
+    await new Promise((resolve) => setImmediate(resolve));
     world.host.store.close();
     vi.restoreAllMocks();
   }

@@ -6,7 +6,7 @@ import type { Advance, AdvanceReply, CompletedReply } from "./command.ts";
 import { completeStage, endAttempt, retryStage } from "./complete-stage.ts";
 import type { Draft } from "./draft.ts";
 import { planOf } from "./plan.ts";
-import { DRIVER_LEASE_MS, prepareStage, type Raised } from "./prepare-stage.ts";
+import { defaultLease, prepareStage, type Raised } from "./prepare-stage.ts";
 import { type Completion, isTerminal, type PreparedStage } from "./state.ts";
 import { recordTransitions } from "./transitions.ts";
 
@@ -106,7 +106,7 @@ const openNext = (draft: Draft, command: Advance): void => {
     node_id: nodeId,
     options: {},
     holder: command.holder ?? "driver",
-    lease_ms: command.lease_ms ?? DRIVER_LEASE_MS,
+    lease_ms: command.lease_ms ?? defaultLease(command.holder ?? "driver"),
     ...(command.complete === undefined ? {} : { granted_by: command.complete.attempt_token }),
   });
   if (raised !== null) failRun(draft, raised);
@@ -165,7 +165,7 @@ export const startAttempt = (
     attempt: prepared.attempt + 1,
     attempt_token: draft.context.nextId("attempt"),
     holder: to.holder ?? "driver",
-    lease_ms: to.lease_ms ?? DRIVER_LEASE_MS,
+    lease_ms: to.lease_ms ?? defaultLease(to.holder ?? "driver"),
   });
 };
 

@@ -32,7 +32,8 @@ const admit = (run: Run, request: CompletionRequest): Completed | PreparedStage 
   const { prepared } = run;
   const earlier = request.attempt_token === null ? undefined : run.completions.get(request.attempt_token);
   if (earlier !== undefined) {
-    if (canonicalJson(earlier.handed_in) === canonicalJson(request.result)) return { type: "repeated", completion: earlier };
+    if (canonicalJson(earlier.handed_in) === canonicalJson(request.result))
+      return { type: "repeated", completion: earlier };
     return rejected("stale_attempt", `stage ${earlier.stage_id} was completed by this attempt with another result`);
   }
   if (isTerminal(run.status))

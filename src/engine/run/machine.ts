@@ -28,7 +28,7 @@ import type { RunEvent } from "./event.ts";
 import { evolve } from "./evolve.ts";
 import { planOf } from "./plan.ts";
 import { prepareRun } from "./prepare-run.ts";
-import { CALLER_LEASE_MS, prepareStage, type Raised } from "./prepare-stage.ts";
+import { defaultLease, prepareStage, type Raised } from "./prepare-stage.ts";
 import { isTerminal, type PreparedStage, type Run, type RunState } from "./state.ts";
 import { checkTransitions, recordTransitions } from "./transitions.ts";
 
@@ -77,8 +77,10 @@ const createRun = (state: RunState, command: CreateRun, context: Context): RunDe
   draft.emit(prepared.event);
   draft.checkpoint("start", null);
   draft.index();
+  // The answer is that of preparing the run, whatever its first step leads to (spec/workflow 4.1).
+  const control = controlOf(draft.run);
   const step = command.start === true && command.drive === "auto" ? nextWork(draft, FIRST_STEP) : null;
-  return decided(draft, { type: "created", control: controlOf(draft.run), advance: step });
+  return decided(draft, { type: "created", control, advance: step });
 };
 
 /** Gives an external stage, or one whose attempt was lost, to a caller of the API. */
@@ -100,7 +102,7 @@ const takePrepared = (draft: Draft, prepared: PreparedStage, command: PrepareSta
     });
   startAttempt(draft, draft.run.prepared as PreparedStage, {
     holder: "caller",
-    lease_ms: command.lease_ms ?? CALLER_LEASE_MS,
+    lease_ms: command.lease_ms ?? defaultLease("caller"),
   });
   return decided(draft, { type: "plan", plan: planOf(draft.run, draft.run.prepared as PreparedStage, now) });
 };
@@ -118,7 +120,7 @@ const openStage = (draft: Draft, command: PrepareStage): RunDecision => {
     node_id: command.node_id,
     options: command.options ?? {},
     holder: "caller",
-    lease_ms: command.lease_ms ?? CALLER_LEASE_MS,
+    lease_ms: command.lease_ms ?? defaultLease("caller"),
     ...(command.ready === undefined ? {} : { ready: command.ready }),
   });
   if (raised !== null) return raisedReply(draft, raised);

@@ -12,10 +12,13 @@ import { planWork, selectArtifactsFor } from "./stage-work.ts";
 import type { Holder, Run, StageWork } from "./state.ts";
 
 /** How long a driver's attempt stays its own without a sign of life. */
-export const DRIVER_LEASE_MS = 10_000;
+const DRIVER_LEASE_MS = 10_000;
 
 /** The same for a caller of the API, who may be a person. */
-export const CALLER_LEASE_MS = 300_000;
+const CALLER_LEASE_MS = 300_000;
+
+/** The lease of an attempt when its holder asks for none. */
+export const defaultLease = (holder: Holder): number => (holder === "driver" ? DRIVER_LEASE_MS : CALLER_LEASE_MS);
 
 export interface StageRequest {
   readonly node_id: string;

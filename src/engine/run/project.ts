@@ -133,7 +133,7 @@ const visibleText = (result: JsonObject): string | null => {
 const attemptsOf = (prepared: PreparedStage, event: StageCompleted): readonly RunStageAttemptRecord[] => [
   ...prepared.ended_attempts,
   {
-    attempt: Math.max(prepared.attempt, 1),
+    attempt: prepared.ended_attempts.length + 1,
     status: event.status,
     outcome: event.outcome,
     branch: event.branch,

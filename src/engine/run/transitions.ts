@@ -47,8 +47,8 @@ export const checkTransitions = (draft: Draft, command: RecordTransitions): Reje
         (candidate.branch ?? null) === (edge.branch ?? null),
     );
     if (!known || edge.from !== untransitioned.node_id)
-      return reject("invalid_transition", `edges.${index} is not an edge from node ${untransitioned.node_id}`, {
-        path: `edges.${index}`,
+      return reject("invalid_transition", `edges[${index}] is not an edge from node ${untransitioned.node_id}`, {
+        path: `edges[${index}]`,
       }).rejection;
   }
   return null;

@@ -160,6 +160,7 @@ const addAdvance = (router: Router): void =>
         {
           type: "advance",
           holder: "caller",
+          report: true,
           ...(leaseMs === undefined ? {} : { lease_ms: leaseMs }),
           ...(complete == null ? {} : { complete: { ...rest, ...(nodeId === undefined ? {} : { node_id: nodeId }) } }),
         },

@@ -1,0 +1,84 @@
+/** How one layer may use another. */
+export type Use = "all" | "types";
+
+export interface Layer {
+  readonly name: string;
+  readonly files: RegExp;
+  /** What it may import; itself always. */
+  readonly may: Readonly<Record<string, Use>>;
+}
+
+const PURE = { lib: "all", schema: "all", engine: "all" } as const;
+
+const SCHEMA_TYPES = { lib: "all", schema: "types" } as const;
+
+/** The layer table (architecture 5). A layer is the first whose pattern a file matches. */
+export const LAYERS: readonly Layer[] = [
+  { name: "lib", files: /^src\/lib\//, may: {} },
+  { name: "schema", files: /^src\/schema\//, may: { lib: "all", engine: "types", zod: "all" } },
+  { name: "engine", files: /^src\/engine\//, may: SCHEMA_TYPES },
+  { name: "ports", files: /^src\/ports\//, may: { ...SCHEMA_TYPES, uuid: "all" } },
+  {
+    name: "connectors",
+    files: /^src\/(?:connectors|llm)\//,
+    may: { lib: "all", schema: "all", ports: "types", "ai-sdk": "all", zod: "all" },
+  },
+  {
+    name: "executor",
+    files: /^src\/(?:executor|driver)\/|^src\/functions\.ts$/,
+    may: { ...PURE, ports: "all", connectors: "all", addresses: "all", "ai-sdk": "all" },
+  },
+  // The client of the API runs anywhere: it takes nothing of the server but types.
+  {
+    name: "client",
+    files: /^src\/http\/(?:client|server-sent-events)\.ts$/,
+    may: { lib: "all", schema: "types", http: "types", zod: "types" },
+  },
+  {
+    name: "http",
+    files: /^src\/(?:http|queue|cron)\//,
+    may: {
+      ...PURE,
+      ports: "all",
+      connectors: "all",
+      executor: "all",
+      client: "all",
+      objects: "types",
+      cloudflare: "types",
+      hono: "all",
+      zod: "all",
+    },
+  },
+  {
+    name: "local",
+    files: /^src\/local\//,
+    may: { lib: "all", schema: "types", engine: "all", client: "all", node: "all", tools: "all", cloudflare: "all" },
+  },
+  { name: "cli", files: /^src\/cli\//, may: { lib: "all", schema: "types", client: "all", node: "all", tools: "all" } },
+  {
+    name: "dashboard",
+    files: /^dashboard\//,
+    may: { lib: "all", schema: "types", engine: "all", client: "all", tools: "all" },
+  },
+  { name: "root", files: /^src\/index\.ts$/, may: { http: "all", objects: "all" } },
+  { name: "node-store", files: /^durable-objects\/storage\/sqlite-store\.ts$/, may: { objects: "types", node: "all" } },
+  { name: "objects", files: /^durable-objects\//, may: { ...PURE, ports: "all", cloudflare: "all" } },
+];
+
+/** Packages and modules of the platform, by the name the table gives them. */
+const OUTSIDE: readonly (readonly [RegExp, string])[] = [
+  [/^cloudflare:/, "cloudflare"],
+  [/^node:/, "node"],
+  [/^zod$/, "zod"],
+  [/^(?:hono|@hono)\b/, "hono"],
+  [/^uuid$/, "uuid"],
+  [/^(?:ai|@ai-sdk\/|workers-ai-provider)/, "ai-sdk"],
+  [/^ipaddr\.js$/, "addresses"],
+];
+
+/** The layer a file or package belongs to; packages for tools only are `tools`. */
+export const layerOf = (path: string): string => {
+  const layer = LAYERS.find(({ files }) => files.test(path));
+  if (layer !== undefined) return layer.name;
+  return OUTSIDE.find(([pattern]) => pattern.test(path))?.[1] ?? "tools";
+};
