@@ -34,6 +34,9 @@ export interface DispatchMessage {
   readonly dedupe_key: string;
 }
 
+/** What the outbox holds: a dispatch that is not settled, or an event that the list is to be told of once more. */
+type HeldMessage = DispatchMessage | { readonly v: 1; readonly listed: string };
+
 /** What verifying a delivery needs. */
 export interface DeliveryBinding {
   readonly version: number;
@@ -62,6 +65,8 @@ type Parts = ObjectParts<BindingState, BindingCommand, BindingEvent, never, Bind
 /** One trigger (architecture 2): its binding is journaled, each accepted event has a row of its own. */
 export class Trigger extends MachineObject<BindingState, BindingCommand, BindingEvent, never, BindingReply> {
   readonly #rejections = new RejectionCounts(this.store);
+  /** Where queues keep their messages in memory, as the local server's do, a message that was sent may be lost. */
+  readonly #queuesForget = this.env.GODWIT_QUEUES === "memory";
   /** The alarm this instance knows to be set. */
   #armedAt: number | null = null;
 
@@ -152,7 +157,7 @@ export class Trigger extends MachineObject<BindingState, BindingCommand, Binding
     if (this.shell.state.status === "absent") return;
     this.#armedAt = null;
     this.#arm(Date.now());
-    for (const messages of heldMessages<DispatchMessage>(this.store)) await this.#send(messages);
+    for (const messages of heldMessages<HeldMessage>(this.store)) await this.#sendHeld(messages);
   }
 
   /** Sends what was not settled in time. Never throws: an alarm that does is dropped for good after six tries. */
@@ -160,11 +165,11 @@ export class Trigger extends MachineObject<BindingState, BindingCommand, Binding
     this.#armedAt = null;
     try {
       const due = this.store.transaction(() => {
-        const messages = takeDueMessages<DispatchMessage>(this.store, Date.now());
+        const messages = takeDueMessages<HeldMessage>(this.store, Date.now());
         this.#arm(Date.now());
         return messages;
       });
-      await this.#send(due);
+      await this.#sendHeld(due);
     } catch (error) {
       this.report(error);
       this.store.setAlarm(Date.now() + RESEND_MS);
@@ -205,9 +210,9 @@ export class Trigger extends MachineObject<BindingState, BindingCommand, Binding
         if (encoded === null) updateEvent(this.store, key, record);
         else insertEvent(this.store, key, encoded);
         if (wake !== undefined) holdMessage(this.store, id, message, nextAt);
-        else if (!isNew && isFinal(record)) settleEffect(this.store, id);
+        else if (isFinal(record)) this.#leave(id, key, isNew);
         // An instance that knows of no alarm looks after what another one may have left behind (I1).
-        if (wake !== undefined || this.#armedAt === null) this.#arm(nextAt);
+        if (wake !== undefined || this.#armedAt === null || this.#queuesForget) this.#arm(nextAt);
       });
     } catch (error) {
       this.#armedAt = null;
@@ -226,6 +231,27 @@ export class Trigger extends MachineObject<BindingState, BindingCommand, Binding
     if (next === null) return;
     this.#armedAt = Math.max(next, now);
     this.store.setAlarm(this.#armedAt);
+  }
+
+  /** An event is over. Where queues forget, the list is told once more before the event's message goes. */
+  #leave(id: string, key: string, isNew: boolean): void {
+    if (this.#queuesForget) holdMessage(this.store, id, { v: 1, listed: key }, Date.now() + RESEND_MS);
+    else if (!isNew) settleEffect(this.store, id);
+  }
+
+  async #sendHeld(messages: readonly HeldMessage[]): Promise<void> {
+    const dispatches = messages.filter((message): message is DispatchMessage => "event_id" in message);
+    await this.#send(dispatches);
+    for (const message of messages) if ("listed" in message) await this.#list(message.listed);
+  }
+
+  /** Tells the list of events about one that is over, and forgets its message. */
+  async #list(key: string): Promise<void> {
+    const record = this.#load(key);
+    if (record.status === "absent") return;
+    const { id, tenant_id: tenant } = record.event;
+    await this.env.INDEX_QUEUE.send({ v: 1, seq: eventSeq(record), tenant: tenant ?? "", event: eventRow(record) });
+    settleEffect(this.store, id);
   }
 
   async #send(messages: readonly DispatchMessage[]): Promise<void> {

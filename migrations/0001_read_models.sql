@@ -93,6 +93,16 @@ CREATE TABLE triggers (
   PRIMARY KEY (tenant, trigger_id)
 ) STRICT, WITHOUT ROWID;
 
+-- Deliveries for triggers that do not exist, counted by minute; nothing of their bodies is kept.
+CREATE TABLE unknown_deliveries (
+  tenant TEXT NOT NULL,
+  minute TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  last_trigger_id TEXT NOT NULL,
+  last_at TEXT NOT NULL,
+  PRIMARY KEY (tenant, minute)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE events (
   tenant TEXT NOT NULL,
   event_id TEXT NOT NULL,

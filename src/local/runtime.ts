@@ -72,7 +72,8 @@ const workersOf = (project: Project, settings: LocalSettings, bundles: Bundles):
     {
       ...options,
       name: project.name,
-      bindings: { ...options.bindings, ...settings.vars },
+      // These queues live in memory: what they carry is gone with the process, and the Worker has to know.
+      bindings: { ...options.bindings, ...settings.vars, GODWIT_QUEUES: "memory" },
       modulesRoot: settings.root,
       modules: [{ type: "ESModule" as const, path: join(settings.root, "worker.js"), contents: bundles.worker }],
     },

@@ -284,6 +284,19 @@ export const rejectionCountSchema = z
 /** Deliveries that were refused in one minute for one reason. */
 export type RejectionCount = z.output<typeof rejectionCountSchema>;
 
+/** Deliveries of one minute for triggers that do not exist; their bodies are kept nowhere. */
+export const unknownDeliverySchema = z
+  .object({
+    minute: time,
+    count: z.number().int().describe("At least so many"),
+    last_trigger_id: z.string(),
+    last_at: time,
+  })
+  .readonly();
+
+/** Deliveries of one minute for triggers that do not exist. */
+export type UnknownDelivery = z.output<typeof unknownDeliverySchema>;
+
 /** A trigger as it is shown; the secret is never in it. */
 export const triggerViewSchema = z
   .object({
@@ -311,6 +324,9 @@ export const triggerReportSchema = triggerViewSchema
 
 /** A trigger with the deliveries it refused. */
 export type TriggerReport = z.output<typeof triggerReportSchema>;
+
+/** A page of unknown deliveries. */
+export const unknownDeliveryPageSchema = pageOf(unknownDeliverySchema);
 
 /** A page of triggers as lists show them. */
 export const triggerPageSchema = pageOf(

@@ -45,15 +45,20 @@ describe("the conventions", () => {
   });
 
   it("[conventions] only src/index.ts, test entries and config files have a default export", () => {
-    const allowed = /^src\/index\.ts$|\.config\.ts$|^bench\/worker\.ts$|^src\/local\/control\/worker\.ts$|^test\/.*(?:entry|reporter)\.ts$/;
-    const found = code.filter((path) => /^export default\b|^export \{[^}]*\bas default\b/m.test(withoutComments(textOf(path))));
+    const allowed =
+      /^src\/index\.ts$|\.config\.ts$|^bench\/worker\.ts$|^src\/local\/control\/worker\.ts$|^test\/.*(?:entry|reporter)\.ts$/;
+    const found = code.filter((path) =>
+      /^export default\b|^export \{[^}]*\bas default\b/m.test(withoutComments(textOf(path))),
+    );
     expect(found).toContain("src/index.ts");
     expect(found.filter((path) => !allowed.test(path))).toEqual([]);
   });
 
   it("[conventions] no enum, namespace, non-null assertion marker or unfinished work in the sources", () => {
     const sources = sourceFiles();
-    expect(sources.filter((path) => /^(?:export )?(?:const )?enum |^(?:export )?namespace /m.test(textOf(path)))).toEqual([]);
+    expect(
+      sources.filter((path) => /^(?:export )?(?:const )?enum |^(?:export )?namespace /m.test(textOf(path))),
+    ).toEqual([]);
     expect(sources.filter((path) => /\b(?:TODO|FIXME|XXX)\b/.test(textOf(path)))).toEqual([]);
   });
 
@@ -66,7 +71,8 @@ describe("the conventions", () => {
   it("[conventions] no test is skipped, alone or still to be written", () => {
     const tests = all.filter((path) => path.endsWith(".test.ts"));
     expect(tests.length).toBeGreaterThan(50);
-    const marker = /\b(?:it|test|describe)\.(?:skip|only|todo|fails|skipIf|runIf)\b|\b(?:xit|xdescribe|fit|fdescribe)\(/;
+    const marker =
+      /\b(?:it|test|describe)\.(?:skip|only|todo|fails|skipIf|runIf)\b|\b(?:xit|xdescribe|fit|fdescribe)\(/;
     expect(tests.filter((path) => marker.test(withoutComments(textOf(path))))).toEqual([]);
   });
 
@@ -93,7 +99,11 @@ describe("the conventions", () => {
 
   it("[conventions] nothing speaks of the machine it was written on", () => {
     // Put together, so that this file does not name them itself.
-    const words = [["..", "shared"], ["", "work", "main"], ["", "work", "shared"]].map((parts) => parts.join("/"));
+    const words = [
+      ["..", "shared"],
+      ["", "work", "main"],
+      ["", "work", "shared"],
+    ].map((parts) => parts.join("/"));
     words.push(["registry", "npmjs"].join("."));
     const texts = all.filter((path) => !/\.(?:png|ico|woff2?|sqlite)$/.test(path) && path !== "package-lock.json");
     expect(texts.length).toBeGreaterThan(300);

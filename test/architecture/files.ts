@@ -67,7 +67,8 @@ export const importsOf = (path: string): readonly Import[] => {
     to,
     types_only: type !== undefined || namesOnlyTypes(names),
   }));
-  for (const [, statement, dynamic] of text.matchAll(BARE)) found.push({ to: statement ?? dynamic ?? "", types_only: false });
+  for (const [, statement, dynamic] of text.matchAll(BARE))
+    found.push({ to: statement ?? dynamic ?? "", types_only: false });
   return found.map(({ to, types_only }) => ({
     from: path,
     to: to.startsWith(".") ? join(path, "..", to) : to,

@@ -30,7 +30,10 @@ describe("the layers", () => {
     expect(imports.length).toBeGreaterThan(500);
     expect(files.filter((path) => layerOf(path) === "tools")).toEqual([]);
     for (const name of ["lib", "schema", "engine", "ports", "connectors", "executor", "http", "objects", "root"])
-      expect(files.some((path) => layerOf(path) === name), name).toBe(true);
+      expect(
+        files.some((path) => layerOf(path) === name),
+        name,
+      ).toBe(true);
   });
 
   it("[architecture 5] the check itself refuses what it should refuse", () => {

@@ -108,7 +108,10 @@ const play = ({ seed, drive, operations: list }: Script): readonly Step[] => {
     // The same context twice: the second decision is thrown away.
     const decide = (run: RunState): ReturnType<typeof runMachine.decide> => {
       const { nextId } = counting();
-      return runMachine.decide(run, command, { now: clock.now, nextId: (prefix) => `${nextId(prefix)}.${steps.length}` });
+      return runMachine.decide(run, command, {
+        now: clock.now,
+        nextId: (prefix) => `${nextId(prefix)}.${steps.length}`,
+      });
     };
     const first = decide(state);
     const again = decide(state);

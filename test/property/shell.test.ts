@@ -74,9 +74,9 @@ describe("the journal", () => {
   });
 });
 
-describe("migrations", () => {
-  const named = (name: string): Migration => ({ name, statements: [] });
+const named = (name: string): Migration => ({ name, statements: [] });
 
+describe("migrations", () => {
   it("[architecture 6] a database that is ahead or went another way is refused, every time and untouched", () => {
     const names = fc.array(word, { maxLength: 4 });
     fc.assert(
@@ -119,32 +119,38 @@ const failing = (store: Store, at: number): Store => {
 describe("a commit", () => {
   it("[I3] that fails anywhere leaves neither rows nor alarm nor memory behind, and the next one works", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 14 }), fc.array(word, { maxLength: 3 }), fc.boolean(), (at, effects, warm) => {
-        const real = sqliteStore();
-        if (warm) toyShell(real).execute({ type: "say", text: "before" });
-        const shell = toyShell(failing(real, at));
-        const texts = shell.state.texts;
-        const seen = (): unknown => ({
-          tables: real.query("SELECT name FROM sqlite_master ORDER BY name"),
-          journal: real.query("SELECT 1 FROM sqlite_master WHERE name = 'journal'").length === 0 ? [] : readEntries(real),
-          alarm: real.alarmAt(),
-        });
-        const before = seen();
-        let failed = false;
-        try {
-          shell.execute({ type: "say", text: "new", effects }, { key: "k", request_digest: "d" });
-        } catch {
-          failed = true;
-        }
-        const afterwards = failed ? seen() : before;
-        const memory = failed ? shell.state.texts : texts;
-        const answer = shell.execute({ type: "say", text: "new", effects }, { key: "k", request_digest: "d" });
-        expect(afterwards).toEqual(before);
-        expect(memory).toEqual(texts);
-        expect(answer).toEqual({ ok: true, reply: texts.length + 1 });
-        expect(dueEffects(real, 1_000).map(({ effect }) => effect)).toEqual(effects);
-        real.close();
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 14 }),
+        fc.array(word, { maxLength: 3 }),
+        fc.boolean(),
+        (at, effects, warm) => {
+          const real = sqliteStore();
+          if (warm) toyShell(real).execute({ type: "say", text: "before" });
+          const shell = toyShell(failing(real, at));
+          const texts = shell.state.texts;
+          const seen = (): unknown => ({
+            tables: real.query("SELECT name FROM sqlite_master ORDER BY name"),
+            journal:
+              real.query("SELECT 1 FROM sqlite_master WHERE name = 'journal'").length === 0 ? [] : readEntries(real),
+            alarm: real.alarmAt(),
+          });
+          const before = seen();
+          let failed = false;
+          try {
+            shell.execute({ type: "say", text: "new", effects }, { key: "k", request_digest: "d" });
+          } catch {
+            failed = true;
+          }
+          const afterwards = failed ? seen() : before;
+          const memory = failed ? shell.state.texts : texts;
+          const answer = shell.execute({ type: "say", text: "new", effects }, { key: "k", request_digest: "d" });
+          expect(afterwards).toEqual(before);
+          expect(memory).toEqual(texts);
+          expect(answer).toEqual({ ok: true, reply: texts.length + 1 });
+          expect(dueEffects(real, 1_000).map(({ effect }) => effect)).toEqual(effects);
+          real.close();
+        },
+      ),
       { numRuns: 80 },
     );
   });
@@ -164,7 +170,11 @@ describe("a commit", () => {
   });
 
   it("[I1] outstanding effects and a wake-up both have their alarm, on every instance", () => {
-    const step = fc.record({ effects: fc.array(word, { maxLength: 2 }), wake: fc.option(fc.nat(50_000)), restart: fc.boolean() });
+    const step = fc.record({
+      effects: fc.array(word, { maxLength: 2 }),
+      wake: fc.option(fc.nat(50_000)),
+      restart: fc.boolean(),
+    });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
         const store = sqliteStore();

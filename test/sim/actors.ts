@@ -1,4 +1,3 @@
-import { DRIVER_LEASE_MS } from "../../src/engine/run/prepare-stage.ts";
 import type { AdvanceReply, RunReply } from "../../src/engine/run/command.ts";
 import { isTerminal } from "../../src/engine/run/state.ts";
 import { type DrivenRun, driveRun } from "../../src/driver/drive.ts";
@@ -11,6 +10,9 @@ import { Violation } from "./checker.ts";
 import { randomResult } from "./graph.ts";
 import { Process } from "./process.ts";
 import type { World } from "./world.ts";
+
+/** A slow stage takes at least as long as a driver's lease. */
+const LEASE_MS = 10_000;
 
 const REQUEST_BUDGET_MS = 27_000;
 const CONSUMER_BUDGET_MS = 14 * 60_000;
@@ -50,10 +52,11 @@ const handIn = (world: World, { attempt_token: token, result }: Handed): void =>
 
 const execute = async (world: World, process: Process, plan: StagePlan, signal: AbortSignal): Promise<JsonObject> => {
   const { random, faults } = world;
-  if (plan.mode === "external") throw new Violation("execution", `a driver was given the external stage ${plan.stage_id}`);
+  if (plan.mode === "external")
+    throw new Violation("execution", `a driver was given the external stage ${plan.stage_id}`);
   world.executing(plan.stage_id, plan.attempt_token);
   const isSlow = faults.hits("slow_stage");
-  await process.sleep(isSlow ? faults.random("slow_stage").int(DRIVER_LEASE_MS, 45_000) : random.int(5, 2_500));
+  await process.sleep(isSlow ? faults.random("slow_stage").int(LEASE_MS, 45_000) : random.int(5, 2_500));
   const { prepared, status } = world.checker.state ?? {};
   if (signal.aborted && prepared?.attempt_token === plan.attempt_token && status === "running")
     world.stray(new Violation("execution", `the driver of ${plan.stage_id} was told to stop though it is wanted`));
@@ -82,6 +85,7 @@ export const startDriver = (
       now: () => process.now(),
       sleep: (ms) => process.sleep(ms),
       every: (ms, task) => process.every(ms, task),
+      takes_any: isRequest !== true,
       ...how,
     });
     world.trace(`${process.name}: ${JSON.stringify(outcome)}`);
@@ -113,8 +117,14 @@ const insist = async (world: World, process: Process, request: RunRequest, key?:
   }
 };
 
+interface Exchange {
+  readonly request: RunRequest;
+  readonly first: Answer<RunReply>;
+  readonly key: Key;
+}
+
 /** Repeats a request that was answered: the same key gives the same reply, and no other request gets through on it (I5). */
-const repeat = async (world: World, process: Process, request: RunRequest, first: Answer<RunReply>, key: Key) => {
+const repeat = async (world: World, process: Process, { request, first, key }: Exchange): Promise<void> => {
   const again = await insist(world, process, request, key);
   if (first.ok && JSON.stringify(again) !== JSON.stringify(first))
     throw new Violation("I5 same reply", `${request.type} was answered differently under one key`);
@@ -134,7 +144,7 @@ export const createRun = async (world: World): Promise<void> => {
   if (answer.reply.advance !== null && world.random.chance(0.8))
     startDriver(world, { first: answer.reply.advance, isRequest: true });
   await process.sleep(world.random.int(0, 20_000));
-  await repeat(world, process, create, answer, key);
+  await repeat(world, process, { request: create, first: answer, key });
 };
 
 /** Takes external stages and completes them by hand; sometimes forgets one. */
@@ -163,7 +173,7 @@ export const pauseAndResume = async (world: World): Promise<void> => {
   const tell = async (type: "pause_run" | "resume_run"): Promise<void> => {
     const key = { key: `${type} ${world.scheduler.now}`, request_digest: type };
     const answer = await insist(world, process, { type }, key);
-    if (world.random.chance(0.5)) await repeat(world, process, { type }, answer, key);
+    if (world.random.chance(0.5)) await repeat(world, process, { request: { type }, first: answer, key });
   };
   await tell("pause_run");
   await process.sleep(world.random.int(500, 15_000));
@@ -198,9 +208,13 @@ export const repeatCompletion = async (world: World): Promise<void> => {
       return answer;
     }
     const isSame = digestOf(known.handed_in ?? known.result) === digestOf(complete.result);
-    if (answer.ok !== isSame) throw new Violation("I5 same reply", "a completion was answered against its first answer");
+    if (answer.ok !== isSame)
+      throw new Violation("I5 same reply", "a completion was answered against its first answer");
     if (answer.ok && answer.reply.stage?.stage_id !== known.stage_id)
-      throw new Violation("I5 same reply", `a repeated completion of ${known.stage_id} was answered with another stage`);
+      throw new Violation(
+        "I5 same reply",
+        `a repeated completion of ${known.stage_id} was answered with another stage`,
+      );
     if (!answer.ok) world.counters.late_completions_refused += 1;
     return answer;
   });

@@ -42,7 +42,14 @@ const WATCH_MS = 10_000;
 /** More alarms than this within ten seconds are a storm. */
 const STORM = 40;
 
-const STATUS_EVENTS = new Set(["run_created", "run_finalized", "run_paused", "run_resumed", "run_cancelled", "run_failed"]);
+const STATUS_EVENTS = new Set([
+  "run_created",
+  "run_finalized",
+  "run_paused",
+  "run_resumed",
+  "run_cancelled",
+  "run_failed",
+]);
 
 /** Watches the object's disk from outside and folds its journal with the real machine; throws a {@link Violation}. */
 export class Checker {
@@ -127,7 +134,8 @@ export class Checker {
     if (event.type === "run_paused") this.pausedBy = "client";
     const token = before?.prepared?.attempt_token;
     if (event.type === "attempt_ended" && token !== undefined) this.ended.add(token);
-    if (event.type === "attempt_started" || event.type === "stage_prepared") this.#attempt(event.attempt, before, event);
+    if (event.type === "attempt_started" || event.type === "stage_prepared")
+      this.#attempt(event.attempt, before, event);
     if (event.type === "stage_completed" && before !== null) this.#complete(before, event);
     this.#checkQueue();
   }
@@ -149,14 +157,19 @@ export class Checker {
     this.completions.set(prepared.attempt_token, event);
     const needsNobody = prepared.work.type === "precomputed" || prepared.work.type === "given";
     const gaveUp = String(event.error).endsWith("lost attempts");
-    if (!needsNobody && !gaveUp && this.submitted.get(prepared.attempt_token)?.has(digestOf(event.handed_in ?? event.result)) !== true)
+    if (
+      !needsNobody &&
+      !gaveUp &&
+      this.submitted.get(prepared.attempt_token)?.has(digestOf(event.handed_in ?? event.result)) !== true
+    )
       this.#fail("I6 fencing", `stage ${event.stage_id} took a result that its attempt did not hand in`);
   }
 
   #checkQueue(): void {
     const run = this.state;
     if (run === null) return;
-    if (new Set(run.ready).size !== run.ready.length) this.#fail("queue", `a node is queued twice: ${run.ready.join()}`);
+    if (new Set(run.ready).size !== run.ready.length)
+      this.#fail("queue", `a node is queued twice: ${run.ready.join()}`);
     if (run.steps > run.max_steps) this.#fail("steps", `${run.steps} steps of ${run.max_steps}`);
   }
 

@@ -53,7 +53,8 @@ export const randomGraph = (random: Random): Json => {
 export const randomResult = (random: Random): JsonObject => {
   const roll = random.next();
   if (roll < 0.8) return { status: "completed", text: `ok ${random.int(1, 1_000_000)}`, visible_text: "ok" };
-  if (roll < 0.87) return { status: "failed", text: `no ${random.int(1, 1_000_000)}`, visible_text: "no", exit_status: 1 };
+  if (roll < 0.87)
+    return { status: "failed", text: `no ${random.int(1, 1_000_000)}`, visible_text: "no", exit_status: 1 };
   const category = random.pick(["timeout", "rate_limit", "overloaded", "auth", "generic"]);
   return {
     __workflow_stage_error: true,

@@ -80,9 +80,7 @@ export class ObjectHost {
         const { reply } = called;
         const copy = reply === undefined ? reply : (JSON.parse(JSON.stringify(reply)) as Reply);
         const answered = this.#epoch;
-        scheduler.after(this.#world.latency(), () =>
-          answered === this.#epoch ? resolve(copy) : reject(resetFault()),
-        );
+        scheduler.after(this.#world.latency(), () => (answered === this.#epoch ? resolve(copy) : reject(resetFault())));
       });
     });
   }

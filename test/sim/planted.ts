@@ -57,7 +57,8 @@ const appliesTwice = (): RunClass => {
     const known = token !== undefined && state?.completions.get(token) !== undefined ? completed.get(token) : undefined;
     const decision = decide(state, command, context);
     if (decision.ok && token !== undefined)
-      for (const event of decision.events) if (event.type === "stage_completed" && !completed.has(token)) completed.set(token, event);
+      for (const event of decision.events)
+        if (event.type === "stage_completed" && !completed.has(token)) completed.set(token, event);
     if (!decision.ok || known === undefined) return decision;
     const { state: _, ...rest } = decision;
     return { ...rest, events: [known, ...decision.events] };
@@ -200,11 +201,16 @@ export const PLANTED: readonly Planted[] = [
   {
     bug: "a lost attempt is not recorded",
     caught_as: ["attempts"],
-    variant: withDecide((decide) => (state, command, context) =>
-      withEvents(decide(state, command, context), (event) => (event.type === "attempt_ended" ? [] : [event])),
+    variant: withDecide(
+      (decide) => (state, command, context) =>
+        withEvents(decide(state, command, context), (event) => (event.type === "attempt_ended" ? [] : [event])),
     ),
   },
-  { bug: "an answer leaves before its commit", caught_as: ["lost completion", "I6 fencing", "I5 same reply"], variant: answersFirst() },
+  {
+    bug: "an answer leaves before its commit",
+    caught_as: ["lost completion", "I6 fencing", "I5 same reply"],
+    variant: answersFirst(),
+  },
   {
     bug: "an external stage is given to a driver",
     caught_as: ["execution", "attempts"],

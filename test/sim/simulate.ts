@@ -116,14 +116,21 @@ const live = async (world: World, variant: RunClass): Promise<void> => {
   world.trace("--- nothing goes wrong any more ---");
   const ended = await world.runUntil(() => isDone(world), scheduler.now + CALM_MS);
   if (!ended)
-    throw new Violation("liveness", `the run is still ${world.checker.state?.status} after ${CALM_MS / 60_000} minutes`);
+    throw new Violation(
+      "liveness",
+      `the run is still ${world.checker.state?.status} after ${CALM_MS / 60_000} minutes`,
+    );
   // Drivers that are under way still come to know of it, and messages arrive.
   await world.runUntil(() => false, scheduler.now + 400_000);
   world.checker.finish();
 };
 
 /** Leaves faults out as long as the same invariant still breaks; says which are needed. */
-export const shrink = async (seed: number, invariant: Invariant, options: SimulateOptions = {}): Promise<FaultName[]> => {
+export const shrink = async (
+  seed: number,
+  invariant: Invariant,
+  options: SimulateOptions = {},
+): Promise<FaultName[]> => {
   let without = new Set<FaultName>(options.without);
   for (const name of Object.keys(FAULTS) as FaultName[]) {
     const fewer = new Set([...without, name]);

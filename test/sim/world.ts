@@ -74,7 +74,9 @@ export class World {
     this.host = new ObjectHost(this, variant);
     this.checker = new Checker(this);
     this.queues = {
-      drive: new Queue(this, "drive", true, (message, isDuplicate) => this.#drive(message as DriveMessage, isDuplicate)),
+      drive: new Queue(this, "drive", true, (message, isDuplicate) =>
+        this.#drive(message as DriveMessage, isDuplicate),
+      ),
       index: new Queue(this, "index", false, (message) => this.#index(message as IndexMessage)),
       row: null,
       rowSeq: 0,

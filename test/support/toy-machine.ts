@@ -22,9 +22,7 @@ export type ToyEvent =
 export const toyMachine: Machine<Toy, ToyCommand, ToyEvent, string, number> = {
   initial: { texts: [], wake_at: null },
   evolve: (state, event) =>
-    event.type === "said"
-      ? { ...state, texts: [...state.texts, event.text] }
-      : { ...state, wake_at: event.at },
+    event.type === "said" ? { ...state, texts: [...state.texts, event.text] } : { ...state, wake_at: event.at },
   decide: (state, command) => {
     if (command.type === "refuse") return reject("invalid_transition", "refused");
     if (command.type === "wake_at")

@@ -1,3 +1,4 @@
+import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { migrateDatabase, refusal, ROOT_KEY, send } from "./http-setup.ts";
 import { accepted, defineWorkflow, eventIn, get, ISSUE_OPENED, post, put, SECRET, shown } from "./trigger-setup.ts";
@@ -111,4 +112,20 @@ describe("events", () => {
     expect(await refusal(get("/v1/events?status=odd"))).toMatchObject({ status: 400 });
     expect(await refusal(get("/v1/events?cursor=W10"))).toMatchObject({ status: 400 });
   }, 20_000);
+});
+
+describe("deliveries for nobody", () => {
+  it("[T-19.1] are answered 404 and counted for the tenant, without their body", async () => {
+    for (let i = 0; i < 4; i++) {
+      const answer = send("/hooks/nobody", { method: "POST", body: `{"secret":"do not keep me ${i}"}` });
+      expect(await refusal(answer)).toMatchObject({ status: 404, code: "trigger_not_found" });
+      await send(`/hooks/no-such-tenant-${i}/nobody`, { method: "POST", body: "{}" });
+    }
+    const list = async (): Promise<unknown[]> =>
+      (await (await get("/v1/unknown_deliveries")).json<{ items: unknown[] }>()).items;
+    await vi.waitFor(async () => expect(JSON.stringify(await list())).toContain("nobody"));
+    expect(JSON.stringify(await list())).not.toContain("do not keep me");
+    const { results } = await env.DB.prepare("SELECT DISTINCT tenant FROM unknown_deliveries").all();
+    expect(results).toEqual([{ tenant: "default" }]);
+  });
 });

@@ -1,4 +1,4 @@
-import type { Timestamp } from "../../lib/time.ts";
+import { rfc3339, type Timestamp } from "../../lib/time.ts";
 import type { RunState } from "./state.ts";
 
 /** How long an ordered driver may take to come. */
@@ -15,6 +15,8 @@ export const nextWake = (state: RunState, leaseExpiresAt: Timestamp | null, now:
   if (prepared === null) return now + TAKE_OVER_MS;
   if (prepared.holder === "nobody" || prepared.mode === "external") return null;
   if (prepared.retry_at_ms !== null && prepared.retry_at_ms > now) return prepared.retry_at_ms;
+  // An attempt that starts just now has its lease only after the commit; one alarm looks after many of them.
+  if (prepared.attempt_started_at === rfc3339(now)) return now + prepared.lease_ms;
   // Where a lease is over, a driver was ordered: it is given time to come before another one is.
   return leaseExpiresAt !== null && leaseExpiresAt > now ? leaseExpiresAt : now + TAKE_OVER_MS;
 };

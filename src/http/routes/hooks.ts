@@ -11,6 +11,7 @@ import { bindingFor, type HookTarget, type KnownBinding, referredSecret } from "
 import { fromRejection, invalid, problem, type Problem } from "../problem.ts";
 import { done, type Outcome, type Router } from "../router.ts";
 import { triggerNotFound, triggerObject } from "../trigger-object.ts";
+import { countUnknown } from "../unknown-deliveries.ts";
 
 const DEFAULT_TENANT = "default";
 
@@ -28,11 +29,13 @@ interface Refused {
 
 type Attempt = { readonly outcome: Outcome<Receipt> } | { readonly refused: Refused } | "stale";
 
-/** A trigger that does not exist has no object to count in: a line in the log is all that is kept. */
-const unknownTrigger = (target: HookTarget): Problem => {
+/** A trigger that does not exist has no object to count in: its deliveries are counted for the tenant, and logged. */
+const unknownTrigger = (call: Call, target: HookTarget): Problem => {
   const line = { level: "warn", message: "a delivery for an unknown trigger", ...target };
   // oxlint-disable-next-line no-console -- the platform's log is where this is seen
   console.warn(JSON.stringify(line));
+  const written = countUnknown(call.env.DB, target, Date.now());
+  if (written !== null) call.waitUntil(written);
   return triggerNotFound(target.trigger_id);
 };
 
@@ -105,7 +108,7 @@ const receive = async (call: Call, target: HookTarget): Promise<Outcome<Receipt>
   let isFresh = false;
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const binding = await bindingFor(call.env, target, isFresh);
-    if (binding === null) return unknownTrigger(target);
+    if (binding === null) return unknownTrigger(call, target);
     if (body === null) {
       const read = await readBytes(request, binding.definition.max_body_bytes);
       if (!read.ok) {

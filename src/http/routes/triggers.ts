@@ -8,6 +8,7 @@ import {
   triggerPageSchema,
   type TriggerReport,
   triggerReportSchema,
+  unknownDeliveryPageSchema,
 } from "../../schema/trigger.ts";
 import type { Call } from "../call.ts";
 import { referredSecret } from "../hook-binding.ts";
@@ -16,6 +17,7 @@ import { fromRejection, invalid, type Problem } from "../problem.ts";
 import { done, type Outcome, type Router } from "../router.ts";
 import { triggerNotFound, triggerObject } from "../trigger-object.ts";
 import { forgetTrigger, listTriggers, storeTrigger } from "../trigger-rows.ts";
+import { listUnknown } from "../unknown-deliveries.ts";
 
 /** Why a definition cannot be put here, or null when it can. */
 const putProblem = (call: Call, triggerId: string, definition: TriggerDefinition): Problem | null => {
@@ -104,6 +106,25 @@ const addReads = (router: Router): void => {
       if (after === null) return invalid([CURSOR_ISSUE]);
       const rows = await listTriggers(call.env.DB, call.tenant, { after: after[0] ?? "", limit: query.limit + 1 });
       return done(pageFrom(rows, query.limit, (row) => [row.trigger_id]));
+    },
+  );
+  router.add(
+    {
+      ...shared,
+      method: "get",
+      path: "/v1/unknown_deliveries",
+      operation: "list_unknown_deliveries",
+      summary: "List deliveries for triggers that do not exist, by minute, newest first",
+      description:
+        "What a mistyped address or a scan leaves. Refused deliveries of a trigger that exists are shown with it.",
+      query: pageQuery,
+      reply: { status: 200, description: "A page", name: "UnknownDeliveryPage", schema: unknownDeliveryPageSchema },
+    },
+    async ({ query, call }) => {
+      const before = query.cursor === undefined ? [] : decodeCursor(query.cursor, 1);
+      if (before === null) return invalid([CURSOR_ISSUE]);
+      const page = { before: before[0] ?? null, limit: query.limit + 1 };
+      return done(pageFrom(await listUnknown(call.env.DB, call.tenant, page), query.limit, (row) => [row.minute]));
     },
   );
   router.add(

@@ -14,7 +14,10 @@ const idle: AdvanceReply = { next: null, status: "completed" };
 type Requests = Parameters<DrivenRun["advance"]>[0][];
 
 /** A run that gives these answers in turn, and the clock of its driver. */
-const drivenBy = (answers: readonly (AdvanceReply | Error)[], more: { deadline?: number; adopt?: string; first?: AdvanceReply } = {}) => {
+const drivenBy = (
+  answers: readonly (AdvanceReply | Error)[],
+  more: { deadline?: number; adopt?: string; first?: AdvanceReply } = {},
+) => {
   const requests: Requests = [];
   const slept: number[] = [];
   const executed: string[] = [];
@@ -53,6 +56,30 @@ const drivenBy = (answers: readonly (AdvanceReply | Error)[], more: { deadline?:
 
 const fault = (facts: object): Error => Object.assign(new Error("fault"), facts);
 
+const waiting = (at: number): AdvanceReply => ({
+  next: null,
+  status: "running",
+  waiting: "retry",
+  retry_at: new Date(at).toISOString(),
+});
+
+const calling = async (facts: object, times: number): Promise<{ calls: number; slept: number[]; failed: boolean }> => {
+  let calls = 0;
+  const slept: number[] = [];
+  const call = withFreshStub(
+    { stub: holdStub(() => ({}) as DrivenRun), sleep: async (ms) => void slept.push(ms) },
+    async () => {
+      calls += 1;
+      if (calls <= times) throw fault(facts);
+    },
+  );
+  const failed = await call.then(
+    () => false,
+    () => true,
+  );
+  return { calls, slept, failed };
+};
+
 describe("driveRun", () => {
   it("[architecture 3] executes each plan and hands its result back in the step that asks for the next", async () => {
     const drive = drivenBy([next("a"), next("b"), idle]);
@@ -88,12 +115,6 @@ describe("driveRun", () => {
   });
 
   it("[W-6.9] waits for a retry that is near, and leaves a later one to the alarm", async () => {
-    const waiting = (at: number): AdvanceReply => ({
-      next: null,
-      status: "running",
-      waiting: "retry",
-      retry_at: new Date(at).toISOString(),
-    });
     const near = drivenBy([waiting(1_500), idle]);
     expect(await near.outcome).toEqual({ type: "idle", status: "completed" });
     expect(near.slept).toEqual([1_500]);
@@ -137,23 +158,6 @@ describe("driveRun", () => {
 });
 
 describe("withFreshStub", () => {
-  const calling = async (facts: object, times: number): Promise<{ calls: number; slept: number[]; failed: boolean }> => {
-    let calls = 0;
-    const slept: number[] = [];
-    const call = withFreshStub(
-      { stub: holdStub(() => ({}) as DrivenRun), sleep: async (ms) => void slept.push(ms) },
-      async () => {
-        calls += 1;
-        if (calls <= times) throw fault(facts);
-      },
-    );
-    const failed = await call.then(
-      () => false,
-      () => true,
-    );
-    return { calls, slept, failed };
-  };
-
   it("[architecture 6] tries a passing fault again, ever later, and gives up after five calls", async () => {
     expect(await calling({ retryable: true }, 2)).toEqual({ calls: 3, slept: [20, 100], failed: false });
     expect(await calling({ durableObjectReset: true }, 9)).toMatchObject({ calls: 5, failed: true });

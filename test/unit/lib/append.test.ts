@@ -40,7 +40,11 @@ describe("AppendList", () => {
 
 describe("AppendMap", () => {
   it("[lib] every version keeps its own entries and the first value of each key", () => {
-    const added = fc.record({ version: fc.nat(1_000), key: fc.constantFrom("a", "b", "c", "__proto__"), value: fc.nat() });
+    const added = fc.record({
+      version: fc.nat(1_000),
+      key: fc.constantFrom("a", "b", "c", "__proto__"),
+      value: fc.nat(),
+    });
     fc.assert(
       fc.property(fc.array(added, { maxLength: 30 }), (operations) => {
         const maps: AppendMap<number>[] = [AppendMap.empty];

@@ -60,9 +60,13 @@ describe("digestOf", () => {
 describe("byteLength", () => {
   it("[lib] is the length in UTF-8, lone surrogates counted as their replacement", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary" }), fc.array(fc.constantFrom("\ud83d", "\ude00", "é", "€", "x")), (text, parts) => {
-        for (const sample of [text, parts.join("")]) expect(byteLength(sample)).toBe(Buffer.byteLength(sample));
-      }),
+      fc.property(
+        fc.string({ unit: "binary" }),
+        fc.array(fc.constantFrom("\ud83d", "\ude00", "é", "€", "x")),
+        (text, parts) => {
+          for (const sample of [text, parts.join("")]) expect(byteLength(sample)).toBe(Buffer.byteLength(sample));
+        },
+      ),
     );
   });
 });

@@ -1,0 +1,48 @@
+import { describe, expect, it, vi } from "vitest";
+import type { Json } from "../../src/lib/json.ts";
+import { createRun as createCommand } from "../support/run-fixture.ts";
+import { createRun, startDriver } from "./actors.ts";
+import { FAULTS, type FaultName } from "./faults.ts";
+import { type RunClass, WorkflowRun } from "./real-object.ts";
+import { World } from "./world.ts";
+
+const NO_FAULTS = new Set(Object.keys(FAULTS) as FaultName[]);
+
+/** Lets one run go its way while nothing goes wrong. */
+const calm = async (graph: Json, maxSteps: number): Promise<World> => {
+  const world = new World({ seed: 1, variant: WorkflowRun as unknown as RunClass, without: NO_FAULTS });
+  vi.spyOn(Date, "now").mockImplementation(() => world.clock());
+  world.create = createCommand(graph, { options: { max_steps: maxSteps }, start: true });
+  world.onDrive = (adopt) => startDriver(world, adopt === undefined ? {} : { adopt });
+  createRun(world).catch(world.stray);
+  await world.runUntil(() => world.checker.state?.status === "paused", world.scheduler.now + 3_600_000);
+  await world.runUntil(() => false, world.scheduler.now + 60_000);
+  world.checker.finish();
+  vi.restoreAllMocks();
+  return world;
+};
+
+const loop: Json = {
+  id: "wf",
+  entry: "a",
+  nodes: { a: { kind: "stage", mode: "function", function: "work" } },
+  edges: [{ from: "a", to: "a" }],
+};
+
+describe("a run that nothing happens to", () => {
+  it("[architecture 2] sets its alarm as time passes, not as stages are completed", async () => {
+    const world = await calm(loop, 200);
+    expect(world.counters.executions).toBeGreaterThanOrEqual(200);
+    const seconds = (world.scheduler.now - Date.UTC(2030, 0, 1)) / 1_000;
+    expect(world.counters.alarms_set).toBeLessThan(seconds / 5);
+    expect(world.counters.alarms_set).toBeLessThan(world.counters.executions / 2);
+  });
+
+  it("[architecture 3] has one driver after another, never a second attempt, and rests at the end", async () => {
+    const world = await calm(loop, 60);
+    expect(world.counters.executed_twice).toBe(0);
+    expect(world.checker.ended.size).toBe(0);
+    expect(world.counters.refused_completions).toBe(0);
+    expect(world.host.store.alarmAt()).toBeNull();
+  });
+});
