@@ -98,13 +98,15 @@ const execute = async (options: DriveOptions, plan: StagePlan, heartbeat: Heartb
 
 /** True when a promise is not settled after the microtasks that a call without any waiting takes. */
 const isPending = async (promise: Promise<unknown>): Promise<boolean> => {
-  let pending = true;
-  const settled = (): void => {
-    pending = false;
-  };
-  promise.then(settled, settled);
-  for (let turn = 0; turn < 4 && pending; turn++) await undefined;
-  return pending;
+  const settled = promise.then(
+    () => false,
+    () => false,
+  );
+  const laterOn = Promise.resolve()
+    .then(() => undefined)
+    .then(() => undefined)
+    .then(() => true);
+  return Promise.race([settled, laterOn]);
 };
 
 const firstStep = async (options: DriveOptions, step: Step): Promise<Answer<AdvanceReply>> => {

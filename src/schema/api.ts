@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { json, jsonMap } from "./lenient.ts";
+import { json } from "./lenient.ts";
 
 // Shapes that all of the HTTP API shares. Request schemas ignore fields they do not know.
 
@@ -50,6 +50,3 @@ export const healthSchema = z.object({ status: z.literal("ok") }).readonly();
 export const versionSchema = z
   .object({ name: z.literal("godwit"), version: z.string(), api: z.literal("v1") })
   .readonly();
-
-/** A JSON object that may be left out. */
-const optionalObject = jsonMap;

@@ -114,6 +114,9 @@ describe("events", () => {
   }, 20_000);
 });
 
+const unknownDeliveries = async (): Promise<unknown[]> =>
+  (await (await get("/v1/unknown_deliveries")).json<{ items: unknown[] }>()).items;
+
 describe("deliveries for nobody", () => {
   it("[T-19.1] are answered 404 and counted for the tenant, without their body", async () => {
     for (let i = 0; i < 4; i++) {
@@ -121,10 +124,8 @@ describe("deliveries for nobody", () => {
       expect(await refusal(answer)).toMatchObject({ status: 404, code: "trigger_not_found" });
       await send(`/hooks/no-such-tenant-${i}/nobody`, { method: "POST", body: "{}" });
     }
-    const list = async (): Promise<unknown[]> =>
-      (await (await get("/v1/unknown_deliveries")).json<{ items: unknown[] }>()).items;
-    await vi.waitFor(async () => expect(JSON.stringify(await list())).toContain("nobody"));
-    expect(JSON.stringify(await list())).not.toContain("do not keep me");
+    await vi.waitFor(async () => expect(JSON.stringify(await unknownDeliveries())).toContain("nobody"));
+    expect(JSON.stringify(await unknownDeliveries())).not.toContain("do not keep me");
     const { results } = await env.DB.prepare("SELECT DISTINCT tenant FROM unknown_deliveries").all();
     expect(results).toEqual([{ tenant: "default" }]);
   });

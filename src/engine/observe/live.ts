@@ -40,6 +40,8 @@ const publicData = (event: RunEvent): JsonObject => {
     }
     case "attempt_started":
       return { attempt: event.attempt, holder: event.holder };
+    case "attempt_handed_over":
+      return { attempt: event.attempt };
     case "attempt_ended":
       return {
         reason: event.reason,

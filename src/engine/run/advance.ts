@@ -128,8 +128,12 @@ const resumePrepared = (draft: Draft, prepared: PreparedStage, command: Advance)
   const preparedNow = draft.events.some(
     (event) => event.type === "stage_prepared" && event.stage_id === prepared.stage_id,
   );
-  const adopted = command.adopt === prepared.attempt_token && prepared.retry_at_ms === null;
-  if (preparedNow || adopted) return { next: planOf(draft.run, prepared, now), status: draft.run.status };
+  if (preparedNow) return { next: planOf(draft.run, prepared, now), status: draft.run.status };
+  if (command.adopt === prepared.attempt_token && prepared.retry_at_ms === null) {
+    const { attempt } = prepared;
+    draft.emit({ type: "attempt_handed_over", attempt, attempt_token: draft.context.nextId("attempt") });
+    return { next: planOf(draft.run, draft.run.prepared as PreparedStage, now), status: draft.run.status };
+  }
   if (prepared.retry_at_ms === null) {
     if (command.lease_is_live) return idle(draft, "other_driver");
     if (loseAttempt(draft, prepared)) return null;

@@ -76,7 +76,7 @@ export interface FinalizeRun {
 export interface Advance {
   readonly type: "advance";
   readonly complete?: { readonly attempt_token: string; readonly result: JsonObject; readonly node_id?: string };
-  /** The token of the current attempt, handed from one driver to the next: its plan is given out again. */
+  /** The token of the current attempt, handed from one driver to the next: its plan is given out under a new token. */
   readonly adopt?: string;
   /** Answers with the completed stage too; a driver has no use for it. */
   readonly report?: boolean;

@@ -73,6 +73,13 @@ export interface AttemptStarted extends Stamped {
   readonly lease_ms: number;
 }
 
+/** A driver left its attempt to another one; the new token keeps a second copy of its message from doing the same. */
+export interface AttemptHandedOver extends Stamped {
+  readonly type: "attempt_handed_over";
+  readonly attempt: number;
+  readonly attempt_token: string;
+}
+
 export interface AttemptEnded extends Stamped {
   readonly type: "attempt_ended";
   readonly reason: "lease_expired" | "failed";
@@ -152,6 +159,7 @@ export type RunEvent =
   | CheckpointTaken
   | StagePrepared
   | AttemptStarted
+  | AttemptHandedOver
   | AttemptEnded
   | StageCompleted
   | TransitionsRecorded

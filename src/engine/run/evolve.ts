@@ -187,6 +187,10 @@ const evolveRun = (run: Run, event: Exclude<RunEvent, RunCreated>): Run => {
       return prepared(run, event);
     case "attempt_started":
       return attemptStarted(run, event);
+    case "attempt_handed_over":
+      return run.prepared === null
+        ? run
+        : { ...run, prepared: { ...run.prepared, attempt_token: event.attempt_token } };
     case "attempt_ended":
       return attemptEnded(run, event);
     case "stage_completed":

@@ -100,7 +100,7 @@ const takePrepared = (draft: Draft, prepared: PreparedStage, command: PrepareSta
       error: "the lease of the attempt expired",
       retry_at_ms: now,
     });
-  startAttempt(draft, draft.run.prepared as PreparedStage, {
+  startAttempt(draft, prepared, {
     holder: "caller",
     lease_ms: command.lease_ms ?? defaultLease("caller"),
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { AdvanceReply } from "../../../src/engine/run/command.ts";
 import { projectRun } from "../../../src/engine/run/project.ts";
 import { accepted, createRun, DONE, driveAll, refusal, runFixture, step } from "../../support/run-fixture.ts";
 
@@ -90,6 +91,19 @@ describe("a driven run", () => {
     accepted(shell, createRun(chain));
     step(shell);
     expect(step(shell, undefined, true)).toMatchObject({ next: null, waiting: "other_driver" });
+  });
+
+  it("[architecture 3] an attempt is handed over once: a second copy of the message gets nothing", () => {
+    const { shell } = runFixture();
+    accepted(shell, createRun(chain));
+    const token = step(shell).next?.attempt_token ?? "";
+    const adopt = (): AdvanceReply => {
+      const reply = accepted(shell, { type: "advance", lease_is_live: true, adopt: token });
+      if (reply.type !== "advance") throw new Error(reply.type);
+      return reply.advance;
+    };
+    expect(adopt().next).toMatchObject({ node_id: "a", attempt: 1, idempotency_key: "run-1:a:1" });
+    expect(adopt()).toMatchObject({ next: null, waiting: "other_driver" });
   });
 
   it("a stage whose driver is lost five times fails instead of being tried for ever", () => {
