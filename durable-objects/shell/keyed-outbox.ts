@@ -12,7 +12,7 @@ const BATCH = 100;
  */
 export const holdMessage = (store: Store, id: string, message: unknown, nextAt: number): number =>
   store.write(
-    "INSERT INTO outbox (id, effect, attempts, next_at_ms) VALUES (?, ?, 0, ?) ON CONFLICT (id) DO UPDATE SET attempts = 0, next_at_ms = excluded.next_at_ms",
+    "INSERT INTO outbox (id, effect, attempts, next_at_ms) VALUES (?, ?, 0, ?) ON CONFLICT (id) DO UPDATE SET effect = excluded.effect, attempts = 0, next_at_ms = excluded.next_at_ms",
     id,
     JSON.stringify(message),
     nextAt,
