@@ -1,9 +1,7 @@
 import { IDEMPOTENCY_TABLE } from "../shell/idempotency.ts";
+import { JOURNAL_TABLE } from "../shell/journal.ts";
 import { OUTBOX_TABLE } from "../shell/outbox.ts";
 import type { Migration } from "./migration.ts";
-
-const JOURNAL_TABLE =
-  "CREATE TABLE journal (seq INTEGER NOT NULL, part INTEGER NOT NULL, at_ms INTEGER NOT NULL, events TEXT NOT NULL, PRIMARY KEY (seq, part)) STRICT, WITHOUT ROWID";
 
 const HEAD_TABLE =
   "CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, reducer_version INTEGER NOT NULL, state TEXT NOT NULL) STRICT";

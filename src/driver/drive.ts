@@ -13,7 +13,7 @@ type Answer<Reply> =
 /** What the driver needs of a run; every call is one RPC and at most one commit. */
 export interface DrivenRun {
   readonly advance: (request: {
-    readonly complete?: { readonly attempt_token: string; readonly result: StageResult; readonly node_id?: string };
+    readonly complete?: { readonly attempt_token: string; readonly result: StageResult };
     readonly adopt?: string;
   }) => Promise<Answer<AdvanceReply>>;
   readonly renew: (attemptToken: string) => Promise<Answer<{ readonly lease_expires_at_ms: number }>>;
@@ -76,12 +76,12 @@ const driveSteps = async (options: DriveOptions, heartbeat: Heartbeat, step: Ste
     if (!answer.ok) return { type: "refused", rejection: answer.rejection };
     const { reply } = answer;
     if (reply.next !== null) {
-      const { attempt_token, node_id, timeout_ms } = reply.next;
+      const { attempt_token, timeout_ms } = reply.next;
       const fits = options.now() + timeout_ms <= options.deadline || (options.takes_any === true && executed === 0);
       if (!fits) return { type: "out_of_time", attempt_token };
       const result = await execute(options, reply.next, heartbeat);
       executed += 1;
-      answer = await step({ complete: { attempt_token, node_id, result } });
+      answer = await step({ complete: { attempt_token, result } });
     } else if (reply.more === true) answer = await step({});
     else if (await waitedForRetry(options, reply)) answer = await step({});
     else if (reply.waiting !== undefined) return { type: "waiting", for: reply.waiting };

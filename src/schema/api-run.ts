@@ -181,7 +181,7 @@ export const planSchema = z
     stage_id: z.string(),
     attempt: z.int(),
     attempt_token: z.string(),
-    lease_expires_at: time,
+    lease_expires_at: time.optional(),
     idempotency_key: z.string(),
     mode: z.enum(["llm", "agent", "http", "function", "command", "external"]),
     timeout_ms: z.number(),

@@ -39,7 +39,8 @@ export interface StagePlan {
   readonly attempt: number;
   /** Proof of holding this attempt; `complete` and `renew` demand it. */
   readonly attempt_token: string;
-  readonly lease_expires_at: string;
+  /** For callers of the API; a driver renews its lease as long as it lives. */
+  readonly lease_expires_at?: string;
   /** The same for every attempt of this stage: give it to whatever the stage calls. */
   readonly idempotency_key: string;
   readonly mode: StageMode;

@@ -51,7 +51,9 @@ describe("the journal", () => {
           { seq: 1, at_ms: 5, events: [{ text }] },
           { seq: 2, at_ms: 6, events: [] },
         ]);
-        const rows = store.query("SELECT events FROM journal WHERE seq = 1").map((row) => String(row["events"]));
+        const rows = store
+          .query("SELECT events FROM journal WHERE seq = 1 UNION ALL SELECT events FROM journal_part WHERE seq = 1")
+          .map((row) => String(row["events"]));
         expect(rows.length).toBeGreaterThan(1);
         for (const row of rows) {
           expect(row.isWellFormed()).toBe(true);

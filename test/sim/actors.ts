@@ -35,7 +35,7 @@ const stubOf = (world: World, process: Process): DrivenRun => {
         return object.advance(request);
       });
       if (complete !== undefined) {
-        if (answer.ok) checker.acknowledged.set(complete.attempt_token, `a completion of ${complete.node_id}`);
+        if (answer.ok) checker.acknowledged.set(complete.attempt_token, "a completion");
         else world.counters.refused_completions += 1;
       }
       return answer;

@@ -87,8 +87,8 @@ describe("driveRun", () => {
     expect(drive.executed).toEqual(["a", "b"]);
     expect(drive.requests).toEqual([
       {},
-      { complete: { attempt_token: "token a", node_id: "a", result: { text: "a" } } },
-      { complete: { attempt_token: "token b", node_id: "b", result: { text: "b" } } },
+      { complete: { attempt_token: "token a", result: { text: "a" } } },
+      { complete: { attempt_token: "token b", result: { text: "b" } } },
     ]);
     expect(drive.stubs()).toBe(1);
   });
@@ -96,7 +96,7 @@ describe("driveRun", () => {
   it("[architecture 3] starts with the step it was given, or adopts the attempt it was handed", async () => {
     const given = drivenBy([idle], { first: next("a") });
     await given.outcome;
-    expect(given.requests).toEqual([{ complete: { attempt_token: "token a", node_id: "a", result: { text: "a" } } }]);
+    expect(given.requests).toEqual([{ complete: { attempt_token: "token a", result: { text: "a" } } }]);
     const adopting = drivenBy([idle], { adopt: "token x" });
     await adopting.outcome;
     expect(adopting.requests).toEqual([{ adopt: "token x" }]);
