@@ -1,6 +1,5 @@
 import type { Json } from "../../src/lib/json.ts";
-import { projectRun } from "../../src/engine/run/project.ts";
-import { uuidIds } from "../../src/ports/ids.ts";
+import { projectPart } from "../../src/engine/run/project.ts";
 import type { RunShell } from "./run-record.ts";
 
 /** The lists of a run's record that can be read a page at a time. */
@@ -20,12 +19,8 @@ export interface PartPage {
 }
 
 /** One page of a part of the run's record; null for a run that does not exist. */
-export const pageOfPart = (shell: RunShell, part: PartName, request: PartRequest): PartPage | null => {
-  const record = projectRun(shell.entries(), { now: Date.now(), nextId: uuidIds });
-  if (record === null) return null;
-  const end = request.cursor + request.limit;
-  return {
-    items: record[part].slice(request.cursor, end) as unknown as readonly Json[],
-    next_cursor: end < record[part].length ? end : null,
-  };
+export const pageOfPart = (shell: RunShell, part: PartName, { cursor, limit }: PartRequest): PartPage | null => {
+  const page = projectPart(shell.entries(), part, { from: cursor, to: cursor + limit });
+  if (page === null) return null;
+  return { items: page.items as readonly Json[], next_cursor: page.more ? cursor + limit : null };
 };

@@ -1,7 +1,7 @@
 import type { RunCommand, RunEffect, RunReply } from "../../src/engine/run/command.ts";
 import type { RunEvent } from "../../src/engine/run/event.ts";
 import type { Run, RunState } from "../../src/engine/run/state.ts";
-import { projectRun } from "../../src/engine/run/project.ts";
+import { type Omitted, projectBounded, type RecordBounds } from "../../src/engine/run/project.ts";
 import { enrichRunRecord } from "../../src/engine/observe/enrich.ts";
 import { rfc3339 } from "../../src/lib/time.ts";
 import { uuidIds } from "../../src/ports/ids.ts";
@@ -31,8 +31,13 @@ export interface RecordView {
   readonly drive: Run["drive"];
   readonly steps: number;
   readonly waiting: RunWaiting | null;
+  /** What the record of a long run leaves out of its lists; their own pages show everything. */
+  readonly omitted: Omitted;
   readonly prepared: { readonly stage_id: string; readonly node_id: string; readonly attempt: number } | null;
 }
+
+/** A record has to fit into one answer of the object and into its memory. */
+const BOUNDS: RecordBounds = { items: 1_000, node_ids: 200_000 };
 
 const waitingOf = (run: Run): RunWaiting | null => {
   const { prepared } = run;
@@ -52,11 +57,12 @@ export const readRecord = (shell: RunShell, request: RecordRequest): RecordView 
   if (run === null) return null;
   const context = { now: Date.now(), nextId: uuidIds };
   const until = request.checkpoint_id === undefined ? "now" : { checkpoint_id: request.checkpoint_id };
-  const record = projectRun(shell.entries(), context, until);
+  const projected = projectBounded(shell.entries(), context, until, BOUNDS);
+  const shown = projected === null || until !== "now" ? projected?.record : { ...projected.record, usage: run.usage };
   const { prepared } = run;
   return {
-    record:
-      record === null ? null : enrichRunRecord(until === "now" ? { ...record, usage: run.usage } : record, context),
+    record: shown === undefined ? null : enrichRunRecord(shown, context),
+    omitted: projected?.omitted ?? null,
     drive: run.drive,
     steps: run.steps,
     waiting: waitingOf(run),

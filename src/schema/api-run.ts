@@ -90,6 +90,11 @@ export const runViewSchema = runRecordSchema
   .extend({
     drive: z.enum(["auto", "manual"]),
     steps: z.int(),
+    omitted: z
+      .object({ stages: z.int(), transitions: z.int(), checkpoints: z.int(), artifacts: z.int() })
+      .readonly()
+      .nullable()
+      .describe("How many items the lists of a long run have beyond those shown here; the pages of each list show all"),
     waiting: z
       .object({
         reason: z.enum(["external", "retry"]),

@@ -14,7 +14,7 @@ import { childRunOf } from "../observe/child-runs.ts";
 import type { ArtifactContext } from "../artifact/normalize.ts";
 import { artifactTitle } from "../artifact/render.ts";
 import { replayFixture } from "../replay/fixture.ts";
-import type { RunEvent, StageCompleted, TransitionsRecorded } from "./event.ts";
+import type { RunCreated, RunEvent, StageCompleted, TransitionsRecorded } from "./event.ts";
 import { evolve, restoreArtifact } from "./evolve.ts";
 import type { Completion, PreparedStage, Run, RunState } from "./state.ts";
 import { stageMetadata, stageInput } from "./stage-metadata.ts";
@@ -35,7 +35,8 @@ export interface ProjectedEntry {
 interface Growing {
   readonly stages: RunStageRecord[];
   readonly transitions: RunTransitionRecord[];
-  readonly checkpoints: RunCheckpointRecord[];
+  /** Made when they are shown: the completed nodes of all checkpoints together grow with the square of the run. */
+  readonly checkpoints: (() => RunCheckpointRecord)[];
   readonly children: Map<string, RunChildRecord>;
   readonly shown: ArtifactRecord[];
   readonly titles: Map<string, string>;
@@ -52,15 +53,24 @@ const upTo = (entries: readonly ProjectedEntry[], until: ProjectUntil): readonly
   return last < 0 ? null : events.slice(0, last + 1);
 };
 
-/**
- * The record of a run, from its journal (spec/workflow 1.16). `last_checkpoint` is what the original would have on
- * disk. Null when the run or the checkpoint does not exist.
- */
-export const projectRun = (
-  entries: readonly ProjectedEntry[],
-  context: ArtifactContext,
-  until: ProjectUntil = "now",
-): RunRecord | null => {
+/** How much of a long run a record may show. */
+export interface RecordBounds {
+  /** Newest stages, transitions, checkpoints and artifacts, each. */
+  readonly items: number;
+  /** Node ids in all checkpoints together. */
+  readonly node_ids: number;
+}
+
+/** How many items the lists of a run have that its record does not show; null when it shows all. */
+export type Omitted = Readonly<Record<"stages" | "transitions" | "checkpoints" | "artifacts", number>> | null;
+
+interface Collected {
+  readonly growing: Growing;
+  readonly run: Run;
+  readonly created: RunCreated;
+}
+
+const collect = (entries: readonly ProjectedEntry[], until: ProjectUntil): Collected | null => {
   const events = upTo(entries, until);
   const first = events?.[0];
   if (events === null || first?.type !== "run_created") return null;
@@ -68,7 +78,7 @@ export const projectRun = (
   const growing: Growing = {
     stages: [...(base?.stages ?? [])],
     transitions: [...(base?.transitions ?? [])],
-    checkpoints: [...(base?.checkpoints ?? [])],
+    checkpoints: (base?.checkpoints ?? []).map((checkpoint) => () => checkpoint),
     children: new Map((base?.child_runs ?? []).map((child) => [child.worker_id, child])),
     shown: base !== null && base.artifacts.length > 0 ? [...base.artifacts] : [...first.artifacts],
     titles: new Map(),
@@ -81,7 +91,69 @@ export const projectRun = (
     state = evolve(state, event);
     if (state !== null) show(growing, event, before, state);
   }
-  return state === null ? null : record({ growing, run: state, created: first, context });
+  return state === null ? null : { growing, run: state, created: first };
+};
+
+/**
+ * The record of a run, from its journal (spec/workflow 1.16). `last_checkpoint` is what the original would have on
+ * disk. Null when the run or the checkpoint does not exist.
+ */
+export const projectRun = (
+  entries: readonly ProjectedEntry[],
+  context: ArtifactContext,
+  until: ProjectUntil = "now",
+): RunRecord | null => {
+  const collected = collect(entries, until);
+  return collected === null ? null : record(collected, context);
+};
+
+/** The record of a run as {@link projectRun} gives it, with the newest items of its lists only, and what that leaves out. */
+export const projectBounded = (
+  entries: readonly ProjectedEntry[],
+  context: ArtifactContext,
+  until: ProjectUntil,
+  bounds: RecordBounds,
+): { readonly record: RunRecord; readonly omitted: Omitted } | null => {
+  const collected = collect(entries, until);
+  if (collected === null) return null;
+  const { growing, run } = collected;
+  const newestCheckpoints = Math.max(1, Math.floor(bounds.node_ids / Math.max(1, run.completed.size)));
+  const kept: Growing = {
+    ...growing,
+    stages: growing.stages.slice(-bounds.items),
+    transitions: growing.transitions.slice(-bounds.items),
+    checkpoints: growing.checkpoints.slice(-Math.min(bounds.items, newestCheckpoints)),
+    shown: growing.shown.slice(-bounds.items),
+  };
+  const omitted = {
+    stages: growing.stages.length - kept.stages.length,
+    transitions: growing.transitions.length - kept.transitions.length,
+    checkpoints: growing.checkpoints.length - kept.checkpoints.length,
+    artifacts: growing.shown.length - kept.shown.length,
+  };
+  const isWhole = Object.values(omitted).every((count) => count === 0);
+  return { record: record({ ...collected, growing: kept }, context), omitted: isWhole ? null : omitted };
+};
+
+/** Items of one list of a run's record, from one position to before another, and whether more follow. */
+export const projectPart = (
+  entries: readonly ProjectedEntry[],
+  part: "stages" | "transitions" | "checkpoints" | "artifacts",
+  range: { readonly from: number; readonly to: number },
+): { readonly items: readonly object[]; readonly more: boolean } | null => {
+  const collected = collect(entries, "now");
+  if (collected === null) return null;
+  const { growing } = collected;
+  const lists: Readonly<Record<string, readonly object[]>> = {
+    stages: growing.stages,
+    transitions: growing.transitions,
+    artifacts: growing.shown,
+  };
+  const list = lists[part] ?? growing.checkpoints;
+  const items = list
+    .slice(range.from, range.to)
+    .map((item) => (typeof item === "function" ? (item() as object) : item));
+  return { items, more: range.to < list.length };
 };
 
 const show = (growing: Growing, event: RunEvent, before: RunState, run: Run): void => {
@@ -98,14 +170,14 @@ const show = (growing: Growing, event: RunEvent, before: RunState, run: Run): vo
   } else if (event.type === "transitions_recorded")
     growing.transitions.push(...transitionRecords(event, before?.untransitioned ?? null));
   else if (event.type === "checkpoint_taken")
-    growing.checkpoints.push({
+    growing.checkpoints.push(() => ({
       id: event.checkpoint_id,
       ready_nodes: run.ready,
       completed_nodes: run.completed.keys().toSorted(byCodePoint),
       last_stage_id: event.last_stage_id,
       persisted_at: event.at,
       reason: event.reason,
-    });
+    }));
   else if (ENDS.has(event.type)) growing.finished_at = event.at;
   else if (event.type === "run_resumed") growing.finished_at = null;
 };
@@ -182,16 +254,10 @@ const stageRecord = (run: Run, event: StageCompleted, titles: ReadonlyMap<string
   };
 };
 
-interface RecordInput {
-  readonly growing: Growing;
-  readonly run: Run;
-  readonly created: Extract<RunEvent, { type: "run_created" }>;
-  readonly context: ArtifactContext;
-}
-
-const record = ({ growing, run, created, context }: RecordInput): RunRecord => {
+const record = ({ growing, run, created }: Collected, context: ArtifactContext): RunRecord => {
   const base = created.resumed_from;
-  const finalized = growing.checkpoints.at(-1)?.reason === "finalize";
+  const checkpoints = growing.checkpoints.map((make) => make());
+  const finalized = checkpoints.at(-1)?.reason === "finalize";
   const identity = { id: run.run_id, workflow_id: run.workflow_id, workflow_name: run.graph.name, status: run.status };
   return {
     ...created.record,
@@ -202,9 +268,9 @@ const record = ({ growing, run, created, context }: RecordInput): RunRecord => {
     finished_at: growing.finished_at,
     stages: growing.stages,
     transitions: growing.transitions,
-    checkpoints: growing.checkpoints,
-    pending_nodes: growing.checkpoints.at(-1)?.ready_nodes ?? run.ready,
-    completed_nodes: growing.checkpoints.at(-1)?.completed_nodes ?? [],
+    checkpoints,
+    pending_nodes: checkpoints.at(-1)?.ready_nodes ?? run.ready,
+    completed_nodes: checkpoints.at(-1)?.completed_nodes ?? [],
     child_runs: [...growing.children.values()],
     artifacts: growing.shown,
     handoffs: base?.handoffs ?? [],

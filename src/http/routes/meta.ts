@@ -1,5 +1,6 @@
 import { healthSchema, versionSchema } from "../../schema/api.ts";
 import { PROBLEMS, type ProblemCode } from "../../schema/problem.ts";
+import { fromDatabase } from "../fault.ts";
 import { openApiDocument } from "../openapi.ts";
 import { problem } from "../problem.ts";
 import { type App, done, type Router } from "../router.ts";
@@ -30,6 +31,15 @@ const errorPage = (code: ProblemCode): Response => {
 
 const isCode = (code: string): code is ProblemCode => Object.hasOwn(PROBLEMS, code);
 
+// Tables do not go away: once seen, they are not asked for again, so that health checks cost nothing.
+let sawTables = false;
+
+const databaseIsReady = async (db: D1Database): Promise<void> => {
+  if (sawTables) return;
+  await fromDatabase(db.prepare("SELECT 1 FROM workflows LIMIT 1").all());
+  sawTables = true;
+};
+
 /** Health, version and the documentation. */
 export const addMetaRoutes = (router: Router, app: App): void => {
   const tag = "Server";
@@ -39,11 +49,16 @@ export const addMetaRoutes = (router: Router, app: App): void => {
       path: "/healthz",
       operation: "get_health",
       tag,
-      summary: "Whether the server answers",
+      summary: "Whether the server is ready",
+      description: "Ready is a server whose database has its tables.",
       access: "open",
-      reply: { status: 200, description: "It does", name: "Health", schema: healthSchema },
+      reply: { status: 200, description: "It is", name: "Health", schema: healthSchema },
+      problems: ["unavailable"],
     },
-    () => done({ status: "ok" as const }),
+    async ({ call }) => {
+      await databaseIsReady(call.env.DB);
+      return done({ status: "ok" as const });
+    },
   );
   router.add(
     {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { AdvanceReply } from "../../../src/engine/run/command.ts";
-import { projectRun } from "../../../src/engine/run/project.ts";
+import { projectBounded, projectPart, projectRun } from "../../../src/engine/run/project.ts";
 import { accepted, createRun, DONE, driveAll, refusal, runFixture, step } from "../../support/run-fixture.ts";
 
 const fn = (extra = {}) => ({ kind: "stage", mode: "function", function: "echo", ...extra });
@@ -197,6 +197,37 @@ describe("a driven run", () => {
     );
     driveAll(other.shell);
     expect(other.shell.state).toMatchObject({ status: "paused", ready: ["j"] });
+  });
+
+  it("[W-1.16] a long run's record shows its newest items and says what it leaves out; the pages show all", () => {
+    const { shell } = runFixture();
+    const loop = {
+      id: "wf",
+      entry: "a",
+      nodes: { a: fn(), b: fn() },
+      edges: [
+        { from: "a", to: "b" },
+        { from: "b", to: "a" },
+      ],
+    };
+    accepted(shell, createRun(loop, { options: { max_steps: 30 } }));
+    driveAll(shell);
+    const context = { now: 0, nextId: () => "id" };
+    const all = projectRun(shell.entries(), context);
+    const bounded = projectBounded(shell.entries(), context, "now", { items: 10, node_ids: 8 });
+    expect(bounded?.omitted).toEqual({ stages: 20, transitions: 20, checkpoints: 28, artifacts: 20 });
+    expect(bounded?.record.stages).toEqual(all?.stages.slice(-10));
+    expect(bounded?.record.checkpoints).toEqual(all?.checkpoints.slice(-4));
+    expect(bounded?.record).toMatchObject({ status: "paused", pending_nodes: ["a"], completed_nodes: ["a", "b"] });
+    expect(projectBounded(shell.entries(), context, "now", { items: 100, node_ids: 1_000 })).toEqual({
+      record: all,
+      omitted: null,
+    });
+    const pages = [0, 13, 26].flatMap(
+      (from) => projectPart(shell.entries(), "checkpoints", { from, to: from + 13 })?.items ?? [],
+    );
+    expect(pages).toEqual(all?.checkpoints);
+    expect(projectPart(shell.entries(), "stages", { from: 0, to: 30 })).toEqual({ items: all?.stages, more: false });
   });
 
   it("[I2] a reloaded shell folds the journal to the same state", () => {
