@@ -102,7 +102,6 @@ const recordExecuted = (draft: Draft, prepared: PreparedStage, executed: Execute
     usage: executed.usage,
     error: executed.error,
     ...(transcript === undefined ? {} : { transcript }),
-    consumed_artifact_ids: executed.consumed_artifact_ids,
     ...(executed.result === handedIn ? {} : { handed_in: handedIn }),
   });
 };
@@ -110,9 +109,10 @@ const recordExecuted = (draft: Draft, prepared: PreparedStage, executed: Execute
 /** A stage's output without what its stage says already. */
 const journaled = (artifact: ArtifactRecord, result: JsonObject): JournaledArtifact => {
   if (artifact.data !== result) return artifact;
-  const { text: _text, data: _data, lineage: _lineage, metadata, ...header } = artifact;
-  const { input_artifact_ids: _ids, ...rest } = metadata;
-  return { ...header, metadata: rest, from_result: true };
+  const { id, kind, priority, estimated_tokens, metadata } = artifact;
+  const { input_artifact_ids: _ids, node_kind: _kind, ...own } = metadata;
+  const header = { id, kind, priority, estimated_tokens, from_result: true } as const;
+  return Object.keys(own).length === 0 ? header : { ...header, metadata: own };
 };
 
 /** Records that an attempt ended without completing its stage; the next one may start at `retry_at_ms`. */

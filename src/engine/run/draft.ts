@@ -17,6 +17,7 @@ export class Draft {
   readonly events: RunEvent[] = [];
   readonly effects: RunEffect[] = [];
   readonly #at: string;
+  #lastId: string | null = null;
   #state: RunState;
 
   constructor(state: RunState, context: Context) {
@@ -31,6 +32,18 @@ export class Draft {
     return this.#state;
   }
 
+  /**
+   * An id for a transition or a checkpoint: one fresh uuid for each draft, counted up in its last digits. It costs less than
+   * a uuid each; nothing may be guessed from it, so that an attempt token is never made like this.
+   */
+  recordId(): string {
+    this.#lastId ??= this.context.nextId("");
+    const id = this.#lastId;
+    const tail = (Number.parseInt(id.slice(-8), 16) + 1) % 0x1_0000_0000;
+    this.#lastId = id.slice(0, -8) + tail.toString(16).padStart(8, "0");
+    return id;
+  }
+
   emit(event: Unstamped<RunEvent>): void {
     const stamped = { v: 1, at: this.#at, ...event } as RunEvent;
     this.events.push(stamped);
@@ -38,7 +51,7 @@ export class Draft {
   }
 
   checkpoint(reason: "start" | "stage_complete" | "finalize", lastStageId: string | null): void {
-    this.emit({ type: "checkpoint_taken", checkpoint_id: this.context.nextId(""), reason, last_stage_id: lastStageId });
+    this.emit({ type: "checkpoint_taken", checkpoint_id: this.recordId(), reason, last_stage_id: lastStageId });
   }
 
   /** Orders a driver, for a run that Godwit drives itself. */

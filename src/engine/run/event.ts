@@ -11,10 +11,17 @@ interface Stamped {
   readonly at: string;
 }
 
-/** An artifact in the journal: a stage's output repeats neither the result it was made from nor the ids it consumed. */
+/**
+ * An artifact in the journal. A stage's output (`from_result`) is kept as what its stage does not say already: title,
+ * source, stage, text, data, lineage, time and freshness follow from the stage (spec/workflow 8.5).
+ */
 export type JournaledArtifact =
   | ArtifactRecord
-  | (Omit<ArtifactRecord, "text" | "data" | "lineage"> & { readonly from_result: true });
+  | (Pick<ArtifactRecord, "id" | "kind" | "priority" | "estimated_tokens"> & {
+      readonly from_result: true;
+      /** What its metadata has beyond the input ids and the node's kind. */
+      readonly metadata?: ArtifactRecord["metadata"];
+    });
 
 export interface RunCreated extends Stamped {
   readonly type: "run_created";
@@ -53,7 +60,8 @@ export interface StagePrepared extends Stamped {
   readonly mode: StageMode;
   /** Only for stages that talk to a model. */
   readonly session_id?: string;
-  readonly options: JsonObject;
+  /** Run options laid over the node; absent for none. */
+  readonly options?: JsonObject;
   readonly selected_artifact_ids: readonly string[];
   readonly work: StageWork;
   readonly attempt: number;
@@ -100,7 +108,6 @@ export interface StageCompleted extends Stamped {
   readonly usage: LlmUsage | null;
   readonly error: string | null;
   readonly transcript?: Json;
-  readonly consumed_artifact_ids: readonly string[];
   /** What was handed in, where the result is something else: of a failed call, or of a stage that was precomputed. */
   readonly handed_in?: JsonObject;
 }
@@ -109,7 +116,8 @@ export interface TransitionsRecorded extends Stamped {
   readonly type: "transitions_recorded";
   readonly stage_id: string;
   readonly from_node_id: string;
-  readonly edges: readonly FollowedEdge[];
+  /** Where the edges that were followed lead, with their own branch, in the order of the graph. */
+  readonly edges: readonly Omit<FollowedEdge, "from">[];
   readonly transition_ids: readonly string[];
   /** The ids of a stage that a caller handed in; absent for the stage that was completed last. */
   readonly given?: {

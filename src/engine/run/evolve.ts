@@ -1,4 +1,5 @@
 import { AppendList, AppendMap } from "../../lib/append.ts";
+import { unixSeconds } from "../../lib/time.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { LlmUsage } from "../../schema/plan.ts";
 import { collectContracts } from "../verification/contracts.ts";
@@ -12,21 +13,30 @@ import type {
   StagePrepared,
   TransitionsRecorded,
 } from "./event.ts";
-import { type Completion, NO_USAGE, type Run, type RunState } from "./state.ts";
+import { type Completion, NO_USAGE, type PreparedStage, type Run, type RunState } from "./state.ts";
 
-/** The whole artifact of a journaled one: a stage's output takes text, data and lineage from its stage (spec/workflow 8.5). */
+/** The whole artifact of a journaled one (spec/workflow 8.5). */
 export const restoreArtifact = (
   artifact: JournaledArtifact,
-  { result, consumed_artifact_ids: consumed }: Pick<StageCompleted, "result" | "consumed_artifact_ids">,
+  { result, node_id, at }: Pick<StageCompleted, "result" | "node_id" | "at">,
+  prepared: Pick<PreparedStage, "kind" | "selected_artifact_ids">,
 ): ArtifactRecord => {
   if (!("from_result" in artifact)) return artifact;
   const { from_result: _, metadata, ...header } = artifact;
+  const consumed = prepared.selected_artifact_ids;
   return {
+    _type: "artifact",
     ...header,
-    metadata: { input_artifact_ids: consumed, ...metadata },
+    title: `stage ${node_id} output`,
     text: typeof result["text"] === "string" ? result["text"] : "",
     data: result,
+    source: node_id,
+    stage: node_id,
+    created_at: unixSeconds(Date.parse(at)),
+    freshness: "fresh",
+    relevance: 1,
     lineage: consumed,
+    metadata: { input_artifact_ids: consumed, node_kind: prepared.kind, ...metadata },
   };
 };
 
@@ -89,7 +99,9 @@ const created = (event: RunCreated): Run => {
   };
 };
 
-const prepared = (run: Run, event: StagePrepared): Run => ({
+const NO_OPTIONS = {};
+
+const stagePrepared = (run: Run, event: StagePrepared): Run => ({
   ...run,
   steps: run.steps + 1,
   ready: event.ready ?? withoutFirst(run.ready, event.node_id),
@@ -99,7 +111,7 @@ const prepared = (run: Run, event: StagePrepared): Run => ({
     kind: event.kind,
     mode: event.mode,
     session_id: event.session_id ?? null,
-    options: event.options,
+    options: event.options ?? NO_OPTIONS,
     selected_artifact_ids: event.selected_artifact_ids,
     work: event.work,
     started_at: event.at,
@@ -144,13 +156,16 @@ const attemptEnded = (run: Run, event: AttemptEnded): Run =>
         },
       };
 
+const NOT_PREPARED = { kind: "stage", selected_artifact_ids: [] } as const;
+
 const completed = (run: Run, event: StageCompleted): Run => {
-  const artifacts = event.artifacts.map((artifact) => restoreArtifact(artifact, event));
+  const prepared = run.prepared ?? NOT_PREPARED;
+  const artifacts = event.artifacts.map((artifact) => restoreArtifact(artifact, event, prepared));
   const completion: Completion = {
     stage_id: event.stage_id,
     node_id: event.node_id,
     branch: event.branch,
-    consumed_artifact_ids: event.consumed_artifact_ids,
+    consumed_artifact_ids: prepared.selected_artifact_ids,
     produced_artifact_ids: artifacts.map((artifact) => artifact.id),
     handed_in: event.handed_in ?? event.result,
   };
@@ -184,7 +199,7 @@ const evolveRun = (run: Run, event: Exclude<RunEvent, RunCreated>): Run => {
     case "checkpoint_taken":
       return run;
     case "stage_prepared":
-      return prepared(run, event);
+      return stagePrepared(run, event);
     case "attempt_started":
       return attemptStarted(run, event);
     case "attempt_handed_over":

@@ -33,6 +33,5 @@ export const executeStatic = (
   verification: null,
   usage: null,
   error: null,
-  consumed_artifact_ids: selected.map((artifact) => artifact.id),
   ...execution(node, selected, context),
 });

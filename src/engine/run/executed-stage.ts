@@ -8,11 +8,7 @@ import { classifyOutcome } from "../verification/outcome.ts";
 import type { ExecutedStage, PreparedStage } from "./state.ts";
 
 /** A stage that ended with an error (spec/workflow 4.6). */
-export const failedStage = (
-  error: string,
-  consumed: readonly string[],
-  usage: LlmUsage | null = null,
-): ExecutedStage => ({
+export const failedStage = (error: string, usage: LlmUsage | null = null): ExecutedStage => ({
   status: "failed",
   outcome: "error",
   branch: "error",
@@ -21,7 +17,6 @@ export const failedStage = (
   verification: null,
   usage,
   error,
-  consumed_artifact_ids: consumed,
 });
 
 /** True for the result of a call that failed (spec/workflow 5): the marker must be the boolean true. */
@@ -66,8 +61,7 @@ export const executedStage = (
   result: JsonObject,
   context: Context,
 ): ExecutedStage => {
-  const consumed = prepared.selected_artifact_ids;
-  if (isCallError(result)) return failedStage(callError(result), consumed, usageOf(result));
+  if (isCallError(result)) return failedStage(callError(result), usageOf(result));
   const verification = evaluateVerification(node.verify as Json, result);
   const { outcome, branch } = classifyOutcome(node.kind, result, verification);
   const succeeded = branch !== "failed";
@@ -76,11 +70,10 @@ export const executedStage = (
     outcome,
     branch,
     result,
-    artifacts: [outputArtifact({ node, result, selectedIds: consumed, context })],
+    artifacts: [outputArtifact({ node, result, selectedIds: prepared.selected_artifact_ids, context })],
     verification: verification as unknown as Json,
     usage: usageOf(result),
     error: succeeded ? null : "verification failed",
     ...transcriptAfter(prepared, result),
-    consumed_artifact_ids: consumed,
   };
 };

@@ -53,7 +53,7 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
     kind: node.kind,
     mode,
     ...(work.type === "model" ? { session_id: sessionId(node) ?? draft.context.nextId("workflow_stage") } : {}),
-    options: request.options,
+    ...(Object.keys(request.options).length === 0 ? {} : { options: request.options }),
     selected_artifact_ids: selected.map((artifact) => artifact.id),
     work,
     // An external stage is nobody's until somebody takes it.
@@ -93,7 +93,7 @@ const workOf = (
   const planned = planWork(run, node);
   if (planned.ok) return planned.value;
   // A stage that cannot be prepared is a failed stage of the run, not a failed run (spec/workflow 4.5).
-  return { selected: [], work: { type: "precomputed", executed: failedStage(planned.error, []) } };
+  return { selected: [], work: { type: "precomputed", executed: failedStage(planned.error) } };
 };
 
 const sessionId = (node: WorkflowNode): string | undefined => {

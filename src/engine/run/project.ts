@@ -225,7 +225,7 @@ const stageRecord = (run: Run, event: StageCompleted, titles: ReadonlyMap<string
   const prepared = run.prepared as PreparedStage;
   const node = stageNode(run, prepared.node_id, prepared.options) as WorkflowNode;
   const input = stageInput(run, node, prepared, titles);
-  const restored = event.artifacts.map((artifact) => restoreArtifact(artifact, event));
+  const restored = event.artifacts.map((artifact) => restoreArtifact(artifact, event, prepared));
   // Only a stage that was asked something has input to show in its output's data (spec/workflow 8.5).
   const artifacts =
     input === null
@@ -247,7 +247,7 @@ const stageRecord = (run: Run, event: StageCompleted, titles: ReadonlyMap<string
     verification: event.verification,
     usage: event.usage,
     artifacts,
-    consumed_artifact_ids: event.consumed_artifact_ids,
+    consumed_artifact_ids: prepared.selected_artifact_ids,
     produced_artifact_ids: artifacts.map((artifact) => artifact.id),
     attempts: attemptsOf(prepared, event),
     metadata: stageMetadata({ run, node, prepared, event, input }),

@@ -26,7 +26,6 @@ export interface ExecutedStage {
   readonly error: string | null;
   /** The transcript after the stage; absent when the stage leaves it as it was. */
   readonly transcript?: Json;
-  readonly consumed_artifact_ids: readonly string[];
 }
 
 /** Parts of the prompt as offsets into it, so that it is stored once. */

@@ -15,8 +15,8 @@ export const recordTransitions = (
     type: "transitions_recorded",
     stage_id: stage.stage_id,
     from_node_id: stage.node_id,
-    edges: edges.map(({ from, to, branch }) => ({ from, to, branch })),
-    transition_ids: edges.map(() => draft.context.nextId("")),
+    edges: edges.map(({ to, branch }) => ({ to, branch })),
+    transition_ids: edges.map(() => draft.recordId()),
     ...givenIds(draft, stage),
     ...(ready === undefined ? {} : { ready }),
   });
