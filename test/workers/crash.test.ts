@@ -1,12 +1,16 @@
 import { env } from "cloudflare:workers";
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { type DrivenRun, type DriveOutcome, driveRun } from "../../src/driver/drive.ts";
 import type { CreateRun } from "../../src/engine/run/command.ts";
 import type { RunObject } from "../../src/http/run-object.ts";
 import { decodeGraph } from "../../src/schema/graph.ts";
 import type { StagePlan } from "../../src/schema/plan.ts";
 import { decodeRunOptions } from "../../src/schema/run.ts";
+import { migrateDatabase } from "./http-setup.ts";
+
+// The lists are told of every run, too.
+beforeAll(migrateDatabase);
 
 const NODES = ["a", "b", "c", "d"];
 
