@@ -55,6 +55,8 @@ export const addUsage = (total: LlmUsage, usage: LlmUsage | null): LlmUsage =>
 
 /** The queue with these nodes at its end, each at most once (spec/workflow 5). */
 export const enqueueUnique = (ready: readonly string[], nodes: readonly string[]): readonly string[] => {
+  const [only] = nodes;
+  if (nodes.length === 1 && only !== undefined) return ready.includes(only) ? ready : [...ready, only];
   const added = [...new Set(nodes)].filter((node) => !ready.includes(node));
   return added.length === 0 ? ready : [...ready, ...added];
 };

@@ -53,7 +53,18 @@ const isUnset = (value: unknown): boolean =>
  * stage before it produced, so that its cost does not grow with the run.
  */
 export const selectsArtifacts = (context: ContextPolicy, input: StageContract): boolean =>
-  !Object.values(context).every(isUnset) || input.input_kinds.length > 0;
+  input.input_kinds.length > 0 || saysSomething(context);
+
+// Memoisation only: policies are never changed in place.
+const speaking = new WeakMap<ContextPolicy, boolean>();
+
+const saysSomething = (context: ContextPolicy): boolean => {
+  const known = speaking.get(context);
+  if (known !== undefined) return known;
+  const says = !Object.values(context).every(isUnset);
+  speaking.set(context, says);
+  return says;
+};
 
 const DEFAULT_TIMEOUT_MS: Readonly<Record<StageMode, number>> = {
   llm: 120_000,
