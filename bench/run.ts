@@ -3,7 +3,7 @@ import { type BenchServer, startServer } from "./server.ts";
 import { quantile, ratios, rounded, spreadOf } from "./statistics.ts";
 
 // `npm run bench`: Godwit, Cloudflare Workflows and the floor in one process, in alternating rounds. Only figures of one
-// run may be compared; the ratio of a round is taken within the round. `--rounds N` (at least 7), `--skip-long`.
+// run may be compared; the ratio of a round is taken within the round. `--rounds N` (at least 7, 15 unless said), `--skip-long`.
 
 const CONTENDERS = ["godwit", "workflows", "floor"] as const;
 type Contender = (typeof CONTENDERS)[number];
@@ -113,7 +113,7 @@ const argument = (name: string): string | undefined => {
   return index < 0 ? undefined : process.argv[index + 1];
 };
 
-const count = Math.max(7, Number(argument("--rounds") ?? 7));
+const count = Math.max(7, Number(argument("--rounds") ?? 15));
 print({
   machine: cpus()[0]?.model,
   cores: cpus().length,
