@@ -7,7 +7,7 @@ import { completeStage, endAttempt, retryStage } from "./complete-stage.ts";
 import type { Draft } from "./draft.ts";
 import { planOf } from "./plan.ts";
 import { defaultLease, prepareStage, type Raised } from "./prepare-stage.ts";
-import { type Completion, isTerminal, type PreparedStage } from "./state.ts";
+import type { Completion, PreparedStage } from "./state.ts";
 import { recordTransitions } from "./transitions.ts";
 
 /** Nodes one command walks at most, so that no commit grows without bound. */
@@ -22,7 +22,7 @@ export const completedReply = (draft: Draft, completion: Completion): CompletedR
   return { ...stage, next_edges: nextEdges(draft.run.graph, stage.node_id, stage.branch) };
 };
 
-/** Completes the current stage, records where it leads and says so. */
+/** Records where a completed stage leads. */
 export const finishStage = (draft: Draft, completion: Completion): void => {
   const { node_id, branch } = completion;
   recordTransitions(draft, completion, nextEdges(draft.run.graph, node_id, branch));
@@ -64,10 +64,16 @@ export const advance = (draft: Draft, command: Advance): AdvanceReply | Rejectio
 
 /** The plan that this very completion has led to before, for a driver that lost the answer (I5). */
 const regranted = (draft: Draft, attemptToken: string): AdvanceReply | null => {
-  const { prepared, status } = draft.run;
+  const { prepared } = draft.run;
   if (prepared?.granted_by !== attemptToken || prepared.attempt !== 1 || prepared.retry_at_ms !== null) return null;
-  return { next: planOf(draft.run, prepared, draft.context.now), status };
+  return granted(draft, prepared);
 };
+
+/** The plan of the prepared stage, for the driver that now holds it. */
+const granted = (draft: Draft, prepared: PreparedStage): AdvanceReply => ({
+  next: planOf(draft.run, prepared, draft.context.now),
+  status: draft.run.status,
+});
 
 const idle = (draft: Draft, waiting?: AdvanceReply["waiting"]): AdvanceReply => ({
   next: null,
@@ -116,8 +122,7 @@ const openNext = (draft: Draft, command: Advance): void => {
 const resumePrepared = (draft: Draft, prepared: PreparedStage, command: Advance): AdvanceReply | null => {
   const { now } = draft.context;
   if (prepared.work.type === "precomputed" || prepared.work.type === "given") {
-    const completed = completeStage(draft, { attempt_token: prepared.attempt_token, result: NO_RESULT });
-    if (completed.type === "completed") finishStage(draft, completed.completion);
+    closeStage(draft, prepared, NO_RESULT);
     return null;
   }
   // An external stage is taken by a caller; no driver can do anything about it, also when its caller is lost.
@@ -128,21 +133,27 @@ const resumePrepared = (draft: Draft, prepared: PreparedStage, command: Advance)
   const preparedNow = draft.events.some(
     (event) => event.type === "stage_prepared" && event.stage_id === prepared.stage_id,
   );
-  if (preparedNow) return { next: planOf(draft.run, prepared, now), status: draft.run.status };
+  if (preparedNow) return granted(draft, prepared);
   if (command.adopt === prepared.attempt_token && prepared.retry_at_ms === null) {
     const { attempt } = prepared;
     draft.emit({ type: "attempt_handed_over", attempt, attempt_token: draft.context.nextId("attempt") });
-    return { next: planOf(draft.run, draft.run.prepared as PreparedStage, now), status: draft.run.status };
+    return granted(draft, draft.run.prepared as PreparedStage);
   }
   if (prepared.retry_at_ms === null) {
     if (command.lease_is_live) return idle(draft, "other_driver");
     if (loseAttempt(draft, prepared)) return null;
   }
   startAttempt(draft, prepared, command);
-  return { next: planOf(draft.run, draft.run.prepared as PreparedStage, now), status: draft.run.status };
+  return granted(draft, draft.run.prepared as PreparedStage);
 };
 
 const NO_RESULT: JsonObject = {};
+
+/** Completes and finishes a prepared stage that no driver hands in. */
+const closeStage = (draft: Draft, prepared: PreparedStage, result: JsonObject): void => {
+  const completed = completeStage(draft, { attempt_token: prepared.attempt_token, result });
+  if (completed.type === "completed") finishStage(draft, completed.completion);
+};
 
 /** Records a lost attempt. After too many the stage fails, and true is returned. */
 const loseAttempt = (draft: Draft, prepared: PreparedStage): boolean => {
@@ -150,8 +161,7 @@ const loseAttempt = (draft: Draft, prepared: PreparedStage): boolean => {
   if (prepared.lost_attempts + 1 >= MAX_LOST_ATTEMPTS) {
     const text = `${error}; gave up after ${prepared.lost_attempts + 1} lost attempts`;
     const failed = { __workflow_stage_error: true, status: "failed", text: "", visible_text: "", error: text };
-    const completed = completeStage(draft, { attempt_token: prepared.attempt_token, result: failed });
-    if (completed.type === "completed") finishStage(draft, completed.completion);
+    closeStage(draft, prepared, failed);
     return true;
   }
   endAttempt(draft, prepared, { reason: "lease_expired", error, retry_at_ms: draft.context.now });
@@ -176,7 +186,7 @@ export const startAttempt = (
 /** True when nobody works on the run though somebody should: the watchdog then orders a driver (I7). */
 export const needsDriver = (draft: Draft, leaseIsLive: boolean): boolean => {
   const { run } = draft;
-  if (run.drive !== "auto" || isTerminal(run.status) || run.status !== "running") return false;
+  if (run.drive !== "auto" || run.status !== "running") return false;
   if (run.prepared === null) return true;
   const { prepared } = run;
   if (prepared.holder === "nobody" || prepared.mode === "external") return false;

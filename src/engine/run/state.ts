@@ -36,7 +36,7 @@ export interface PromptText {
   readonly verification: readonly [number, number];
 }
 
-/** The work a prepared stage asks for. `precomputed` and `failed` need no execution. */
+/** The work a prepared stage asks for. `precomputed` and `given` need no execution. */
 export type StageWork =
   | { readonly type: "model"; readonly text: PromptText }
   | { readonly type: "http"; readonly call: HttpCall }
