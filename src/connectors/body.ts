@@ -1,5 +1,6 @@
 import { isObject, type Json, type JsonObject } from "../lib/json.ts";
-import { err, ok, type Result } from "../lib/result.ts";
+import { parseJson } from "../lib/json-text.ts";
+import { err, type Result } from "../lib/result.ts";
 import { base64Text, hexText, utf8Text } from "./encoding.ts";
 import { sha256 } from "./hmac.ts";
 import { invalidJson, type WebhookError } from "./webhook-error.ts";
@@ -18,21 +19,18 @@ const isDeeperThan = (value: Json, limit: number): boolean => {
 };
 
 /** Reads JSON text. What nests too deeply is refused here, because writing it down again would exhaust the stack. */
-export const parseJson = (text: string): Result<Json, WebhookError> => {
-  let value: Json;
-  try {
-    value = JSON.parse(text) as Json;
-  } catch {
-    return err(invalidJson("the request body is not valid JSON"));
-  }
-  if (isDeeperThan(value, MAX_DEPTH)) return err(invalidJson(`the request body nests deeper than ${MAX_DEPTH} levels`));
-  return ok(value);
+export const parsePayload = (text: string): Result<Json, WebhookError> => {
+  const parsed = parseJson(text);
+  if (!parsed.ok) return err(invalidJson("the request body is not valid JSON"));
+  if (isDeeperThan(parsed.value, MAX_DEPTH))
+    return err(invalidJson(`the request body nests deeper than ${MAX_DEPTH} levels`));
+  return parsed;
 };
 
 /** Reads a JSON body. */
 export const jsonBody = (bytes: Uint8Array): Result<Json, WebhookError> => {
   const text = utf8Text(bytes);
-  return text === null ? err(invalidJson("the request body is not valid UTF-8")) : parseJson(text);
+  return text === null ? err(invalidJson("the request body is not valid UTF-8")) : parsePayload(text);
 };
 
 /** A body that is not JSON, kept whole (spec/triggers 4.2). */

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from "../lib/json.ts";
 import { err, ok, type Result } from "../lib/result.ts";
-import { bodyDigest, fieldOf, jsonBody, nameText, occurredAt, parseJson } from "./body.ts";
+import { bodyDigest, fieldOf, jsonBody, nameText, occurredAt, parsePayload } from "./body.ts";
 import type { Connector, SignedRequest } from "./connector.ts";
 import { utf8Text } from "./encoding.ts";
 import { redactHeaders } from "./headers.ts";
@@ -38,7 +38,7 @@ const readBody = (request: SignedRequest): Result<Json, WebhookError> => {
   if (!contentType.toLowerCase().startsWith("application/x-www-form-urlencoded")) return jsonBody(request.body);
   // GitHub's other content type: the signature covers the form as sent, the event is in its field `payload`.
   const payload = new URLSearchParams(utf8Text(request.body) ?? "").get("payload");
-  return payload === null ? err(invalidJson("the form has no `payload` field")) : parseJson(payload);
+  return payload === null ? err(invalidJson("the form has no `payload` field")) : parsePayload(payload);
 };
 
 /**

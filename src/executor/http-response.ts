@@ -1,5 +1,5 @@
 import { categoryOfStatus, retryAfterMs } from "../llm/http-status.ts";
-import { parseJson } from "../llm/json-text.ts";
+import { parseJson } from "../lib/json-text.ts";
 import { orNetworkFault } from "../llm/network.ts";
 import type { StageFailure } from "../ports/stage-failure.ts";
 import type { StageResult } from "../schema/plan.ts";

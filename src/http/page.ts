@@ -1,3 +1,5 @@
+import { parseJson } from "../lib/json-text.ts";
+
 /** Where a list goes on: the sort key of the last item that was shown. */
 export type Position = readonly string[];
 
@@ -10,20 +12,13 @@ export const encodeCursor = (position: Position): string =>
 
 const BASE64_URL = /^(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?$/;
 
-const parseJson = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-};
-
 /** The position in a cursor with this many parts; null for a text that is no such cursor. */
 export const decodeCursor = (cursor: string, parts: number): Position | null => {
   if (!BASE64_URL.test(cursor)) return null;
   const bytes = Uint8Array.from(atob(cursor.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0));
-  const value = parseJson(new TextDecoder().decode(bytes));
-  if (!Array.isArray(value) || value.length !== parts) return null;
+  const parsed = parseJson(new TextDecoder().decode(bytes));
+  if (!parsed.ok || !Array.isArray(parsed.value) || parsed.value.length !== parts) return null;
+  const { value } = parsed;
   return value.every((part) => typeof part === "string") ? value : null;
 };
 

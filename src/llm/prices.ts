@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { err, ok, type Result } from "../lib/result.ts";
 import type { StageFailure } from "../ports/stage-failure.ts";
-import { parseJson } from "./json-text.ts";
+import { parseJson } from "../lib/json-text.ts";
 
 const dollars = z.number().nonnegative();
 const schema = z.record(z.string(), z.object({ input: dollars, output: dollars, cached_input: dollars.optional() }));

@@ -1,4 +1,5 @@
 import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
+import { parseJson } from "../../lib/json-text.ts";
 import { err, ok, type Result } from "../../lib/result.ts";
 import type { WorkflowGraph, WorkflowNode } from "../../schema/graph.ts";
 import type { VerificationContract, VerificationRequirement } from "../../schema/policy.ts";
@@ -107,22 +108,16 @@ const isEmpty = (contract: VerificationContract): boolean =>
     ([field, value]) => field === "source_node" || value === null || (Array.isArray(value) && value.length === 0),
   );
 
-const parse = (text: string): Json | undefined => {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return undefined;
-  }
-};
-
 const loadFile = (verify: JsonObject, assets: ContractAssets): Result<JsonObject, string> => {
   const path = trimmed(verify["contract_path"]) ?? trimmed(verify["verification_contract_path"]);
   if (path === null) return ok({});
   const text = Object.hasOwn(assets, path) ? assets[path] : undefined;
   if (text === undefined) return err(`workflow verification contract read failed for ${path}: no such asset`);
-  const content = parse(text);
-  if (content === undefined) return err(`workflow verification contract parse failed for ${path}: not valid JSON`);
-  return isObject(content) ? ok(content) : err("workflow verification contract file must parse to a JSON object");
+  const content = parseJson(text);
+  if (!content.ok) return err(`workflow verification contract parse failed for ${path}: not valid JSON`);
+  return isObject(content.value)
+    ? ok(content.value)
+    : err("workflow verification contract file must parse to a JSON object");
 };
 
 /** What the `verify` object of one node demands, or null when it demands nothing (spec/workflow 7.2). */
