@@ -1,4 +1,4 @@
-import { fold, reject } from "../src/engine/machine.ts";
+import { type Answer, fold, reject } from "../src/engine/machine.ts";
 import {
   acceptingBinding,
   bindingMachine,
@@ -22,7 +22,6 @@ import { heldMessages, holdMessage, RESEND_MS, takeDueMessages } from "./shell/k
 import { RejectionCounts } from "./shell/keyed-rejections.ts";
 import { dropSecrets, keepSecret, readSecret } from "./shell/keyed-secrets.ts";
 import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
-import type { Answer } from "./shell/machine-shell.ts";
 import { nextEffectAt, settleEffect } from "./shell/outbox.ts";
 
 /** A hint that an event waits for its dispatch; the event itself stays in its object (architecture 4, step 4). */

@@ -1,32 +1,32 @@
-import type { AdvanceReply, RunCommand, RunEffect, RunReply } from "../src/engine/run/command.ts";
+import type { AdvanceReply, Renewal, RunCommand, RunEffect, RunReply } from "../src/engine/run/command.ts";
 import { indexRow } from "../src/engine/run/draft.ts";
 import type { RunEvent } from "../src/engine/run/event.ts";
 import { runMachine } from "../src/engine/run/machine.ts";
 import { isOver, runHead } from "../src/engine/run/head.ts";
 import type { RunState } from "../src/engine/run/state.ts";
-import type { StagePlan } from "../src/schema/plan.ts";
 import { nextWake } from "../src/engine/run/wake.ts";
-import { reject } from "../src/engine/machine.ts";
+import { type Answer, reject } from "../src/engine/machine.ts";
 import { liveEvents, type LiveEvent, parseEventId } from "../src/engine/observe/live.ts";
 import { RUN } from "./migrations/journaled.ts";
 import { pageOfPart, type PartName, type PartPage, type PartRequest } from "./projections/run-parts.ts";
 import { readRecord, type RecordRequest, type RecordView } from "./projections/run-record.ts";
 import type { IdempotencyKey } from "./shell/idempotency.ts";
 import { LeaseWatch } from "./shell/lease-watch.ts";
-import type { Answer, Commit } from "./shell/machine-shell.ts";
+import { grantLease, liveAttempts, renewLeases } from "./shell/run-leases.ts";
+import type { Commit } from "./shell/machine-shell.ts";
 import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
 import { broadcast, openLiveSocket } from "./shell/live-sockets.ts";
 
-/** Commands as they come from outside: whether a lease is live only the object knows. */
+/** Commands as they come from outside: which attempts are alive only the object knows. */
 export type RunRequest = RunCommand extends infer C
-  ? C extends { lease_is_live: boolean }
-    ? Omit<C, "lease_is_live">
+  ? C extends { live_attempts: readonly string[] }
+    ? Omit<C, "live_attempts">
     : C
   : never;
 
 /** One workflow run (architecture 2): its journal is the run. */
 export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, RunEffect, RunReply> {
-  readonly #lease = new LeaseWatch(Date.now());
+  readonly #leases = new LeaseWatch(Date.now());
 
   protected parts(): ObjectParts<RunState, RunCommand, RunEvent, RunEffect, RunReply> {
     return {
@@ -34,18 +34,21 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
       migrations: RUN,
       reducerVersion: 1,
       headOf: runHead,
-      wakeAt: (state, now) => nextWake(state, this.#leaseExpiresAt(state), now),
+      wakeAt: (state, now) => nextWake(state, (unit) => this.#leases.expiresAt(unit), now),
       perform: (effect) => this.#perform(effect),
       isDerived: (effect) => effect.type === "index_run",
       derive: (state) => (state === null ? [] : [{ type: "index_run", row: indexRow(state) }]),
-      onAlarm: (state) => (state === null ? null : { type: "wake", lease_is_live: this.#leaseIsLive(state) }),
+      onAlarm: (state) => (state === null ? null : { type: "wake", live_attempts: liveAttempts(this.#leases, state) }),
     };
   }
 
   /** Executes a command of the API or of a driver; see `runMachine` for what each does. */
   request(request: RunRequest, key?: IdempotencyKey): Answer<RunReply> {
-    const answer = this.execute({ ...request, lease_is_live: this.#leaseIsLive(this.shell.state) } as RunCommand, key);
-    if (answer.ok) this.#grantLease(answer.reply);
+    const answer = this.execute(
+      { ...request, live_attempts: liveAttempts(this.#leases, this.shell.state) } as RunCommand,
+      key,
+    );
+    if (answer.ok) grantLease(this.#leases, this.shell.state, answer.reply);
     return answer;
   }
 
@@ -58,19 +61,16 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
       : reject("internal_error", "no step");
   }
 
-  /** A sign of life of the holder of an attempt; writes no row. Answers until when the lease now lasts. */
-  renew(attemptToken: string): Answer<{ readonly lease_expires_at_ms: number }> {
+  /** A sign of life of the holder of some attempts; writes no row. Answers which of them are no longer wanted. */
+  renew(attemptTokens: readonly string[]): Answer<Renewal> {
     const { state } = this.shell;
     if (state === null) return reject("run_not_found", "there is no such run");
-    const { prepared, status } = state;
-    if (prepared === null || prepared.attempt_token !== attemptToken || status === "cancelled")
-      return reject("stale_attempt", "the attempt token is not the current one: stop working on this stage");
-    return { ok: true, reply: { lease_expires_at_ms: this.#lease.renew(prepared, Date.now()) } };
+    return { ok: true, reply: renewLeases(this.#leases, state, attemptTokens) };
   }
 
   /** Tells the run that the process of all its drivers has ended; orders a new one at once if it needs one. */
   recover(): void {
-    this.#lease.expireAll();
+    this.#leases.expireAll();
     this.ctx.waitUntil(this.alarm());
   }
 
@@ -111,33 +111,13 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
   async #perform(effect: RunEffect): Promise<void> {
     const tenant = this.shell.state?.tenant ?? "";
     if (effect.type === "drive") await this.env.DRIVE_QUEUE.send({ v: 1, tenant, run_id: effect.run_id });
-    else await this.env.INDEX_QUEUE.send({ v: 1, seq: this.shell.seq, tenant, run: effect.row });
+    else if (effect.type === "index_run")
+      await this.env.INDEX_QUEUE.send({ v: 1, seq: this.shell.seq, tenant, run: effect.row });
+    else throw new Error(`effect ${effect.type}: no mailbox`);
   }
 
   #entriesFrom(after: string | null): ReturnType<typeof this.shell.entries> {
     const from = after === null ? null : parseEventId(after);
     return this.shell.entries(from === null ? 0 : from.seq - 1);
   }
-
-  #leaseExpiresAt(state: RunState): number | null {
-    return state?.prepared == null ? null : this.#lease.expiresAt(state.prepared);
-  }
-
-  #leaseIsLive(state: RunState): boolean {
-    const expires = this.#leaseExpiresAt(state);
-    return expires !== null && expires > Date.now();
-  }
-
-  #grantLease(reply: RunReply): void {
-    const plan = planIn(reply);
-    const prepared = this.shell.state?.prepared;
-    if (plan != null && prepared != null && prepared.attempt_token === plan.attempt_token)
-      this.#lease.renew(prepared, Date.now());
-  }
 }
-
-/** The plan a reply hands out, if any. */
-const planIn = (reply: RunReply): StagePlan | null => {
-  if (reply.type === "plan") return reply.plan;
-  return reply.type === "advance" || reply.type === "created" ? (reply.advance?.next ?? null) : null;
-};

@@ -1,6 +1,6 @@
 import type { RunCommand, RunEffect, RunReply } from "../../src/engine/run/command.ts";
 import type { RunEvent } from "../../src/engine/run/event.ts";
-import type { Run, RunState } from "../../src/engine/run/state.ts";
+import type { PreparedStage, Run, RunState } from "../../src/engine/run/state.ts";
 import { type Omitted, projectBounded, type RecordBounds } from "../../src/engine/run/project.ts";
 import { enrichRunRecord } from "../../src/engine/observe/enrich.ts";
 import { rfc3339 } from "../../src/lib/time.ts";
@@ -18,7 +18,7 @@ export interface RecordRequest {
 
 /** What the run is waiting for, for people. */
 export interface RunWaiting {
-  readonly reason: "external" | "retry";
+  readonly reason: "external" | "retry" | "sleep" | "message";
   readonly node_id: string;
   readonly stage_id: string;
   readonly until: string | null;
@@ -33,20 +33,42 @@ export interface RecordView {
   readonly waiting: RunWaiting | null;
   /** What the record of a long run leaves out of its lists; their own pages show everything. */
   readonly omitted: Omitted;
-  readonly prepared: { readonly stage_id: string; readonly node_id: string; readonly attempt: number } | null;
+  /** The stage that was prepared first of those that are open. */
+  readonly prepared: OpenUnit | null;
+  /** Every stage and branch that is open, in the order in which they were prepared. */
+  readonly open: readonly OpenUnit[];
+}
+
+/** A stage or a branch of a map that is not completed, as a record shows it. */
+export interface OpenUnit {
+  readonly stage_id: string;
+  readonly node_id: string;
+  readonly attempt: number;
 }
 
 /** A record has to fit into one answer of the object and into its memory. */
 const BOUNDS: RecordBounds = { items: 1_000, node_ids: 200_000 };
 
-const waitingOf = (run: Run): RunWaiting | null => {
-  const { prepared } = run;
-  if (prepared === null) return null;
-  const { node_id, stage_id } = prepared;
-  if (prepared.holder === "nobody") return { reason: "external", node_id, stage_id, until: null };
-  if (prepared.retry_at_ms === null) return null;
-  return { reason: "retry", node_id, stage_id, until: rfc3339(prepared.retry_at_ms) };
+const REASONS: Readonly<Partial<Record<PreparedStage["mode"], RunWaiting["reason"]>>> = {
+  external: "external",
+  sleep: "sleep",
+  wait: "message",
 };
+
+const unitWaiting = ({ node_id, stage_id, ...unit }: PreparedStage): RunWaiting | null => {
+  const reason = unit.holder === "nobody" ? REASONS[unit.mode] : undefined;
+  if (reason !== undefined)
+    return { reason, node_id, stage_id, until: unit.deadline_ms === null ? null : rfc3339(unit.deadline_ms) };
+  return unit.retry_at_ms === null ? null : { reason: "retry", node_id, stage_id, until: rfc3339(unit.retry_at_ms) };
+};
+
+/** What the run waits for when each of its open stages waits; null while somebody works on one. */
+const waitingOf = (run: Run): RunWaiting | null => {
+  const stages = run.open.filter((unit) => unit.map === null && unit.settled === null).map(unitWaiting);
+  return stages.includes(null) ? null : (stages[0] ?? null);
+};
+
+const openUnit = ({ stage_id, node_id, attempt }: PreparedStage): OpenUnit => ({ stage_id, node_id, attempt });
 
 /**
  * Reads the record of a run with everything that saving it adds (spec/workflow 12.1) and what it has used so far; null
@@ -59,14 +81,14 @@ export const readRecord = (shell: RunShell, request: RecordRequest): RecordView 
   const until = request.checkpoint_id === undefined ? "now" : { checkpoint_id: request.checkpoint_id };
   const projected = projectBounded(shell.entries(), context, until, BOUNDS);
   const shown = projected === null || until !== "now" ? projected?.record : { ...projected.record, usage: run.usage };
-  const { prepared } = run;
+  const open = run.open.filter((unit) => unit.settled === null).map(openUnit);
   return {
     record: shown === undefined ? null : enrichRunRecord(shown, context),
     omitted: projected?.omitted ?? null,
     drive: run.drive,
     steps: run.steps,
     waiting: waitingOf(run),
-    prepared:
-      prepared === null ? null : { stage_id: prepared.stage_id, node_id: prepared.node_id, attempt: prepared.attempt },
+    prepared: open[0] ?? null,
+    open,
   };
 };

@@ -1,4 +1,4 @@
-/** What a lease guards: one attempt of one stage. */
+/** What a lease guards: one attempt of one stage, or of one branch of a map. */
 export interface LeasedAttempt {
   readonly attempt_token: string;
   readonly lease_ms: number;
@@ -7,16 +7,18 @@ export interface LeasedAttempt {
 /** A driver renews every three seconds; after a restart of the object it has this long to be heard again. */
 const GRACE_MS = 5_000;
 
+/** Tokens kept at most before those that are over are forgotten. */
+const MANY = 256;
+
 /**
- * Remembers, in memory only, until when the current attempt's holder counts as alive.
+ * Remembers, in memory only, until when the holders of the current attempts count as alive.
  *
  * Renewals write no row. What a restart of the object forgets is bridged by a grace period: a holder that is alive
  * renews within it, one that is not loses its lease a little later.
  */
 export class LeaseWatch {
   readonly #loadedAt: number;
-  #token: string | null = null;
-  #expiresAt = 0;
+  readonly #expiresAt = new Map<string, number>();
   /** Set when every driver is known to be dead, because the process they ran in has ended. */
   #driversDied = false;
 
@@ -26,22 +28,23 @@ export class LeaseWatch {
 
   /** A holder was given the attempt, or gave a sign of life. */
   renew(attempt: LeasedAttempt, now: number): number {
-    this.#token = attempt.attempt_token;
-    this.#expiresAt = now + attempt.lease_ms;
-    this.#driversDied = false;
-    return this.#expiresAt;
+    if (this.#expiresAt.size >= MANY)
+      for (const [token, expires] of this.#expiresAt) if (expires <= now) this.#expiresAt.delete(token);
+    const expires = now + attempt.lease_ms;
+    this.#expiresAt.set(attempt.attempt_token, expires);
+    return expires;
   }
 
   /** Forgets every lease: their holders ended with the process they ran in. */
   expireAll(): void {
-    this.#token = null;
+    this.#expiresAt.clear();
     this.#driversDied = true;
   }
 
   /** When the attempt's lease ends, in milliseconds. */
   expiresAt(attempt: LeasedAttempt): number {
-    if (this.#driversDied) return 0;
-    if (attempt.attempt_token === this.#token) return this.#expiresAt;
-    return this.#loadedAt + Math.min(GRACE_MS, attempt.lease_ms);
+    const known = this.#expiresAt.get(attempt.attempt_token);
+    if (known !== undefined) return known;
+    return this.#driversDied ? 0 : this.#loadedAt + Math.min(GRACE_MS, attempt.lease_ms);
   }
 }

@@ -1,14 +1,14 @@
 import { DurableObject } from "cloudflare:workers";
 import { uuidIds } from "../../src/ports/ids.ts";
 import type { Json } from "../../src/lib/json.ts";
-import type { Machine } from "../../src/engine/machine.ts";
+import type { Answer, Machine } from "../../src/engine/machine.ts";
 import type { Migration } from "../migrations/migration.ts";
 import { objectStore } from "../storage/object-store.ts";
 import type { Store } from "../storage/store.ts";
 import { drainOutbox } from "./drain.ts";
 import { nextEffectAt } from "./outbox.ts";
 import type { IdempotencyKey } from "./idempotency.ts";
-import { type Answer, type Commit, MachineShell } from "./machine-shell.ts";
+import { type Commit, MachineShell } from "./machine-shell.ts";
 
 /** What a class of objects adds to the shell. */
 export interface ObjectParts<State, Command, Event, Effect, Reply> {

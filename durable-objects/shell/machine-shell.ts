@@ -1,5 +1,5 @@
 import type { Json } from "../../src/lib/json.ts";
-import { type Context, type Decision, fold, type Machine, type Rejection, reject } from "../../src/engine/machine.ts";
+import { type Answer, type Context, type Decision, fold, type Machine, reject } from "../../src/engine/machine.ts";
 import { isMigrated, migrate, type Migration } from "../migrations/migration.ts";
 import type { Store } from "../storage/store.ts";
 import { type IdempotencyKey, recallReply, rememberReply } from "./idempotency.ts";
@@ -30,11 +30,6 @@ export interface Hosting<State, Command, Event, Effect, Reply> {
 
 /** When the alarm looks after an outbox that is also drained right after its commit. */
 const OUTBOX_WATCH_MS = 10_000;
-
-/** A command's answer: the machine's reply, or a refusal. */
-export type Answer<Reply> =
-  | { readonly ok: true; readonly reply: Reply }
-  | { readonly ok: false; readonly rejection: Rejection };
 
 /** What a commit wrote. */
 export interface Commit<Event, Effect = unknown> {

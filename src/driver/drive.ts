@@ -1,14 +1,9 @@
-import type { AdvanceReply } from "../engine/run/command.ts";
-import type { Rejection } from "../engine/machine.ts";
+import type { Answer, Rejection } from "../engine/machine.ts";
+import type { AdvanceReply, Renewal } from "../engine/run/command.ts";
 import type { Executor } from "../ports/executor.ts";
 import type { StagePlan, StageResult } from "../schema/plan.ts";
 import { type Every, type Heartbeat, prepareHeartbeat } from "./heartbeat.ts";
 import { holdStub, withFreshStub } from "./retry.ts";
-
-/** An answer of a run's object. */
-type Answer<Reply> =
-  | { readonly ok: true; readonly reply: Reply }
-  | { readonly ok: false; readonly rejection: Rejection };
 
 /** What the driver needs of a run; every call is one RPC and at most one commit. */
 export interface DrivenRun {
@@ -16,7 +11,7 @@ export interface DrivenRun {
     readonly complete?: { readonly attempt_token: string; readonly result: StageResult };
     readonly adopt?: string;
   }) => Promise<Answer<AdvanceReply>>;
-  readonly renew: (attemptToken: string) => Promise<Answer<{ readonly lease_expires_at_ms: number }>>;
+  readonly renew: (attemptTokens: readonly string[]) => Promise<Answer<Renewal>>;
 }
 
 export interface DriveOptions {
@@ -35,6 +30,10 @@ export interface DriveOptions {
   readonly first?: AdvanceReply;
   /** The attempt another driver handed over. */
   readonly adopt?: string;
+  /** How many stages and branches this driver executes at a time; 6 unless given. */
+  readonly lanes?: number;
+  /** Orders another driver, when there is more to start than this one has lanes. Called once at most. */
+  readonly recruit?: () => Promise<void>;
 }
 
 /** Why a driver stopped. */
@@ -43,25 +42,30 @@ export type DriveOutcome =
   | { readonly type: "idle"; readonly status: AdvanceReply["status"] }
   /** Something outside has to happen first: a person, a wait, another driver's stage. */
   | { readonly type: "waiting"; readonly for: NonNullable<AdvanceReply["waiting"]> }
-  /** The next stage does not fit into the time that is left: another driver has to adopt its attempt. */
-  | { readonly type: "out_of_time"; readonly attempt_token: string }
+  /** What comes next does not fit into the time that is left: other drivers have to adopt these attempts. */
+  | { readonly type: "out_of_time"; readonly attempt_tokens: readonly string[] }
   | { readonly type: "refused"; readonly rejection: Rejection };
 
-/** A retry that is due sooner than this is waited for; a later one is left to the run's alarm. */
+/** A retry or an end of sleep that is due sooner than this is waited for; a later one is left to the run's alarm. */
 const SHORT_WAIT_MS = 2_000;
 
 const MIN_WAIT_MS = 20;
 
+/** An invocation of the platform has six connections at a time. */
+const DEFAULT_LANES = 6;
+
 /**
  * Drives a run: gets a plan, executes it outside the object, hands the result back, until there is nothing to execute.
+ * Where the run has more to start than one thing, it does several at a time.
  *
- * It may die at any point: the run's lease and alarm bring another driver (architecture 3).
+ * It may die at any point: the run's leases and alarm bring another driver (architecture 3).
  */
 export const driveRun = async (options: DriveOptions): Promise<DriveOutcome> => {
   const faults = { stub: holdStub(options.run), sleep: options.sleep };
   const heartbeat = prepareHeartbeat(faults, options.every);
+  const step: Step = (request) => withFreshStub(faults, (run) => run.advance(request));
   try {
-    return await driveSteps(options, heartbeat, (request) => withFreshStub(faults, (run) => run.advance(request)));
+    return await new Drive(options, heartbeat, step).run();
   } finally {
     heartbeat.stop();
   }
@@ -69,32 +73,116 @@ export const driveRun = async (options: DriveOptions): Promise<DriveOutcome> => 
 
 type Step = (request: Parameters<DrivenRun["advance"]>[0]) => Promise<Answer<AdvanceReply>>;
 
-const driveSteps = async (options: DriveOptions, heartbeat: Heartbeat, step: Step): Promise<DriveOutcome> => {
-  let executed = 0;
-  let answer = await firstStep(options, step);
-  for (;;) {
-    if (!answer.ok) return { type: "refused", rejection: answer.rejection };
-    const { reply } = answer;
-    if (reply.next !== null) {
-      const { attempt_token, timeout_ms } = reply.next;
-      const fits = options.now() + timeout_ms <= options.deadline || (options.takes_any === true && executed === 0);
-      if (!fits) return { type: "out_of_time", attempt_token };
-      const result = await execute(options, reply.next, heartbeat);
-      executed += 1;
-      answer = await step({ complete: { attempt_token, result } });
-    } else if (reply.more === true) answer = await step({});
-    else if (await waitedForRetry(options, reply)) answer = await step({});
-    else if (reply.waiting !== undefined) return { type: "waiting", for: reply.waiting };
-    else return { type: "idle", status: reply.status };
-  }
-};
+/** One drive and its lanes; each lane walks like a driver of its own. */
+class Drive {
+  readonly #options: DriveOptions;
+  readonly #heartbeat: Heartbeat;
+  readonly #step: Step;
+  readonly #lanes = new Set<Promise<void>>();
+  readonly #left: string[] = [];
+  #executed = 0;
+  #recruited = false;
+  #fault: { readonly thrown: unknown } | null = null;
+  /** What the lane saw that came to the end of the run. */
+  #ended: DriveOutcome | null = null;
 
-/** Executes a plan; its lease is kept from the moment that it does not answer at once. */
-const execute = async (options: DriveOptions, plan: StagePlan, heartbeat: Heartbeat): Promise<StageResult> => {
-  const execution = options.executor.execute(plan, heartbeat.keep(plan.attempt_token));
-  if (await isPending(execution)) heartbeat.start();
-  return execution;
-};
+  constructor(options: DriveOptions, heartbeat: Heartbeat, step: Step) {
+    this.#options = options;
+    this.#heartbeat = heartbeat;
+    this.#step = step;
+  }
+
+  async run(): Promise<DriveOutcome> {
+    let outcome = await this.#walk(await this.#firstStep());
+    while (this.#lanes.size > 0) await Promise.all(this.#lanes);
+    if (this.#fault !== null) throw this.#fault.thrown;
+    outcome = this.#ended ?? outcome;
+    return this.#left.length > 0 ? { type: "out_of_time", attempt_tokens: this.#left } : outcome;
+  }
+
+  #firstStep(): Promise<Answer<AdvanceReply>> {
+    const { first, adopt } = this.#options;
+    if (first !== undefined) return Promise.resolve({ ok: true, reply: first });
+    return this.#step(adopt === undefined ? {} : { adopt });
+  }
+
+  async #walk(first: Answer<AdvanceReply>): Promise<DriveOutcome> {
+    for (let answer = first; ;) {
+      if (!answer.ok) return { type: "refused", rejection: answer.rejection };
+      const { reply } = answer;
+      if (reply.cancelled !== undefined) this.#heartbeat.abandon(reply.cancelled);
+      if (reply.spare !== undefined) this.#widen(reply.spare);
+      if (reply.next !== null) {
+        const { attempt_token, timeout_ms } = reply.next;
+        if (!this.#fits(timeout_ms)) {
+          this.#left.push(attempt_token);
+          return { type: "out_of_time", attempt_tokens: [attempt_token] };
+        }
+        const result = await this.#execute(reply.next);
+        answer = await this.#step({ complete: { attempt_token, result } });
+      } else if (reply.more === true) answer = await this.#step({});
+      else if (await this.#waitedFor(reply)) answer = await this.#step({});
+      else if (reply.waiting !== undefined) return { type: "waiting", for: reply.waiting };
+      else return { type: "idle", status: reply.status };
+    }
+  }
+
+  #fits(timeoutMs: number): boolean {
+    const { now, deadline, takes_any: takesAny } = this.#options;
+    return now() + timeoutMs <= deadline || (takesAny === true && this.#executed === 0);
+  }
+
+  /** Starts lanes for what else there is to start, and orders another driver when there is more than fits. */
+  #widen(spare: number): void {
+    const free = (this.#options.lanes ?? DEFAULT_LANES) - 1 - this.#lanes.size;
+    for (let started = 0; started < Math.min(spare, free); started++) this.#openLane();
+    if (spare <= free || this.#recruited || this.#options.recruit === undefined) return;
+    this.#recruited = true;
+    this.#track(this.#options.recruit());
+  }
+
+  #openLane(): void {
+    this.#track(
+      this.#step({})
+        .then((answer) => this.#walk(answer))
+        .then((outcome) => {
+          if (outcome.type === "idle") this.#ended = outcome;
+        }),
+    );
+  }
+
+  #track(lane: Promise<void>): void {
+    const tracked: Promise<void> = lane
+      .catch((thrown: unknown) => {
+        this.#fault ??= { thrown };
+      })
+      .finally(() => this.#lanes.delete(tracked));
+    this.#lanes.add(tracked);
+  }
+
+  /** Executes a plan; its lease is kept from the moment that it does not answer at once. */
+  async #execute(plan: StagePlan): Promise<StageResult> {
+    this.#executed += 1;
+    const execution = this.#options.executor.execute(plan, this.#heartbeat.keep(plan.attempt_token));
+    try {
+      if (await isPending(execution)) this.#heartbeat.start();
+      return await execution;
+    } finally {
+      this.#heartbeat.release(plan.attempt_token);
+    }
+  }
+
+  async #waitedFor(reply: AdvanceReply): Promise<boolean> {
+    if (reply.waiting !== "retry" && reply.waiting !== "sleep") return false;
+    if (reply.retry_at === undefined) return false;
+    const { now, deadline, sleep } = this.#options;
+    const wait = Date.parse(reply.retry_at) - now();
+    if (wait > SHORT_WAIT_MS || now() + wait > deadline) return false;
+    // The run's clock may be behind this one: it is never asked without a pause.
+    await sleep(Math.max(wait, MIN_WAIT_MS));
+    return true;
+  }
+}
 
 /** True when a promise is not settled after the microtasks that a call without any waiting takes. */
 const isPending = async (promise: Promise<unknown>): Promise<boolean> => {
@@ -107,18 +195,4 @@ const isPending = async (promise: Promise<unknown>): Promise<boolean> => {
     .then(() => undefined)
     .then(() => true);
   return Promise.race([settled, laterOn]);
-};
-
-const firstStep = async (options: DriveOptions, step: Step): Promise<Answer<AdvanceReply>> => {
-  if (options.first !== undefined) return { ok: true, reply: options.first };
-  return step(options.adopt === undefined ? {} : { adopt: options.adopt });
-};
-
-const waitedForRetry = async (options: DriveOptions, reply: AdvanceReply): Promise<boolean> => {
-  if (reply.waiting !== "retry" || reply.retry_at === undefined) return false;
-  const wait = Date.parse(reply.retry_at) - options.now();
-  if (wait > SHORT_WAIT_MS || options.now() + wait > options.deadline) return false;
-  // The run's clock may be behind this one: it is never asked without a pause.
-  await options.sleep(Math.max(wait, MIN_WAIT_MS));
-  return true;
 };

@@ -30,21 +30,21 @@ interface Drive {
 const now = (): number => Date.now();
 
 const drive = async (env: Env, { tenant, run_id, budget_ms, ...from }: Drive): Promise<DriveOutcome> => {
+  const order = async (message: DriveMessage): Promise<void> => {
+    await env.DRIVE_QUEUE.send(message);
+  };
   const outcome = await driveRun({
     run: () => env.WORKFLOW_RUN.getByName(`${tenant}/${run_id}`) as unknown as DrivenRun,
     executor: createExecutor({ env: env as never, fetcher: (input, init) => fetch(input, init), functions, now }),
     deadline: now() + budget_ms,
     now,
     sleep: (ms) => scheduler.wait(ms),
+    recruit: () => order({ v: 1, tenant, run_id }),
     ...from,
   });
   if (outcome.type === "out_of_time")
-    await handOver(env, { v: 1, tenant, run_id, attempt_token: outcome.attempt_token });
+    for (const attempt_token of outcome.attempt_tokens) await order({ v: 1, tenant, run_id, attempt_token });
   return outcome;
-};
-
-const handOver = async (env: Env, message: DriveMessage): Promise<void> => {
-  await env.DRIVE_QUEUE.send(message);
 };
 
 /** Drives a run after the answer to the request that started it has left; a stage that may take longer goes to a consumer. */

@@ -44,6 +44,11 @@ export interface Rejection {
   readonly details?: Json;
 }
 
+/** A command's answer: the machine's reply, or a refusal. */
+export type Answer<Reply> =
+  | { readonly ok: true; readonly reply: Reply }
+  | { readonly ok: false; readonly rejection: Rejection };
+
 /** A refusal as a decision. */
 export const reject = (
   code: string,

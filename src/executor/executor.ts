@@ -29,6 +29,9 @@ const RUNNERS: Readonly<Record<StageMode, Runner>> = {
   command: unavailableRunner(
     "a command cannot run here: let a runner with a shell claim it from a work queue, or complete the stage through the API",
   ),
+  map: unavailableRunner("a map is executed by its branches, each with a plan of its own"),
+  sleep: unavailableRunner("a sleep is not executed: it ends at its time"),
+  wait: unavailableRunner("a wait is not executed: it ends with its message"),
   external: unavailableRunner(
     "an external stage is not executed here: it waits for POST /v1/runs/{run_id}/stages/{node_id}/complete",
   ),

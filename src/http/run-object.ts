@@ -1,9 +1,9 @@
+import type { Answer } from "../engine/machine.ts";
 import type { RecordRequest, RecordView } from "../../durable-objects/projections/run-record.ts";
 import type { PartName, PartPage, PartRequest } from "../../durable-objects/projections/run-parts.ts";
 import type { IdempotencyKey } from "../../durable-objects/shell/idempotency.ts";
-import type { Answer } from "../../durable-objects/shell/machine-shell.ts";
 import type { RunRequest } from "../../durable-objects/workflow-run.ts";
-import type { RunReply } from "../engine/run/command.ts";
+import type { Renewal, RunReply } from "../engine/run/command.ts";
 import type { LiveEvent } from "../engine/observe/live.ts";
 import type { Bindings } from "./call.ts";
 import { fromRejection, problem, type Problem } from "./problem.ts";
@@ -17,7 +17,7 @@ export interface EventPage {
 /** What the API needs of a run's object. */
 export interface RunObject {
   readonly request: (request: RunRequest, key?: IdempotencyKey) => Promise<Answer<RunReply>>;
-  readonly renew: (attemptToken: string) => Promise<Answer<{ readonly lease_expires_at_ms: number }>>;
+  readonly renew: (attemptTokens: readonly string[]) => Promise<Answer<Renewal>>;
   readonly record: (request: RecordRequest) => Promise<RecordView | null>;
   readonly part: (part: PartName, request: PartRequest) => Promise<PartPage | null>;
   readonly events: (after: string | null, limit: number) => Promise<EventPage | null>;

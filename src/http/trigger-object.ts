@@ -1,4 +1,4 @@
-import type { Answer } from "../../durable-objects/shell/machine-shell.ts";
+import type { Answer } from "../engine/machine.ts";
 import type { Delivery, DeliveryBinding, EventAnswer } from "../../durable-objects/trigger.ts";
 import type { BindingReply } from "../engine/trigger/binding.ts";
 import type { SettleDispatch } from "../engine/trigger/event.ts";

@@ -84,6 +84,8 @@ export const recordQuery = z.object({
   checkpoint: z.string().min(1).max(200).optional().describe("Id of a checkpoint: the record as it was then"),
 });
 
+const openUnit = z.object({ stage_id: z.string(), node_id: z.string(), attempt: z.int() }).readonly();
+
 /** A run's record, with what the record has no place for. */
 export const runViewSchema = runRecordSchema
   .unwrap()
@@ -97,14 +99,15 @@ export const runViewSchema = runRecordSchema
       .describe("How many items the lists of a long run have beyond those shown here; the pages of each list show all"),
     waiting: z
       .object({
-        reason: z.enum(["external", "retry"]),
+        reason: z.enum(["external", "retry", "sleep", "message"]),
         node_id: z.string(),
         stage_id: z.string(),
         until: time.nullable(),
       })
       .readonly()
       .nullable(),
-    prepared: z.object({ stage_id: z.string(), node_id: z.string(), attempt: z.int() }).readonly().nullable(),
+    prepared: openUnit.nullable().describe("The stage that was prepared first of those that are open"),
+    open: z.array(openUnit).readonly().describe("Stages, and branches of maps, that are under way or wait"),
   })
   .readonly();
 
@@ -188,12 +191,19 @@ export const planSchema = z
     attempt_token: z.string(),
     lease_expires_at: time.optional(),
     idempotency_key: z.string(),
-    mode: z.enum(["llm", "agent", "http", "function", "command", "external"]),
+    mode: z.enum(["llm", "agent", "http", "function", "command", "external", "map", "sleep", "wait"]),
     timeout_ms: z.number(),
     result: z.unknown().optional().describe("Needs no execution: hand it to `complete` as it is"),
     prompt: z.string().optional(),
     system: z.string().nullable().optional(),
     run_agent_loop: z.boolean().optional(),
+    run_map_stage: z
+      .literal(true)
+      .optional()
+      .describe("A map to be executed as a whole: complete it with {result, artifacts, outcome, branch}"),
+    node: z.unknown().optional(),
+    artifacts: z.unknown().optional(),
+    map_options: z.unknown().optional(),
     llm_options: z.unknown().optional(),
     agent_loop_options: z.unknown().optional(),
     http: z.unknown().optional().describe("The call of an http stage"),
@@ -247,8 +257,10 @@ export const advancedSchema = z
     status,
     stage: completedStageSchema.optional(),
     more: z.literal(true).optional().describe("Call again at once"),
-    waiting: z.enum(["external", "retry", "other_driver"]).optional(),
-    retry_at: time.optional(),
+    waiting: z.enum(["external", "retry", "other_driver", "sleep", "message"]).optional(),
+    retry_at: time.optional().describe("When there will be something to do by itself"),
+    spare: z.int().optional().describe("How many further callers would find something to execute now"),
+    cancelled: z.array(z.string()).readonly().optional().describe("Attempts that are no longer wanted since this step"),
   })
   .readonly();
 

@@ -42,6 +42,19 @@ export const nodeHttpSchema = z
   })
   .readonly();
 
+/** How long a stage with mode `sleep` waits: so many milliseconds, or until a moment (RFC 3339). */
+export const nodeSleepSchema = z
+  .object({
+    ms: z.number().int().nonnegative().nullable().exactOptional(),
+    until: z.string().nullable().exactOptional(),
+  })
+  .readonly();
+
+/** The message of its workflow's mailbox that a stage with mode `wait` waits for, and for how long at most. */
+export const nodeWaitSchema = z
+  .object({ message: text, timeout_ms: z.number().int().nonnegative().nullable().exactOptional() })
+  .readonly();
+
 /** One node of a workflow (spec/workflow 1.3); the keys from `context_assembler` on are present only where given. */
 export const workflowNodeSchema = z
   .object({
@@ -75,6 +88,8 @@ export const workflowNodeSchema = z
     function: z.string().nullable().exactOptional(),
     input: z.exactOptional(json),
     timeout_ms: z.number().int().nonnegative().nullable().exactOptional(),
+    sleep: nodeSleepSchema.nullable().exactOptional(),
+    wait: nodeWaitSchema.nullable().exactOptional(),
     script: z.exactOptional(json),
   })
   .readonly();

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from "../lib/json.ts";
 
 /** How a prepared stage is executed. */
-export type StageMode = "llm" | "agent" | "http" | "function" | "command" | "external";
+export type StageMode = "llm" | "agent" | "http" | "function" | "command" | "external" | "map" | "sleep" | "wait";
 
 /**
  * An HTTP call with its templates filled in, but for `{{secret.NAME}}`, which only the executor resolves. Where a value
@@ -50,6 +50,11 @@ export interface StagePlan {
   readonly prompt?: string;
   readonly system?: string | null;
   readonly run_agent_loop?: boolean;
+  /** A map that the holder executes as a whole, with all artifacts of the run (spec/workflow 4.5, HarnMapCall). */
+  readonly run_map_stage?: true;
+  readonly node?: Json;
+  readonly artifacts?: Json;
+  readonly map_options?: JsonObject;
   readonly llm_options?: JsonObject;
   readonly agent_loop_options?: JsonObject;
   readonly http?: HttpCall;

@@ -124,8 +124,14 @@ export const retryPolicySchema = z
     repair: flag,
     backoff_ms: optionalUint,
     backoff_multiplier: optionalNumber,
+    jitter: z.number().min(0).max(1).nullable().exactOptional(),
+    retry_on: z.array(z.string()).readonly().nullable().exactOptional(),
+    feedback: z.exactOptional(json),
   })
   .readonly();
+
+/** How often a failed call is tried again (spec/workflow 1.7). */
+export type RetryPolicy = z.output<typeof retryPolicySchema>;
 
 /** What a stage takes or gives (spec/workflow 1.8). */
 export const stageContractSchema = z

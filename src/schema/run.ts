@@ -56,6 +56,29 @@ const maxSteps = (raw: JsonObject): Result<Partial<RunOptions>, DecodeError> => 
   return ok({ max_steps: value });
 };
 
+/** The most stages of a run that may be under way at a time. */
+export const MAX_PARALLEL = 64;
+
+const parallel = (raw: JsonObject): Result<Partial<RunOptions>, DecodeError> => {
+  const value = raw["max_parallel"];
+  if (value === undefined || value === null) return ok({});
+  if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > MAX_PARALLEL)
+    return failure(`workflow_execute: max_parallel must be a whole number from 1 to ${MAX_PARALLEL}`, "max_parallel");
+  return ok({ max_parallel: value });
+};
+
+const deadline = (raw: JsonObject): Result<Partial<RunOptions>, DecodeError> => {
+  const value = raw["deadline"];
+  if (value === undefined || value === null) return ok({});
+  if (typeof value === "number" && Number.isInteger(value) && value > 0) return ok({ deadline: value });
+  if (typeof value === "string" && z.iso.datetime({ offset: true }).safeParse(value).success)
+    return ok({ deadline: value });
+  return failure(
+    "workflow_execute: deadline must be an RFC 3339 moment, or a positive number of milliseconds from now",
+    "deadline",
+  );
+};
+
 /** Parts that are documents of their own. Null counts as absent: what the original fails on helps nobody (spec/workflow 0.2). */
 const documents = (raw: JsonObject): Result<Partial<RunOptions>, DecodeError> => {
   const found: { -readonly [Key in keyof RunOptions]?: RunOptions[Key] } = {};
@@ -102,10 +125,14 @@ export const decodeRunOptions = (value: unknown): Result<RunOptions, DecodeError
   if (tooDeep !== null) return err({ message: tooDeep.message, issues: [tooDeep] });
   const steps = maxSteps(given);
   if (!steps.ok) return steps;
+  const lanes = parallel(given);
+  if (!lanes.ok) return lanes;
+  const end = deadline(given);
+  if (!end.ok) return end;
   const parts = documents(given);
   if (!parts.ok) return parts;
   const raw = Object.fromEntries(Object.entries(given).filter(([key]) => !NOT_KEPT.has(key)));
-  return ok({ raw, ...textOptions(given), ...steps.value, ...parts.value });
+  return ok({ raw, ...textOptions(given), ...steps.value, ...lanes.value, ...end.value, ...parts.value });
 };
 
 const ids = z.array(z.string()).default([]);

@@ -44,24 +44,36 @@ type Script = { readonly seed: number; readonly drive: string; readonly operatio
 const commandFor = (state: RunState, { name, flag, n }: Operation, tokens: readonly string[]): RunCommand | null => {
   if (state === null) return null;
   const result = randomResult(new Random(n));
-  const current = state.prepared?.attempt_token ?? "none";
-  const node = state.prepared?.node_id ?? state.ready[0] ?? "n0";
+  const current = state.open[0]?.attempt_token ?? "none";
+  const node = state.open[0]?.node_id ?? state.ready[0] ?? "n0";
   switch (name) {
     case "advance":
-      return { type: "advance", lease_is_live: flag, ...(n % 3 === 0 ? { holder: "caller" as const } : {}) };
+      return {
+        type: "advance",
+        live_attempts: flag ? state.open.map((unit) => unit.attempt_token) : [],
+        ...(n % 3 === 0 ? { holder: "caller" as const } : {}),
+      };
     case "complete":
-      return { type: "advance", lease_is_live: flag, complete: { attempt_token: current, result } };
+      return {
+        type: "advance",
+        live_attempts: flag ? state.open.map((unit) => unit.attempt_token) : [],
+        complete: { attempt_token: current, result },
+      };
     case "late_complete":
       return {
         type: "advance",
-        lease_is_live: flag,
+        live_attempts: flag ? state.open.map((unit) => unit.attempt_token) : [],
         report: flag,
         complete: { attempt_token: tokens[n % Math.max(tokens.length, 1)] ?? "none", result },
       };
     case "by_hand":
       return { type: "complete_stage", node_id: node, attempt_token: flag ? current : null, result };
     case "prepare":
-      return { type: "prepare_stage", node_id: node, lease_is_live: flag };
+      return {
+        type: "prepare_stage",
+        node_id: node,
+        live_attempts: flag ? state.open.map((unit) => unit.attempt_token) : [],
+      };
     case "transition":
       return state.untransitioned === null
         ? null
@@ -75,7 +87,7 @@ const commandFor = (state: RunState, { name, flag, n }: Operation, tokens: reado
     case "cancel":
       return n % 5 === 0 ? { type: "cancel_run" } : null;
     case "wake":
-      return { type: "wake", lease_is_live: flag };
+      return { type: "wake", live_attempts: flag ? state.open.map((unit) => unit.attempt_token) : [] };
     case "time":
       return null;
   }
@@ -122,7 +134,7 @@ const play = ({ seed, drive, operations: list }: Script): readonly Step[] => {
     if (first.state !== undefined) expect(JSON.stringify(after)).toBe(JSON.stringify(first.state));
     steps.push({ before: state, command, after, events: first.events });
     state = after;
-    const token = state?.prepared?.attempt_token;
+    const token = state?.open[0]?.attempt_token;
     if (token !== undefined) tokens.push(token);
   }
   return steps;
@@ -194,7 +206,7 @@ describe("a run, whatever it is told", () => {
         let run: RunState = null;
         for (const event of journalOf(play(input))) {
           if (event.type === "stage_completed") {
-            expect(run?.prepared?.stage_id).toBe(event.stage_id);
+            expect(run?.open.map((unit) => unit.stage_id)).toContain(event.stage_id);
             expect(done.has(event.stage_id)).toBe(false);
             done.add(event.stage_id);
           }

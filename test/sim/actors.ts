@@ -1,10 +1,10 @@
+import type { Answer } from "../../src/engine/machine.ts";
 import type { AdvanceReply, RunReply } from "../../src/engine/run/command.ts";
 import { isTerminal } from "../../src/engine/run/state.ts";
 import { type DrivenRun, driveRun } from "../../src/driver/drive.ts";
 import { digestOf } from "../../src/lib/digest.ts";
 import type { JsonObject } from "../../src/lib/json.ts";
 import type { StagePlan } from "../../src/schema/plan.ts";
-import type { Answer } from "../../durable-objects/shell/machine-shell.ts";
 import type { RunRequest } from "../../durable-objects/workflow-run.ts";
 import { Violation } from "./checker.ts";
 import { randomResult } from "./graph.ts";
@@ -57,8 +57,9 @@ const execute = async (world: World, process: Process, plan: StagePlan, signal: 
   world.executing(plan.stage_id, plan.attempt_token);
   const isSlow = faults.hits("slow_stage");
   await process.sleep(isSlow ? faults.random("slow_stage").int(LEASE_MS, 45_000) : random.int(5, 2_500));
-  const { prepared, status } = world.checker.state ?? {};
-  if (signal.aborted && prepared?.attempt_token === plan.attempt_token && status === "running")
+  const { state } = world.checker;
+  const isWanted = state?.open.some((unit) => unit.attempt_token === plan.attempt_token) === true;
+  if (signal.aborted && isWanted && state?.status === "running")
     world.stray(new Violation("execution", `the driver of ${plan.stage_id} was told to stop though it is wanted`));
   const cancelled = { ...randomResult(random), status: "failed", text: "cancelled" };
   const result = signal.aborted ? cancelled : randomResult(random);
@@ -91,7 +92,7 @@ export const startDriver = (
     world.trace(`${process.name}: ${JSON.stringify(outcome)}`);
     if (outcome.type !== "out_of_time") return;
     world.counters.handovers += 1;
-    await world.queues.drive.send({ attempt_token: outcome.attempt_token }, () => true);
+    for (const attempt_token of outcome.attempt_tokens) await world.queues.drive.send({ attempt_token }, () => true);
   };
   drive().catch((fault: unknown) => {
     if (fault instanceof Violation) world.stray(fault);
@@ -153,8 +154,9 @@ export const workByHand = async (world: World): Promise<void> => {
   while (!world.hasEnded) {
     await process.sleep(1_500);
     const run = world.checker.state;
-    if (run?.status !== "running" || run.prepared?.mode !== "external") continue;
-    const { node_id } = run.prepared;
+    const external = run?.open.find((unit) => unit.mode === "external" && unit.settled === null);
+    if (run?.status !== "running" || external === undefined) continue;
+    const { node_id } = external;
     const taken = await insist(world, process, { type: "prepare_stage", node_id, lease_ms: 15_000 });
     if (!taken.ok || taken.reply.type !== "plan") continue;
     const { attempt_token } = taken.reply.plan;

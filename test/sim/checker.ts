@@ -1,6 +1,6 @@
 import { readEntries } from "../../durable-objects/shell/journal.ts";
 import { nextEffectAt } from "../../durable-objects/shell/outbox.ts";
-import type { RunEvent, StageCompleted } from "../../src/engine/run/event.ts";
+import type { AttemptStarted, RunEvent, StageCompleted, StagePrepared } from "../../src/engine/run/event.ts";
 import { evolve } from "../../src/engine/run/evolve.ts";
 import { runHead } from "../../src/engine/run/head.ts";
 import { isTerminal, type Run, type RunState } from "../../src/engine/run/state.ts";
@@ -132,16 +132,16 @@ export class Checker {
     if (STATUS_EVENTS.has(event.type)) this.shownSeq = this.#seq;
     if (event.type === "run_finalized" && event.status === "paused") this.pausedBy = "finalize";
     if (event.type === "run_paused") this.pausedBy = "client";
-    const token = before?.prepared?.attempt_token;
-    if (event.type === "attempt_ended" && token !== undefined) this.ended.add(token);
-    if (event.type === "attempt_started" || event.type === "stage_prepared")
-      this.#attempt(event.attempt, before, event);
+    if (event.type === "attempt_ended") {
+      const token = before?.open.find((unit) => unit.stage_id === event.stage_id)?.attempt_token;
+      if (token !== undefined) this.ended.add(token);
+    }
+    if (event.type === "attempt_started" || event.type === "stage_prepared") this.#attempt(event);
     if (event.type === "stage_completed" && before !== null) this.#complete(before, event);
     this.#checkQueue();
   }
 
-  #attempt(attempt: number, before: RunState, event: RunEvent): void {
-    const stage = event.type === "stage_prepared" ? event.stage_id : (before?.prepared?.stage_id ?? "");
+  #attempt({ attempt, stage_id: stage }: AttemptStarted | StagePrepared): void {
     const last = this.#stages.get(stage);
     if (last !== undefined && attempt !== last + 1)
       this.#fail("attempts", `attempt ${attempt} of ${stage} follows attempt ${last}`);
@@ -149,8 +149,8 @@ export class Checker {
   }
 
   #complete(before: Run, event: StageCompleted): void {
-    const { prepared } = before;
-    if (prepared === null || prepared.stage_id !== event.stage_id)
+    const prepared = before.open.find((unit) => unit.stage_id === event.stage_id);
+    if (prepared === undefined)
       return this.#fail("I6 fencing", `stage ${event.stage_id} completed without being prepared`);
     for (const known of this.completions.values())
       if (known.stage_id === event.stage_id) this.#fail("I6 fencing", `stage ${event.stage_id} completed twice`);
@@ -209,8 +209,8 @@ export class Checker {
     if (this.shownSeq > this.#world.shownSeq && (alarm === null || alarm > now + slack + 300_000))
       this.#fail("I1 alarm", `the lists do not know of commit ${this.shownSeq}, the alarm is at ${alarm}`);
     const run = this.state;
-    if (run === null || run.status !== "running" || run.prepared?.mode === "external") return;
-    const latest = Math.max(run.prepared?.retry_at_ms ?? 0, now + slack);
+    if (run === null || run.status !== "running" || run.open.some((unit) => unit.mode === "external")) return;
+    const latest = Math.max(...run.open.map((unit) => unit.retry_at_ms ?? 0), now + slack);
     if (alarm === null || alarm > latest)
       this.#fail("I7 wake-up", `nobody wakes the run: the alarm is at ${alarm}, it is ${now}`);
   }

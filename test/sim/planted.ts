@@ -44,7 +44,7 @@ const changeRun =
   };
 
 const ignoresToken = withDecide((decide) => (state, command, context) => {
-  const current = state?.prepared?.attempt_token;
+  const current = state?.open[0]?.attempt_token;
   if (command.type !== "advance" || command.complete === undefined || current === undefined)
     return decide(state, command, context);
   return decide(state, { ...command, complete: { ...command.complete, attempt_token: current } }, context);
@@ -100,14 +100,19 @@ class ThrowsInAlarm extends WorkflowRun {
 
 class LeaseNeverEnds extends WorkflowRun {
   override execute(command: RunCommand, key?: Parameters<RunObject["execute"]>[1]) {
-    return super.execute("lease_is_live" in command ? { ...command, lease_is_live: true } : command, key);
+    return super.execute(
+      "live_attempts" in command
+        ? { ...command, live_attempts: this.shell.state?.open.map((unit) => unit.attempt_token) ?? [] }
+        : command,
+      key,
+    );
   }
 }
 
 class CommitsTwice extends WorkflowRun {
   override execute(command: RunCommand, key?: Parameters<RunObject["execute"]>[1]) {
     const answer = super.execute(command, key);
-    if (answer.ok && command.type === "advance") super.execute({ type: "wake", lease_is_live: false });
+    if (answer.ok && command.type === "advance") super.execute({ type: "wake", live_attempts: [] });
     return answer;
   }
 }
@@ -216,8 +221,13 @@ export const PLANTED: readonly Planted[] = [
     caught_as: ["execution", "attempts"],
     variant: withDecide(
       changeRun((run, { type }) =>
-        type === "advance" && run.prepared?.mode === "external"
-          ? { ...run, prepared: { ...run.prepared, mode: "function", holder: "driver" } }
+        type === "advance"
+          ? {
+              ...run,
+              open: run.open.map((unit) =>
+                unit.mode === "external" ? { ...unit, mode: "function", holder: "driver" } : unit,
+              ),
+            }
           : run,
       ),
     ),

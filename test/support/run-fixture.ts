@@ -47,7 +47,7 @@ export const runFixture = (store: SqliteStore = sqliteStore(), clock = counting(
         migrations: JOURNALED,
         reducerVersion: 1,
         headOf: runHead,
-        wakeAt: (state, now) => nextWake(state, null, now),
+        wakeAt: (state, now) => nextWake(state, () => now, now),
         context: () => ({ now: clock.now, nextId: clock.nextId }),
         objectId: "object",
       },
@@ -104,7 +104,7 @@ export const step = (
 ): AdvanceReply => {
   const reply = accepted(shell, {
     type: "advance",
-    lease_is_live: live,
+    live_attempts: live ? (shell.state?.open.map((unit) => unit.attempt_token) ?? []) : [],
     ...(complete === undefined ? {} : { complete }),
   });
   if (reply.type !== "advance") throw new Error(`not a step: ${reply.type}`);

@@ -1,7 +1,7 @@
 import { RUN } from "../../durable-objects/migrations/journaled.ts";
 import { drainOutbox } from "../../durable-objects/shell/drain.ts";
 import { LeaseWatch } from "../../durable-objects/shell/lease-watch.ts";
-import { type Answer, MachineShell } from "../../durable-objects/shell/machine-shell.ts";
+import { MachineShell } from "../../durable-objects/shell/machine-shell.ts";
 import { sqliteStore } from "../../durable-objects/storage/sqlite-store.ts";
 import type { RunCommand, RunEffect, RunReply } from "../../src/engine/run/command.ts";
 import type { RunEvent } from "../../src/engine/run/event.ts";
@@ -12,12 +12,12 @@ import type { Run, RunState } from "../../src/engine/run/state.ts";
 import { nextWake } from "../../src/engine/run/wake.ts";
 import type { RunRecord } from "../../src/schema/record.ts";
 import type { DrivenRun } from "../../src/driver/drive.ts";
-import { reject } from "../../src/engine/machine.ts";
+import { type Answer, reject } from "../../src/engine/machine.ts";
 import type { VirtualClock } from "./clock.ts";
 import { OperationFailure } from "./operation.ts";
 
 /** A command without what only the object knows. */
-type RunRequest = RunCommand extends infer C ? (C extends RunCommand ? Omit<C, "lease_is_live"> : never) : never;
+type RunRequest = RunCommand extends infer C ? (C extends RunCommand ? Omit<C, "live_attempts"> : never) : never;
 
 type Shell = MachineShell<RunState, RunCommand, RunEvent, RunEffect, RunReply>;
 
@@ -73,10 +73,11 @@ export class RunObject {
         ? { ok: true, reply: answer.reply.advance }
         : reject("internal_error", "no step");
     },
-    renew: async () => {
-      const { prepared } = this.run;
-      if (prepared === null) return reject("stale_attempt", "no stage is prepared");
-      return { ok: true, reply: { lease_expires_at_ms: this.#lease.renew(prepared, this.#clock.now) } };
+    renew: async (tokens) => {
+      const wanted = this.run.open.filter((unit) => tokens.includes(unit.attempt_token));
+      const expires = wanted.map((unit) => this.#lease.renew(unit, this.#clock.now));
+      const lost = tokens.filter((token) => !wanted.some((unit) => unit.attempt_token === token));
+      return { ok: true, reply: { lost, lease_expires_at_ms: Math.max(0, ...expires) } };
     },
   };
 
@@ -108,18 +109,18 @@ export class RunObject {
   }
 
   #execute(request: RunRequest): Answer<RunReply> {
-    const answer = this.#shell.execute({ ...request, lease_is_live: this.#leaseIsLive() } as RunCommand);
+    const answer = this.#shell.execute({ ...request, live_attempts: this.#liveAttempts() } as RunCommand);
     if (!answer.ok) return answer;
     const { reply } = answer;
     const plan = reply.type === "plan" ? reply.plan : reply.type === "advance" ? reply.advance.next : null;
-    const prepared = this.#shell.state?.prepared;
-    if (plan !== null && prepared?.attempt_token === plan.attempt_token) this.#lease.renew(prepared, this.#clock.now);
+    const unit = this.#shell.state?.open.find((open) => open.attempt_token === plan?.attempt_token);
+    if (unit !== undefined) this.#lease.renew(unit, this.#clock.now);
     return answer;
   }
 
-  #leaseIsLive(): boolean {
-    const prepared = this.#shell.state?.prepared;
-    return prepared != null && this.#lease.expiresAt(prepared) > this.#clock.now;
+  #liveAttempts(): readonly string[] {
+    const open = this.#shell.state?.open ?? [];
+    return open.filter((unit) => this.#lease.expiresAt(unit) > this.#clock.now).map((unit) => unit.attempt_token);
   }
 
   #load(): Shell {
@@ -131,8 +132,7 @@ export class RunObject {
         reducerVersion: 1,
         headOf: runHead,
         isDerived: (effect) => effect.type === "index_run",
-        wakeAt: (state, now) =>
-          nextWake(state, state?.prepared == null ? null : this.#lease.expiresAt(state.prepared), now),
+        wakeAt: (state, now) => nextWake(state, (unit) => this.#lease.expiresAt(unit), now),
         context: () => this.#clock.context,
         objectId: this.#objectId,
       },

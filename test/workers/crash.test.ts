@@ -84,7 +84,7 @@ interface Inside {
   store: { write: (sql: string, ...bindings: unknown[]) => number };
   request: (...args: unknown[]) => unknown;
   advance: (...args: unknown[]) => unknown;
-  renew: (token: string) => { readonly ok: boolean };
+  renew: (tokens: readonly string[]) => { readonly ok: boolean };
   env: Record<string, { send: (...args: unknown[]) => Promise<void> }>;
 }
 
@@ -235,14 +235,14 @@ describe("a run whose object dies", () => {
         rows += count;
         return count;
       };
-      for (let beat = 0; beat < 100; beat++) expect(inside.renew(token).ok).toBe(true);
+      for (let beat = 0; beat < 100; beat++) expect(inside.renew([token])).toMatchObject({ reply: { lost: [] } });
       return rows;
     });
     expect(written).toBe(0);
     expect(await run.stub().advance({})).toMatchObject({ ok: true, reply: { next: null, waiting: "other_driver" } });
-    expect(await run.stub().renew("attempt_unknown")).toMatchObject({
-      ok: false,
-      rejection: { code: "stale_attempt" },
+    expect(await run.stub().renew(["attempt_unknown"])).toMatchObject({
+      ok: true,
+      reply: { lost: ["attempt_unknown"] },
     });
   });
 });

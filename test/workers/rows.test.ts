@@ -1,7 +1,7 @@
+import type { Answer } from "../../src/engine/machine.ts";
 import { env } from "cloudflare:workers";
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import type { Answer } from "../../durable-objects/shell/machine-shell.ts";
 import type { AdvanceReply } from "../../src/engine/run/command.ts";
 import type { RunObject } from "../../src/http/run-object.ts";
 import type { JsonObject } from "../../src/lib/json.ts";

@@ -1,7 +1,7 @@
+import type { Answer } from "../../src/engine/machine.ts";
 import { env } from "cloudflare:workers";
 import { createExecutionContext, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Answer } from "../../durable-objects/shell/machine-shell.ts";
 import type { EventAnswer, Trigger } from "../../durable-objects/trigger.ts";
 import { github } from "../../src/connectors/github.ts";
 import type { TriggerObject } from "../../src/http/trigger-object.ts";

@@ -43,17 +43,26 @@ const compareCandidates = (a: Candidate, b: Candidate): number =>
 const setOrNull = (values: readonly string[]): ReadonlySet<string> | null =>
   values.length === 0 ? null : new Set(values);
 
-const candidatesOf = (artifacts: readonly ArtifactRecord[], policy: SelectionPolicy): Candidate[] => {
+/** Whether a policy lets an artifact of this kind and stage through at all (spec/workflow 9.3, filter). */
+export const admits = (
+  policy: Pick<SelectionPolicy, "include_kinds" | "exclude_kinds" | "include_stages">,
+): ((artifact: ArtifactRecord) => boolean) => {
   const included = setOrNull(policy.include_kinds);
   const excluded = setOrNull(policy.exclude_kinds);
   const stages = setOrNull(policy.include_stages);
+  return ({ kind, stage }) =>
+    (included === null || included.has(kind)) &&
+    excluded?.has(kind) !== true &&
+    (stages === null || (stage !== null && stages.has(stage)));
+};
+
+const candidatesOf = (artifacts: readonly ArtifactRecord[], policy: SelectionPolicy): Candidate[] => {
+  const isAdmitted = admits(policy);
   const pinned = setOrNull(policy.pinned_ids);
   const prioritized = setOrNull(policy.prioritize_kinds);
   const candidates: Candidate[] = [];
   for (const artifact of artifacts) {
-    if (included !== null && !included.has(artifact.kind)) continue;
-    if (excluded?.has(artifact.kind)) continue;
-    if (stages !== null && (artifact.stage === null || !stages.has(artifact.stage))) continue;
+    if (!isAdmitted(artifact)) continue;
     candidates.push({
       artifact,
       pinned: pinned?.has(artifact.id) ?? false,

@@ -106,7 +106,7 @@ const checkTools = (graph: WorkflowGraph, entries: readonly Entry[], findings: F
 };
 
 /** Kinds the specification knows and this version cannot run yet. */
-const UNSUPPORTED_KINDS: ReadonlySet<string> = new Set(["map", "subagent"]);
+const UNSUPPORTED_KINDS: ReadonlySet<string> = new Set(["subagent"]);
 
 const checkSupport = (entries: readonly Entry[], { errors }: Findings): void => {
   for (const [id, { kind }] of entries) {
@@ -126,6 +126,13 @@ const STATIC_KINDS: ReadonlySet<string> = new Set([
   "escalation",
 ]);
 
+const sleepIsClear = ({ sleep }: WorkflowNode): boolean => {
+  const hasMs = sleep?.ms != null;
+  const hasUntil = sleep?.until != null && sleep.until !== "";
+  if (hasMs === hasUntil) return false;
+  return hasMs || !Number.isNaN(Date.parse(sleep?.until ?? ""));
+};
+
 const checkModes = (entries: readonly Entry[], { errors }: Findings): void => {
   for (const [id, node] of entries) {
     if (STATIC_KINDS.has(node.kind)) continue;
@@ -133,6 +140,10 @@ const checkModes = (entries: readonly Entry[], { errors }: Findings): void => {
     if (node.mode === "function" && !node.function) {
       errors.push(`node ${id}: function stages require the name of a registered function`);
     }
+    if (node.mode === "sleep" && !sleepIsClear(node))
+      errors.push(`node ${id}: sleep stages require either sleep.ms or a moment (RFC 3339) in sleep.until`);
+    if (node.mode === "wait" && !node.wait?.message)
+      errors.push(`node ${id}: wait stages require the name of a message in wait.message`);
   }
 };
 

@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../lib/json.ts";
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
-import type { RunEvent } from "../run/event.ts";
+import type { BranchPrepared, BranchSettled, RunEvent, StageCompleted } from "../run/event.ts";
 
 /** One event of a run as clients see it live. Ids order by sequence, then position. */
 export interface LiveEvent {
@@ -27,6 +27,20 @@ export const parseEventId = (id: string): { readonly seq: number; readonly index
 
 const excerpt = (text: unknown): string | null => (typeof text === "string" ? text.slice(0, 2_000) : null);
 
+const branchData = (event: BranchPrepared | BranchSettled): JsonObject => {
+  const { stage_id, map_stage_id, index } = event;
+  const branch = { stage_id, map_stage_id, index };
+  if (event.type === "branch_prepared") return { ...branch, mode: event.mode };
+  const visible_text = excerpt(event.result["visible_text"] ?? event.result["text"]);
+  return { ...branch, status: event.status, error: event.error, visible_text };
+};
+
+const completedData = (event: StageCompleted): JsonObject => {
+  const { stage_id, node_id, status, outcome, branch, error } = event;
+  const visible_text = excerpt(event.result["visible_text"] ?? event.result["text"]);
+  return { stage_id, node_id, status, outcome, branch, error, visible_text, usage: event.usage as JsonObject | null };
+};
+
 /** What clients may see of an event: never an attempt token, never a whole graph, prompt or body. */
 const publicData = (event: RunEvent): JsonObject => {
   switch (event.type) {
@@ -38,31 +52,27 @@ const publicData = (event: RunEvent): JsonObject => {
       const { stage_id, node_id, kind, mode, attempt } = event;
       return { stage_id, node_id, kind, mode, attempt };
     }
+    case "branch_prepared":
+    case "branch_settled":
+      return branchData(event);
+    case "stage_retired":
+      return { stage_id: event.stage_id };
+    case "message_heard":
+      return { stage_id: event.stage_id, seq: event.seq };
     case "attempt_started":
-      return { attempt: event.attempt, holder: event.holder };
+      return { stage_id: event.stage_id, attempt: event.attempt, holder: event.holder };
     case "attempt_handed_over":
-      return { attempt: event.attempt };
+      return { stage_id: event.stage_id, attempt: event.attempt };
     case "attempt_ended":
       return {
+        stage_id: event.stage_id,
         reason: event.reason,
         attempt: event.record.attempt,
         error: event.record.error,
         retry_at: rfc3339(event.retry_at_ms),
       };
-    case "stage_completed": {
-      const { stage_id, node_id, status, outcome, branch, error } = event;
-      const visible = excerpt(event.result["visible_text"] ?? event.result["text"]);
-      return {
-        stage_id,
-        node_id,
-        status,
-        outcome,
-        branch,
-        error,
-        visible_text: visible,
-        usage: event.usage as JsonObject | null,
-      };
-    }
+    case "stage_completed":
+      return completedData(event);
     case "transitions_recorded":
       return {
         stage_id: event.stage_id,

@@ -3,12 +3,17 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { DecodedGraph, WorkflowGraph } from "../../schema/graph.ts";
 import type { StagePlan } from "../../schema/plan.ts";
 import type { MutationSessionRecord, RunExecutionRecord, RunRecord } from "../../schema/record.ts";
+import type { HeardMessage } from "./waits.ts";
 import type { Completion, DriveMode, FollowedEdge, Run, RunStatus } from "./state.ts";
 
 /** The options of a new run after decoding (spec/workflow 4.4); raw keeps the node overrides and what is only recorded. */
 export interface RunOptions {
   readonly raw: JsonObject;
   readonly max_steps?: number;
+  /** How many stages may be under way at a time; 1 unless given. */
+  readonly max_parallel?: number;
+  /** When the run fails for taking too long: a moment (RFC 3339), or milliseconds from its creation. */
+  readonly deadline?: string | number;
   readonly persist_path?: string;
   readonly parent_run_id?: string;
   readonly root_run_id?: string;
@@ -48,8 +53,8 @@ export interface PrepareStage {
   /** The driver's queue (spec/workflow 4.1); without it the run's own list rules and the node must be in it. */
   readonly ready?: readonly string[];
   readonly lease_ms?: number;
-  /** Whether the holder of the current attempt may still be alive; the shell knows. */
-  readonly lease_is_live: boolean;
+  /** Attempts whose holder may still be alive; the shell knows. */
+  readonly live_attempts: readonly string[];
 }
 
 export interface CompleteStage {
@@ -82,7 +87,7 @@ export interface Advance {
   readonly report?: boolean;
   readonly holder?: "driver" | "caller";
   readonly lease_ms?: number;
-  readonly lease_is_live: boolean;
+  readonly live_attempts: readonly string[];
 }
 
 export type ControlRun =
@@ -90,10 +95,17 @@ export type ControlRun =
   | { readonly type: "resume_run"; readonly max_steps?: number }
   | { readonly type: "cancel_run"; readonly reason?: string };
 
+/** A message of the run's mailbox for a stage that waits for one. */
+export interface Hear {
+  readonly type: "hear";
+  readonly stage_id: string;
+  readonly message: HeardMessage;
+}
+
 /** The watchdog looks whether somebody still drives the run. */
 export interface Wake {
   readonly type: "wake";
-  readonly lease_is_live: boolean;
+  readonly live_attempts: readonly string[];
 }
 
 /** Everything a run can be told. */
@@ -105,6 +117,7 @@ export type RunCommand =
   | FinalizeRun
   | Advance
   | ControlRun
+  | Hear
   | Wake;
 
 /** The control part of an answer (spec/workflow 4.1). */
@@ -131,9 +144,13 @@ export interface AdvanceReply {
   /** More static nodes than one command walks: call again at once. */
   readonly more?: true;
   /** Why there is nothing to execute although the run goes on. */
-  readonly waiting?: "external" | "retry" | "other_driver";
-  /** For `retry`: when the next attempt may start. */
+  readonly waiting?: "external" | "retry" | "other_driver" | "sleep" | "message";
+  /** When there will be something to do without anybody's doing: the next attempt, or the end of a wait. */
   readonly retry_at?: string;
+  /** How many further drivers would find something to start now; absent for none. */
+  readonly spare?: number;
+  /** Attempts that are no longer wanted since this step. */
+  readonly cancelled?: readonly string[];
 }
 
 export type RunReply =
@@ -142,13 +159,26 @@ export type RunReply =
   | { readonly type: "plan"; readonly plan: StagePlan }
   | { readonly type: "completed"; readonly stage: CompletedReply; readonly control: RunControl }
   | { readonly type: "advance"; readonly advance: AdvanceReply }
+  /** Whether the stage takes the message; one that no longer waits does not. */
+  | { readonly type: "heard"; readonly accepted: boolean }
   /** The operation raised: the run was stored as failed, and this is the error. */
   | { readonly type: "raised"; readonly code: string; readonly detail: string };
+
+/** What a sign of life for some attempts was answered. */
+export interface Renewal {
+  /** Attempts that the run no longer wants. */
+  readonly lost: readonly string[];
+  /** Until when the leases of the others last now, in milliseconds. */
+  readonly lease_expires_at_ms: number;
+}
 
 /** Orders of a run to the outside. */
 export type RunEffect =
   /** Somebody must drive the run. */
   | { readonly type: "drive"; readonly run_id: string }
+  /** A stage waits for a message of the workflow's mailbox; an unsubscription says that it no longer does. */
+  | { readonly type: "subscribe"; readonly workflow_id: string; readonly stage_id: string; readonly message: string }
+  | { readonly type: "unsubscribe"; readonly workflow_id: string; readonly stage_id: string }
   /** The list of runs shows another state. */
   | { readonly type: "index_run"; readonly row: RunIndexRow };
 

@@ -1,12 +1,14 @@
-import { rfc3339 } from "../../lib/time.ts";
 import { canonicalJson, type JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
-import type { WorkflowNode } from "../../schema/graph.ts";
 import { type Rejection, reject } from "../machine.ts";
+import { endAttempt, retryTime } from "./attempts.ts";
 import type { Draft } from "./draft.ts";
 import type { JournaledArtifact } from "./event.ts";
 import { callError, executedStage, isCallError } from "./executed-stage.ts";
-import { stageNode } from "./stage-node.ts";
+import { executedMap } from "./execute-map.ts";
+import { openByToken } from "./open.ts";
+import { mustWait } from "./schedule.ts";
+import { unitNode } from "./stage-node.ts";
 import { type Completion, type ExecutedStage, isTerminal, type PreparedStage, type Run } from "./state.ts";
 
 /** What became of a completion. */
@@ -27,9 +29,14 @@ export interface CompletionRequest {
   readonly result: JsonObject;
 }
 
-/** The prepared stage this completion may close, or why it may not (spec/workflow 4.6, I5, I6). */
+/** The open unit a completion means: that of its token, else that of its node, else the first. */
+const unitOf = (run: Run, { attempt_token: token, node_id: nodeId }: CompletionRequest): PreparedStage | undefined =>
+  (token === null ? undefined : openByToken(run, token)) ??
+  run.open.find((unit) => unit.node_id === nodeId) ??
+  run.open[0];
+
+/** The open unit this completion may close, or why it may not (spec/workflow 4.6, I5, I6). */
 const admit = (run: Run, request: CompletionRequest): Completed | PreparedStage => {
-  const { prepared } = run;
   const earlier = request.attempt_token === null ? undefined : run.completions.get(request.attempt_token);
   if (earlier !== undefined) {
     if (canonicalJson(earlier.handed_in) === canonicalJson(request.result))
@@ -38,28 +45,27 @@ const admit = (run: Run, request: CompletionRequest): Completed | PreparedStage 
   }
   if (isTerminal(run.status))
     return rejected("invalid_transition", `run ${run.run_id} is ${run.status}: it takes no more completions`);
-  if (prepared === null) return rejected("no_prepared_stage", "__host_workflow_stage_complete: no prepared stage");
-  if (request.node_id !== undefined && request.node_id !== prepared.node_id)
+  const unit = unitOf(run, request);
+  if (unit === undefined) return rejected("no_prepared_stage", "__host_workflow_stage_complete: no prepared stage");
+  if (request.node_id !== undefined && request.node_id !== unit.node_id)
     return rejected(
       "node_mismatch",
-      `__host_workflow_stage_complete: prepared node ${prepared.node_id} but completed ${request.node_id}`,
+      `__host_workflow_stage_complete: prepared node ${unit.node_id} but completed ${request.node_id}`,
     );
-  if (
-    request.attempt_token !== null &&
-    (request.attempt_token !== prepared.attempt_token || prepared.retry_at_ms !== null)
-  )
+  if (request.attempt_token === null) return unit;
+  if (request.attempt_token !== unit.attempt_token || unit.retry_at_ms !== null || unit.holder === "nobody")
     return rejected(
       "stale_attempt",
-      `the attempt token is not the current one of stage ${prepared.stage_id}; prepare the stage again`,
+      `the attempt token is not the current one of stage ${unit.stage_id}; prepare the stage again`,
     );
-  return prepared;
+  return unit;
 };
 
-/** Closes the open stage with the result of its call (spec/workflow 4.6). */
+/** Closes an open stage or branch with the result of its call (spec/workflow 4.6). */
 export const completeStage = (draft: Draft, request: CompletionRequest): Completed => {
   const admitted = admit(draft.run, request);
   if ("type" in admitted) return admitted;
-  return { type: "completed", completion: recordCompletion(draft, admitted, request.result) };
+  return { type: "completed", completion: recordResult(draft, admitted, request.result) };
 };
 
 /**
@@ -76,23 +82,56 @@ export const retryStage = (draft: Draft, request: CompletionRequest): boolean =>
   return true;
 };
 
-const recordCompletion = (draft: Draft, prepared: PreparedStage, result: JsonObject): Completion => {
-  const node = stageNode(draft.run, prepared.node_id, prepared.options) as WorkflowNode;
+/** Records what an open unit came to, from the result that was handed in or that the engine has itself. */
+export const recordResult = (draft: Draft, unit: PreparedStage, result: JsonObject): Completion => {
+  const { work } = unit;
   // What was computed when the stage was prepared stands, whatever is handed back (spec/workflow 4.6).
-  const executed =
-    prepared.work.type === "precomputed"
-      ? prepared.work.executed
-      : executedStage(node, prepared, prepared.work.type === "given" ? prepared.work.result : result, draft.context);
-  recordExecuted(draft, prepared, executed, result);
-  return draft.run.untransitioned as Completion;
+  if (work.type === "precomputed") return recordExecuted(draft, unit, { executed: work.executed, handed_in: result });
+  if (work.type === "map") {
+    const executed = executedMap(result, draft.context);
+    return recordExecuted(draft, unit, { executed, handed_in: result });
+  }
+  const node = unitNode(draft.run, unit);
+  const given = work.type === "given" ? work.result : result;
+  const executed = executedStage(node, unit, given, draft.context);
+  return recordExecuted(draft, unit, { executed, handed_in: result });
 };
 
-const recordExecuted = (draft: Draft, prepared: PreparedStage, executed: ExecutedStage, handedIn: JsonObject): void => {
+interface Recorded {
+  readonly executed: ExecutedStage;
+  readonly handed_in: JsonObject;
+  /** Result and artifacts follow from the branches that have settled. */
+  readonly from_branches?: true;
+}
+
+/** Records an executed unit: a branch for its map, a stage for the run. */
+export const recordExecuted = (draft: Draft, unit: PreparedStage, recorded: Recorded): Completion => {
+  if (unit.branch_of === null) return recordStage(draft, unit, recorded);
+  const { executed, handed_in: handedIn } = recorded;
+  const { map_stage_id, index } = unit.branch_of;
+  draft.emit({
+    type: "branch_settled",
+    stage_id: unit.stage_id,
+    map_stage_id,
+    index,
+    status: executed.status,
+    branch: executed.branch,
+    result: executed.result,
+    artifacts: executed.artifacts.map((artifact) => journaled(artifact, executed.result)),
+    usage: executed.usage,
+    error: executed.error,
+    ...(executed.result === handedIn ? {} : { handed_in: handedIn }),
+  });
+  return draft.run.completions.get(unit.attempt_token) as Completion;
+};
+
+const recordStage = (draft: Draft, unit: PreparedStage, recorded: Recorded): Completion => {
+  const { executed, handed_in: handedIn, from_branches: fromBranches } = recorded;
   const { transcript } = executed;
   draft.emit({
     type: "stage_completed",
-    stage_id: prepared.stage_id,
-    node_id: prepared.node_id,
+    stage_id: unit.stage_id,
+    node_id: unit.node_id,
     status: executed.status,
     outcome: executed.outcome,
     branch: executed.branch,
@@ -102,8 +141,11 @@ const recordExecuted = (draft: Draft, prepared: PreparedStage, executed: Execute
     usage: executed.usage,
     error: executed.error,
     ...(transcript === undefined ? {} : { transcript }),
+    ...(mustWait(draft.run, unit) ? { deferred: true } : {}),
+    ...(fromBranches === undefined ? {} : { from_branches: fromBranches }),
     ...(executed.result === handedIn ? {} : { handed_in: handedIn }),
   });
+  return draft.run.completions.get(unit.attempt_token) as Completion;
 };
 
 /** A stage's output without what its stage says already. */
@@ -113,40 +155,4 @@ const journaled = (artifact: ArtifactRecord, result: JsonObject): JournaledArtif
   const { input_artifact_ids: _ids, node_kind: _kind, ...own } = metadata;
   const header = { id, kind, priority, estimated_tokens, from_result: true } as const;
   return Object.keys(own).length === 0 ? header : { ...header, metadata: own };
-};
-
-/** Records that an attempt ended without completing its stage; the next one may start at `retry_at_ms`. */
-export const endAttempt = (
-  draft: Draft,
-  prepared: PreparedStage,
-  end: { readonly reason: "lease_expired" | "failed"; readonly error: string; readonly retry_at_ms: number },
-): void => {
-  draft.emit({
-    type: "attempt_ended",
-    reason: end.reason,
-    record: {
-      attempt: prepared.attempt,
-      status: "failed",
-      outcome: end.reason === "lease_expired" ? "lost" : "error",
-      branch: null,
-      error: end.error,
-      verification: null,
-      started_at: prepared.attempt_started_at,
-      finished_at: rfc3339(draft.context.now),
-    },
-    retry_at_ms: end.retry_at_ms,
-  });
-};
-
-const MAX_RETRY_DELAY_MS = 24 * 3600_000;
-
-/** When a failed call is tried again under the node's retry policy, or null when it is not (spec/workflow 6.9, architecture 7). */
-const retryTime = (draft: Draft, prepared: PreparedStage, result: JsonObject): number | null => {
-  if (result["retryable"] !== true) return null;
-  const policy = stageNode(draft.run, prepared.node_id, prepared.options)?.retry_policy;
-  const failed = prepared.ended_attempts.length - prepared.lost_attempts + 1;
-  if (policy === undefined || failed >= policy.max_attempts) return null;
-  const backoff = (policy.backoff_ms ?? 0) * (policy.backoff_multiplier ?? 2) ** (failed - 1);
-  const asked = typeof result["retry_after_ms"] === "number" ? result["retry_after_ms"] : 0;
-  return draft.context.now + Math.min(Math.max(backoff, asked, 0), MAX_RETRY_DELAY_MS);
 };

@@ -16,8 +16,10 @@ export const controlRun = (draft: Draft, command: ControlRun): Rejection | null 
   if (isTerminal(run.status))
     return reject("invalid_transition", `run ${run.run_id} is ${run.status}: it cannot be changed any more`).rejection;
   if (command.type === "pause_run") draft.emit({ type: "run_paused", reason: command.reason ?? null });
-  else if (command.type === "cancel_run") draft.emit({ type: "run_cancelled", reason: command.reason ?? null });
-  else {
+  else if (command.type === "cancel_run") {
+    draft.emit({ type: "run_cancelled", reason: command.reason ?? null });
+    for (const unit of run.open) if (unit.work.type === "wait") draft.unsubscribe(unit.stage_id);
+  } else {
     const usedUp = run.steps >= run.max_steps;
     draft.emit({ type: "run_resumed", max_steps: command.max_steps ?? (usedUp ? run.max_steps : null) });
     draft.drive();

@@ -59,6 +59,16 @@ export class Draft {
     if (this.run.drive === "auto") this.effects.push({ type: "drive", run_id: this.run.run_id });
   }
 
+  /** Tells the workflow's mailbox that a stage waits for a message. */
+  subscribe(stageId: string, message: string): void {
+    this.effects.push({ type: "subscribe", workflow_id: this.run.workflow_id, stage_id: stageId, message });
+  }
+
+  /** Tells the workflow's mailbox that a stage no longer waits. */
+  unsubscribe(stageId: string): void {
+    this.effects.push({ type: "unsubscribe", workflow_id: this.run.workflow_id, stage_id: stageId });
+  }
+
   /** Orders the list of runs to show the run as it is now; of one commit only the newest row counts. */
   index(): void {
     const earlier = this.effects.findIndex((effect) => effect.type === "index_run");

@@ -34,6 +34,10 @@ export interface RunCreated extends Stamped {
   readonly artifacts: readonly ArtifactRecord[];
   readonly options: JsonObject;
   readonly max_steps: number;
+  /** Absent for one stage at a time. */
+  readonly max_parallel?: number;
+  /** When the run fails for taking too long; absent for never. */
+  readonly deadline_ms?: number;
   readonly transcript: Json;
   readonly trigger_event: Json;
   /** What the record shows beyond the fields above. */
@@ -69,12 +73,48 @@ export interface StagePrepared extends Stamped {
   readonly holder: Holder;
   readonly lease_ms: number;
   readonly granted_by: string | null;
+  /** When a stage that waits ends by itself; absent for never. */
+  readonly deadline_ms?: number;
   /** The ready list as the caller gave it; absent when the node was simply taken from the run's own. */
   readonly ready?: readonly string[];
 }
 
+/** A branch of a map was prepared: a stage of its own for everything but the record (spec/workflow 6.6). */
+export interface BranchPrepared extends Stamped {
+  readonly type: "branch_prepared";
+  /** The branch's own id; `map_stage_id` is that of the map. */
+  readonly stage_id: string;
+  readonly map_stage_id: string;
+  readonly index: number;
+  /** Id of the artifact that carries a value into the branch; absent where the item is an artifact. */
+  readonly input_id?: string;
+  readonly mode: StageMode;
+  readonly session_id?: string;
+  readonly work: StageWork;
+  readonly attempt_token: string;
+  readonly holder: Holder;
+  readonly lease_ms: number;
+  readonly granted_by: string | null;
+}
+
+/** A branch of a map ended; this is never undone, so that a crash repeats no finished branch. */
+export interface BranchSettled extends Stamped {
+  readonly type: "branch_settled";
+  readonly stage_id: string;
+  readonly map_stage_id: string;
+  readonly index: number;
+  readonly status: "completed" | "failed";
+  readonly branch: string | null;
+  readonly result: JsonObject;
+  readonly artifacts: readonly JournaledArtifact[];
+  readonly usage: LlmUsage | null;
+  readonly error: string | null;
+  readonly handed_in?: JsonObject;
+}
+
 export interface AttemptStarted extends Stamped {
   readonly type: "attempt_started";
+  readonly stage_id: string;
   readonly attempt: number;
   readonly attempt_token: string;
   readonly holder: Holder;
@@ -84,12 +124,14 @@ export interface AttemptStarted extends Stamped {
 /** A driver left its attempt to another one; the new token keeps a second copy of its message from doing the same. */
 export interface AttemptHandedOver extends Stamped {
   readonly type: "attempt_handed_over";
+  readonly stage_id: string;
   readonly attempt: number;
   readonly attempt_token: string;
 }
 
 export interface AttemptEnded extends Stamped {
   readonly type: "attempt_ended";
+  readonly stage_id: string;
   readonly reason: "lease_expired" | "failed";
   readonly record: RunStageAttemptRecord;
   readonly retry_at_ms: number;
@@ -108,8 +150,18 @@ export interface StageCompleted extends Stamped {
   readonly usage: LlmUsage | null;
   readonly error: string | null;
   readonly transcript?: Json;
+  /** A stage that was prepared earlier is still open: the record waits for `stage_retired`. */
+  readonly deferred?: true;
+  /** The result's lists of branches and the artifacts follow from the branches that have settled. */
+  readonly from_branches?: true;
   /** What was handed in, where the result is something else: of a failed call, or of a stage that was precomputed. */
   readonly handed_in?: JsonObject;
+}
+
+/** A stage that was completed before its turn is recorded now. */
+export interface StageRetired extends Stamped {
+  readonly type: "stage_retired";
+  readonly stage_id: string;
 }
 
 export interface TransitionsRecorded extends Stamped {
@@ -125,6 +177,13 @@ export interface TransitionsRecorded extends Stamped {
     readonly produced_artifact_ids: readonly string[];
   };
   readonly ready?: readonly string[];
+}
+
+/** A stage that waited for a message was given one; its completion follows. */
+export interface MessageHeard extends Stamped {
+  readonly type: "message_heard";
+  readonly stage_id: string;
+  readonly seq: number;
 }
 
 /** A join that was not ready went to the end of the queue. */
@@ -169,8 +228,12 @@ export type RunEvent =
   | AttemptStarted
   | AttemptHandedOver
   | AttemptEnded
+  | BranchPrepared
+  | BranchSettled
   | StageCompleted
+  | StageRetired
   | TransitionsRecorded
+  | MessageHeard
   | NodeRequeued
   | RunFinalized
   | RunPaused

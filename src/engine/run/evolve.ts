@@ -1,57 +1,11 @@
 import { AppendList, AppendMap } from "../../lib/append.ts";
-import { unixSeconds } from "../../lib/time.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
-import type { LlmUsage } from "../../schema/plan.ts";
 import { collectContracts } from "../verification/contracts.ts";
-import type {
-  AttemptEnded,
-  AttemptStarted,
-  JournaledArtifact,
-  RunCreated,
-  RunEvent,
-  StageCompleted,
-  StagePrepared,
-  TransitionsRecorded,
-} from "./event.ts";
+import { attemptEnded, attemptStarted, branchPrepared, branchSettled, openedStage, outcomeOf } from "./evolve-open.ts";
+import type { RunCreated, RunEvent, StageCompleted, StagePrepared, TransitionsRecorded } from "./event.ts";
+import { openById, withOpen } from "./open.ts";
 import { type Completion, NO_USAGE, type PreparedStage, type Run, type RunState } from "./state.ts";
-
-/** The whole artifact of a journaled one (spec/workflow 8.5). */
-export const restoreArtifact = (
-  artifact: JournaledArtifact,
-  { result, node_id, at }: Pick<StageCompleted, "result" | "node_id" | "at">,
-  prepared: Pick<PreparedStage, "kind" | "selected_artifact_ids">,
-): ArtifactRecord => {
-  if (!("from_result" in artifact)) return artifact;
-  const { from_result: _, metadata, ...header } = artifact;
-  const consumed = prepared.selected_artifact_ids;
-  return {
-    _type: "artifact",
-    ...header,
-    title: `stage ${node_id} output`,
-    text: typeof result["text"] === "string" ? result["text"] : "",
-    data: result,
-    source: node_id,
-    stage: node_id,
-    created_at: unixSeconds(Date.parse(at)),
-    freshness: "fresh",
-    relevance: 1,
-    lineage: consumed,
-    metadata: { input_artifact_ids: consumed, node_kind: prepared.kind, ...metadata },
-  };
-};
-
-/** Adds usage; models keep the order in which they were first seen (spec/workflow 12.9). */
-export const addUsage = (total: LlmUsage, usage: LlmUsage | null): LlmUsage =>
-  usage === null
-    ? total
-    : {
-        input_tokens: total.input_tokens + usage.input_tokens,
-        output_tokens: total.output_tokens + usage.output_tokens,
-        total_duration_ms: total.total_duration_ms + usage.total_duration_ms,
-        call_count: total.call_count + usage.call_count,
-        total_cost: total.total_cost + usage.total_cost,
-        models: [...new Set([...total.models, ...usage.models])],
-      };
+import { addUsage } from "./usage.ts";
 
 /** The queue with these nodes at its end, each at most once (spec/workflow 5). */
 export const enqueueUnique = (ready: readonly string[], nodes: readonly string[]): readonly string[] => {
@@ -91,9 +45,12 @@ const created = (event: RunCreated): Run => {
     artifacts: AppendList.of(artifacts),
     newest_artifacts_from: 0,
     transcript: event.transcript,
-    prepared: null,
+    open: [],
+    max_parallel: event.max_parallel ?? 1,
+    deadline_ms: event.deadline_ms ?? null,
     untransitioned: null,
     completions: AppendMap.empty,
+    heard: AppendMap.empty,
     usage: NO_USAGE,
     error: null,
     created_at: event.at,
@@ -101,88 +58,64 @@ const created = (event: RunCreated): Run => {
   };
 };
 
-const NO_OPTIONS = {};
-
 const stagePrepared = (run: Run, event: StagePrepared): Run => ({
   ...run,
   steps: run.steps + 1,
   ready: event.ready ?? withoutFirst(run.ready, event.node_id),
-  prepared: {
-    stage_id: event.stage_id,
-    node_id: event.node_id,
-    kind: event.kind,
-    mode: event.mode,
-    session_id: event.session_id ?? null,
-    options: event.options ?? NO_OPTIONS,
-    selected_artifact_ids: event.selected_artifact_ids,
-    work: event.work,
-    started_at: event.at,
-    attempt: event.attempt,
-    attempt_started_at: event.at,
-    attempt_token: event.attempt_token,
-    holder: event.holder,
-    lease_ms: event.lease_ms,
-    granted_by: event.granted_by,
-    ended_attempts: [],
-    lost_attempts: 0,
-    retry_at_ms: null,
-  },
+  open: [...run.open, openedStage(run, event)],
 });
-
-const attemptStarted = (run: Run, event: AttemptStarted): Run =>
-  run.prepared === null
-    ? run
-    : {
-        ...run,
-        prepared: {
-          ...run.prepared,
-          attempt: event.attempt,
-          attempt_token: event.attempt_token,
-          attempt_started_at: event.at,
-          holder: event.holder,
-          lease_ms: event.lease_ms,
-          retry_at_ms: null,
-        },
-      };
-
-const attemptEnded = (run: Run, event: AttemptEnded): Run =>
-  run.prepared === null
-    ? run
-    : {
-        ...run,
-        prepared: {
-          ...run.prepared,
-          ended_attempts: [...run.prepared.ended_attempts, event.record],
-          lost_attempts: run.prepared.lost_attempts + (event.reason === "lease_expired" ? 1 : 0),
-          retry_at_ms: event.retry_at_ms,
-        },
-      };
 
 const NOT_PREPARED = { kind: "stage", selected_artifact_ids: [] } as const;
 
+const completionOf = (
+  event: StageCompleted,
+  prepared: Pick<PreparedStage, "selected_artifact_ids">,
+  artifacts: readonly ArtifactRecord[],
+): Completion => ({
+  stage_id: event.stage_id,
+  node_id: event.node_id,
+  branch: event.branch,
+  consumed_artifact_ids: prepared.selected_artifact_ids,
+  produced_artifact_ids: artifacts.map((artifact) => artifact.id),
+  handed_in: event.handed_in ?? event.result,
+});
+
 const completed = (run: Run, event: StageCompleted): Run => {
-  const prepared = run.prepared ?? NOT_PREPARED;
-  const artifacts = event.artifacts.map((artifact) => restoreArtifact(artifact, event, prepared));
-  const completion: Completion = {
-    stage_id: event.stage_id,
-    node_id: event.node_id,
-    branch: event.branch,
-    consumed_artifact_ids: prepared.selected_artifact_ids,
-    produced_artifact_ids: artifacts.map((artifact) => artifact.id),
-    handed_in: event.handed_in ?? event.result,
-  };
-  return {
-    ...run,
-    stage_count: run.stage_count + 1,
-    completed: run.completed.add(event.node_id, true),
-    artifacts: run.artifacts.append(artifacts),
-    newest_artifacts_from: artifacts.length > 0 ? run.artifacts.length : run.newest_artifacts_from,
-    transcript: event.transcript === undefined ? run.transcript : event.transcript,
-    prepared: null,
-    untransitioned: completion,
-    completions: run.prepared === null ? run.completions : run.completions.add(run.prepared.attempt_token, completion),
-    usage: addUsage(run.usage, event.usage),
-  };
+  const prepared = openById(run, event.stage_id);
+  const { artifacts } = outcomeOf(event, prepared ?? NOT_PREPARED);
+  const completion = completionOf(event, prepared ?? NOT_PREPARED, artifacts);
+  const completions =
+    prepared === undefined ? run.completions : run.completions.add(prepared.attempt_token, completion);
+  // Branches of a map that has ended are nobody's business any more.
+  const open = run.open.filter((unit) => unit.branch_of?.map_stage_id !== event.stage_id);
+  const closed = { ...run, open, completions };
+  if (event.deferred === true)
+    return withOpen(closed, event.stage_id, (unit) => ({ ...unit, settled: { event, completion } }));
+  return recorded(closed, event, { completion, artifacts });
+};
+
+/** The run with a completed stage in its record. */
+const recorded = (
+  run: Run,
+  event: StageCompleted,
+  { completion, artifacts }: { readonly completion: Completion; readonly artifacts: readonly ArtifactRecord[] },
+): Run => ({
+  ...run,
+  stage_count: run.stage_count + 1,
+  completed: run.completed.add(event.node_id, true),
+  artifacts: run.artifacts.append(artifacts),
+  newest_artifacts_from: artifacts.length > 0 ? run.artifacts.length : run.newest_artifacts_from,
+  transcript: event.transcript === undefined ? run.transcript : event.transcript,
+  open: run.open.filter((unit) => unit.stage_id !== event.stage_id),
+  untransitioned: completion,
+  usage: addUsage(run.usage, event.usage),
+});
+
+const retired = (run: Run, stageId: string): Run => {
+  const unit = openById(run, stageId);
+  if (unit?.settled == null) return run;
+  const { event, completion } = unit.settled;
+  return recorded(run, event, { completion, artifacts: outcomeOf(event, unit).artifacts });
 };
 
 const transitioned = (run: Run, event: TransitionsRecorded): Run => ({
@@ -205,15 +138,21 @@ const evolveRun = (run: Run, event: Exclude<RunEvent, RunCreated>): Run => {
     case "attempt_started":
       return attemptStarted(run, event);
     case "attempt_handed_over":
-      return run.prepared === null
-        ? run
-        : { ...run, prepared: { ...run.prepared, attempt_token: event.attempt_token } };
+      return withOpen(run, event.stage_id, (unit) => ({ ...unit, attempt_token: event.attempt_token }));
     case "attempt_ended":
       return attemptEnded(run, event);
+    case "branch_prepared":
+      return branchPrepared(run, event);
+    case "branch_settled":
+      return branchSettled(run, event);
     case "stage_completed":
       return completed(run, event);
+    case "stage_retired":
+      return retired(run, event.stage_id);
     case "transitions_recorded":
       return transitioned(run, event);
+    case "message_heard":
+      return { ...run, heard: run.heard.add(event.stage_id, event.seq) };
     case "node_requeued":
       return { ...run, steps: run.steps + 1, ready: [...withoutFirst(run.ready, event.node_id), event.node_id] };
     case "run_finalized":

@@ -46,9 +46,11 @@ export const usageOf = (result: JsonObject): LlmUsage | null => {
   };
 };
 
+const CALLS: ReadonlySet<string> = new Set(["http", "function", "sleep", "wait"]);
+
 /** A stage that talks replaces the run's transcript, also by none (spec/workflow 14.2); a mere call leaves it alone. */
 const transcriptAfter = (prepared: PreparedStage, result: JsonObject): { readonly transcript?: Json } =>
-  prepared.work.type === "http" || prepared.work.type === "function"
+  CALLS.has(prepared.work.type)
     ? result["transcript"] === undefined
       ? {}
       : { transcript: result["transcript"] }

@@ -3,7 +3,7 @@ import { rfc3339, type Timestamp } from "../../lib/time.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
 import type { StagePlan } from "../../schema/plan.ts";
 import { toolNames } from "../policy/tools.ts";
-import { runsAgentLoop, stageNode, stageTimeout } from "./stage-node.ts";
+import { runsAgentLoop, stageTimeout, unitNode } from "./stage-node.ts";
 import type { PreparedStage, Run } from "./state.ts";
 
 const MODEL_KEYS = [
@@ -64,7 +64,14 @@ const agentLoopOptions = (node: WorkflowNode, prepared: PreparedStage): JsonObje
   ...(node.done_sentinel === null ? {} : { done_sentinel: node.done_sentinel as Json }),
 });
 
-const workPart = (node: WorkflowNode, prepared: PreparedStage): Partial<StagePlan> => {
+const mapPart = (run: Run, node: WorkflowNode): Partial<StagePlan> => ({
+  run_map_stage: true,
+  node: node as unknown as Json,
+  artifacts: run.artifacts.toArray() as unknown as Json,
+  map_options: { task: run.task, ...(run.transcript === null ? {} : { transcript: run.transcript }) },
+});
+
+const workPart = (run: Run, node: WorkflowNode, prepared: PreparedStage): Partial<StagePlan> => {
   const { work } = prepared;
   switch (work.type) {
     case "precomputed":
@@ -73,6 +80,11 @@ const workPart = (node: WorkflowNode, prepared: PreparedStage): Partial<StagePla
       return { result: work.result };
     case "command":
       return { command: work.command };
+    case "map":
+      return mapPart(run, node);
+    case "sleep":
+    case "wait":
+      return {};
     case "http":
       return { http: work.call };
     case "function":
@@ -94,7 +106,7 @@ const visitOf = (run: Run, nodeId: string): number =>
 
 /** The plan of the prepared stage as its executor gets it (spec/workflow 4.5). */
 export const planOf = (run: Run, prepared: PreparedStage, now: Timestamp): StagePlan => {
-  const node = stageNode(run, prepared.node_id, prepared.options) as WorkflowNode;
+  const node = unitNode(run, prepared);
   const script = (node as unknown as JsonObject)["script"];
   return {
     kind: prepared.kind,
@@ -108,7 +120,7 @@ export const planOf = (run: Run, prepared: PreparedStage, now: Timestamp): Stage
     idempotency_key: prepared.stage_id,
     mode: prepared.mode,
     timeout_ms: stageTimeout(node, prepared.mode),
-    ...workPart(node, prepared),
+    ...workPart(run, node, prepared),
     ...(Object.keys(node.metadata).length === 0 ? {} : { metadata: node.metadata as JsonObject }),
     task: run.task,
     ...(script === undefined ? {} : { script, visit: visitOf(run, prepared.node_id) }),

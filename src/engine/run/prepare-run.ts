@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import { isObject } from "../../lib/json.ts";
+import type { Timestamp } from "../../lib/time.ts";
 import type { ValidationReport, WorkflowGraph } from "../../schema/graph.ts";
 import type { MutationSessionRecord, RunRecord } from "../../schema/record.ts";
 import { normalizeGraph } from "../graph/normalize.ts";
@@ -71,6 +72,10 @@ const runMetadata = (input: MetadataInput): JsonObject => {
   };
 };
 
+/** A moment as it is, a number as milliseconds from now. */
+const deadlineMs = (deadline: string | number, now: Timestamp): Timestamp =>
+  typeof deadline === "number" ? now + deadline : Date.parse(deadline);
+
 /**
  * Prepares a run: normalises and validates the graph, and lays down what the run starts from (spec/workflow 4.2).
  *
@@ -93,6 +98,8 @@ export const prepareRun = (command: CreateRun, context: Context): Prepared => {
   const root = base?.root_run_id ?? options.root_run_id ?? options.parent_run_id ?? runId;
   const nodeCount = Object.keys(graph.nodes).length;
   const maxSteps = Math.max(1, options.max_steps ?? DEFAULT_STEPS_PER_NODE * nodeCount);
+  // Who walks the graph by hand takes one stage at a time.
+  const parallel = command.drive === "auto" ? (options.max_parallel ?? 1) : 1;
   const execution = base?.execution ?? options.execution ?? null;
   const session = mutationSession(options, runId, context);
   const metadata = runMetadata({ graph, validation, options, lineage: { parent, root }, session, base, maxSteps });
@@ -109,6 +116,8 @@ export const prepareRun = (command: CreateRun, context: Context): Prepared => {
       artifacts: command.artifacts,
       options: options.raw,
       max_steps: maxSteps,
+      ...(parallel > 1 ? { max_parallel: parallel } : {}),
+      ...(options.deadline === undefined ? {} : { deadline_ms: deadlineMs(options.deadline, context.now) }),
       transcript: (base?.transcript as Json | undefined) ?? options.transcript ?? null,
       trigger_event: isObject(options.trigger_event) ? options.trigger_event : null,
       record: {

@@ -2,23 +2,17 @@ import type { JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { Result } from "../../lib/result.ts";
 import type { WorkflowGraph, WorkflowNode } from "../../schema/graph.ts";
+import type { StageMode } from "../../schema/plan.ts";
 import type { CapabilityPolicy } from "../../schema/policy.ts";
 import { effectiveNodePolicy } from "../policy/effective.ts";
 import type { Draft } from "./draft.ts";
 import { executeStatic } from "./execute-static.ts";
 import { failedStage } from "./executed-stage.ts";
-import { isStaticKind, stageMode, stageNode } from "./stage-node.ts";
+import { isStaticKind, nodeSessionId, stageMode, stageNode } from "./stage-node.ts";
 import { planWork, selectArtifactsFor } from "./stage-work.ts";
+import { planMap } from "../node/map.ts";
+import { deadlineOf } from "./waits.ts";
 import type { Holder, Run, StageWork } from "./state.ts";
-
-/** How long a driver's attempt stays its own without a sign of life. */
-const DRIVER_LEASE_MS = 10_000;
-
-/** The same for a caller of the API, who may be a person. */
-const CALLER_LEASE_MS = 300_000;
-
-/** The lease of an attempt when its holder asks for none. */
-export const defaultLease = (holder: Holder): number => (holder === "driver" ? DRIVER_LEASE_MS : CALLER_LEASE_MS);
 
 export interface StageRequest {
   readonly node_id: string;
@@ -27,6 +21,8 @@ export interface StageRequest {
   readonly holder: Holder;
   readonly lease_ms: number;
   readonly granted_by?: string;
+  /** The holder executes the stage as a whole, also where a driver would take it in parts. */
+  readonly whole?: boolean;
 }
 
 /** A stage could not even be prepared: the run fails with this text (architecture 7). */
@@ -46,25 +42,38 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
 
   const { selected, work } = workOf(draft, run, node);
   const mode = stageMode(node);
+  const holder = holderOf(request, mode);
+  const stage_id = `${run.run_id}:${request.node_id}:${run.stage_count + openStages(run) + 1}`;
+  const deadline = work.type === "precomputed" ? null : deadlineOf(node, mode, draft.context.now);
   draft.emit({
     type: "stage_prepared",
-    stage_id: `${run.run_id}:${request.node_id}:${run.stage_count + 1}`,
+    stage_id,
     node_id: request.node_id,
     kind: node.kind,
     mode,
-    ...(work.type === "model" ? { session_id: sessionId(node) ?? draft.context.nextId("workflow_stage") } : {}),
+    ...(work.type === "model" ? { session_id: nodeSessionId(node) ?? draft.context.nextId("workflow_stage") } : {}),
     ...(Object.keys(request.options).length === 0 ? {} : { options: request.options }),
     selected_artifact_ids: selected.map((artifact) => artifact.id),
     work,
-    // An external stage is nobody's until somebody takes it.
-    attempt: mode === "external" && request.holder === "driver" ? 0 : 1,
+    attempt: holder === "nobody" ? 0 : 1,
     attempt_token: draft.context.nextId("attempt"),
-    holder: mode === "external" && request.holder === "driver" ? "nobody" : request.holder,
+    holder,
     lease_ms: request.lease_ms,
     granted_by: request.granted_by ?? null,
+    ...(deadline === null ? {} : { deadline_ms: deadline }),
     ...(request.ready === undefined ? {} : { ready: request.ready }),
   });
+  if (work.type === "wait") draft.subscribe(stage_id, work.message);
   return null;
+};
+
+const openStages = (run: Run): number => run.open.filter((unit) => unit.branch_of === null).length;
+
+/** An external stage is nobody's until somebody takes it; a map is executed by its branches; a wait by nobody at all. */
+const holderOf = (request: StageRequest, mode: StageMode): Holder => {
+  if (mode === "sleep" || mode === "wait") return "nobody";
+  if (mode === "map") return request.whole === true ? request.holder : "nobody";
+  return mode === "external" && request.holder === "driver" ? "nobody" : request.holder;
 };
 
 // Memoisation only: a node and its graph are never changed in place.
@@ -90,17 +99,12 @@ const workOf = (
     const selected = selectArtifactsFor(run, node);
     return { selected, work: { type: "precomputed", executed: executeStatic(node, selected, draft.context) } };
   }
+  if (node.kind === "map") {
+    const selected = selectArtifactsFor(run, node);
+    return { selected, work: { type: "map", map: planMap(node, selected) } };
+  }
   const planned = planWork(run, node);
   if (planned.ok) return planned.value;
   // A stage that cannot be prepared is a failed stage of the run, not a failed run (spec/workflow 4.5).
   return { selected: [], work: { type: "precomputed", executed: failedStage(planned.error) } };
-};
-
-const sessionId = (node: WorkflowNode): string | undefined => {
-  for (const id of [
-    node.model_policy["session_id" as keyof typeof node.model_policy],
-    node.metadata["worker_session_id"],
-  ])
-    if (typeof id === "string" && id.trim() !== "") return id;
-  return undefined;
 };

@@ -1,7 +1,6 @@
 import { byCodePoint, type JsonObject } from "../../lib/json.ts";
 import type { Timestamp } from "../../lib/time.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
-import type { WorkflowNode } from "../../schema/graph.ts";
 import type {
   RunCheckpointRecord,
   RunChildRecord,
@@ -15,11 +14,13 @@ import type { ArtifactContext } from "../artifact/normalize.ts";
 import { artifactTitle } from "../artifact/render.ts";
 import { replayFixture } from "../replay/fixture.ts";
 import type { RunCreated, RunEvent, StageCompleted, TransitionsRecorded } from "./event.ts";
-import { evolve, restoreArtifact } from "./evolve.ts";
+import { evolve } from "./evolve.ts";
+import { outcomeOf } from "./evolve-open.ts";
+import { openById } from "./open.ts";
 import type { Completion, PreparedStage, Run, RunState } from "./state.ts";
 import { stageMetadata, stageInput } from "./stage-metadata.ts";
 import { augmentArtifact } from "../node/stage-output.ts";
-import { stageNode } from "./stage-node.ts";
+import { unitNode } from "./stage-node.ts";
 
 /** Where a projection stops: after the newest event, after the newest checkpoint, or after a checkpoint's id. */
 export type ProjectUntil = "now" | "last_checkpoint" | { readonly checkpoint_id: string };
@@ -156,13 +157,29 @@ export const projectPart = (
   return { items, more: range.to < list.length };
 };
 
+/** A stage that enters the record with an event. */
+interface FinishedStage {
+  readonly event: StageCompleted;
+  readonly prepared: PreparedStage;
+}
+
+const finishedStage = (before: Run, event: RunEvent): FinishedStage | null => {
+  if (event.type !== "stage_completed" && event.type !== "stage_retired") return null;
+  const prepared = openById(before, event.stage_id);
+  if (prepared === undefined) return null;
+  if (event.type === "stage_retired")
+    return prepared.settled === null ? null : { event: prepared.settled.event, prepared };
+  return event.deferred === true ? null : { event, prepared };
+};
+
 const show = (growing: Growing, event: RunEvent, before: RunState, run: Run): void => {
-  if (event.type === "stage_completed" && before?.prepared != null) {
-    const stage = stageRecord(before, event, growing.titles);
+  const finished = before === null ? null : finishedStage(before, event);
+  if (finished !== null && before !== null) {
+    const stage = stageRecord(before, finished, growing.titles);
     growing.stages.push(stage);
     nameAll(growing, stage.artifacts);
     growing.shown.push(...stage.artifacts);
-    const child = childRunOf(event.result["worker"], stage.id);
+    const child = childRunOf(finished.event.result["worker"], stage.id);
     if (child !== null) {
       growing.children.delete(child.worker_id);
       growing.children.set(child.worker_id, child);
@@ -221,17 +238,20 @@ const nameAll = (growing: Growing, artifacts: readonly ArtifactRecord[]): void =
   for (const artifact of artifacts) growing.titles.set(artifact.id, artifactTitle(artifact));
 };
 
-const stageRecord = (run: Run, event: StageCompleted, titles: ReadonlyMap<string, string>): RunStageRecord => {
-  const prepared = run.prepared as PreparedStage;
-  const node = stageNode(run, prepared.node_id, prepared.options) as WorkflowNode;
+const stageRecord = (
+  run: Run,
+  { event, prepared }: FinishedStage,
+  titles: ReadonlyMap<string, string>,
+): RunStageRecord => {
+  const node = unitNode(run, prepared);
   const input = stageInput(run, node, prepared, titles);
-  const restored = event.artifacts.map((artifact) => restoreArtifact(artifact, event, prepared));
+  const { result, artifacts: restored } = outcomeOf(event, prepared);
   // Only a stage that was asked something has input to show in its output's data (spec/workflow 8.5).
   const artifacts =
     input === null
       ? restored
       : restored.map((artifact) => (artifact.data === event.result ? augmentArtifact(artifact, input) : artifact));
-  const reasoning = event.result["private_reasoning"];
+  const reasoning = result["private_reasoning"];
   return {
     id: event.stage_id,
     node_id: event.node_id,
@@ -241,7 +261,7 @@ const stageRecord = (run: Run, event: StageCompleted, titles: ReadonlyMap<string
     branch: event.branch,
     started_at: prepared.started_at,
     finished_at: event.at,
-    visible_text: visibleText(event.result),
+    visible_text: visibleText(result),
     private_reasoning: typeof reasoning === "string" ? reasoning : null,
     transcript: event.transcript === undefined ? run.transcript : event.transcript,
     verification: event.verification,

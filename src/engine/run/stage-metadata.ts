@@ -6,6 +6,9 @@ import { contractsForStage } from "../verification/contracts.ts";
 import type { StageCompleted } from "./event.ts";
 import type { PreparedStage, Run } from "./state.ts";
 
+/** Work that asks nobody anything. */
+const NOT_ASKED: ReadonlySet<string> = new Set(["precomputed", "map", "sleep", "wait"]);
+
 /** How a stage was asked; null for one that was not asked anything (spec/workflow 8.5). */
 export const stageInput = (
   run: Run,
@@ -14,7 +17,7 @@ export const stageInput = (
   titles: ReadonlyMap<string, string>,
 ): StageInput | null => {
   const { work } = prepared;
-  if (work.type === "precomputed") return null;
+  if (NOT_ASKED.has(work.type)) return null;
   const text = work.type === "model" ? work.text : null;
   const part = (range: readonly [number, number] | undefined): string =>
     text === null || range === undefined ? "" : text.prompt.slice(range[0], range[1]);
@@ -45,6 +48,23 @@ const workMetadata = (prepared: PreparedStage): JsonObject => {
   if (prepared.work.type === "http") return { http: asJson(prepared.work.call) };
   if (prepared.work.type === "function") return { function: asJson(prepared.work.call) };
   return {};
+};
+
+/** How a map ended: branches that were under way when it did were cancelled, the rest never started. */
+const mapMetadata = ({ map, work }: PreparedStage): JsonObject => {
+  if (map === null || work.type !== "map" || map.started === 0) return {};
+  const settled = new Set(map.settled.toArray().map((branch) => branch.index));
+  const cancelled = Array.from({ length: map.started }, (_, index) => index).filter((index) => !settled.has(index));
+  const retried = map.settled.toArray().filter((branch) => branch.attempts > 1);
+  return {
+    map: {
+      total: work.map.total,
+      started: map.started,
+      settled: map.settled.length,
+      cancelled,
+      attempts: Object.fromEntries(retried.map(({ index, attempts }) => [String(index), attempts])),
+    },
+  };
 };
 
 const toolCallingMode = (result: JsonObject): JsonObject => {
@@ -80,6 +100,7 @@ export const stageMetadata = ({ run, node, prepared, event, input }: MetadataInp
     output_contract: asJson(node.output_contract),
     ...(node.output_visibility == null ? {} : { output_visibility: node.output_visibility }),
     mode: prepared.mode,
+    ...mapMetadata(prepared),
     ...asked,
     ...workMetadata(prepared),
     ...ofResult(event.result),

@@ -4,7 +4,9 @@ import type { ContextPolicy, StageContract, WorkflowNode } from "../../schema/gr
 import type { StageMode } from "../../schema/plan.ts";
 import { applyRunOverrides } from "../policy/effective.ts";
 import { toolNames } from "../policy/tools.ts";
-import type { Run } from "./state.ts";
+import { branchNode } from "../node/map.ts";
+import { openById } from "./open.ts";
+import type { PreparedStage, Run } from "./state.ts";
 
 /** Kinds that the engine executes itself, without an executor (spec/workflow 6). */
 const STATIC_KINDS: ReadonlySet<string> = new Set(["fork", "join", "condition", "reduce", "escalation"]);
@@ -25,6 +27,20 @@ export const stageNode = (run: Run, nodeId: string, options: JsonObject): Workfl
   return made;
 };
 
+/** The node of an open unit: that of its stage, or the one that executes a branch of its map. */
+export const unitNode = (run: Run, unit: PreparedStage): WorkflowNode => {
+  if (unit.branch_of === null) return stageNode(run, unit.node_id, unit.options) as WorkflowNode;
+  const map = openById(run, unit.branch_of.map_stage_id) as PreparedStage;
+  return { ...branchNode(stageNode(run, map.node_id, unit.options) as WorkflowNode), id: unit.node_id };
+};
+
+/** The session a node shares with others; undefined for one of its own. */
+export const nodeSessionId = (node: WorkflowNode): string | undefined => {
+  for (const id of [node.model_policy.session_id, node.metadata["worker_session_id"]])
+    if (typeof id === "string" && id.trim() !== "") return id;
+  return undefined;
+};
+
 // Memoisation only: graphs and options are never changed in place.
 const defaultNodes = new WeakMap<WorkflowNode, { readonly options: JsonObject; readonly node: WorkflowNode }>();
 
@@ -37,9 +53,12 @@ export const verifyCommand = (node: WorkflowNode): string | undefined => {
 /** Who executes a node: a verify node never calls a model, tools or mode `agent` ask for an agent loop (spec/workflow 4.5). */
 export const stageMode = (node: WorkflowNode): StageMode => {
   if (node.kind === "verify") return "command";
-  if (node.mode === "http" || node.mode === "function" || node.mode === "external") return node.mode;
+  if (node.kind === "map") return "map";
+  if (OWN_MODES.has(node.mode ?? "")) return node.mode as StageMode;
   return runsAgentLoop(node) ? "agent" : "llm";
 };
+
+const OWN_MODES: ReadonlySet<string> = new Set(["http", "function", "external", "sleep", "wait"]);
 
 /** Mode `agent`, or at least one tool (spec/workflow 4.5). */
 export const runsAgentLoop = (node: WorkflowNode): boolean =>
@@ -73,6 +92,9 @@ const DEFAULT_TIMEOUT_MS: Readonly<Record<StageMode, number>> = {
   function: 20_000,
   command: 600_000,
   external: 0,
+  map: 0,
+  sleep: 0,
+  wait: 0,
 };
 
 /** How long one attempt of the node may take, in milliseconds; 0 for no bound. */

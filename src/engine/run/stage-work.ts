@@ -49,11 +49,11 @@ const rangeOf = (prompt: string, part: string): readonly [number, number] => {
   return start < 0 ? [0, 0] : [start, start + part.length];
 };
 
-const promptText = (run: Run, node: WorkflowNode, selected: readonly ArtifactRecord[]): Result<PromptText, string> => {
+const promptText = (run: Run, node: WorkflowNode, { selected, task }: UnitInput): Result<PromptText, string> => {
   const contracts = contractsForStage(node, run.contracts);
   if (!contracts.ok) return contracts;
   const contextText = renderArtifacts(selected, node.context_policy);
-  const built = buildStagePrompt({ node, task: run.task, contracts: contracts.value, contextText });
+  const built = buildStagePrompt({ node, task, contracts: contracts.value, contextText });
   if (built.prompt.length > MAX_PROMPT_LENGTH)
     return err(
       `workflow stage ${node.id} has a prompt of ${built.prompt.length} characters, more than ${MAX_PROMPT_LENGTH}: bound it with context_policy.max_tokens`,
@@ -68,12 +68,12 @@ const promptText = (run: Run, node: WorkflowNode, selected: readonly ArtifactRec
 
 /** What `{{path}}` placeholders of http and function stages can name. */
 const templateScope =
-  (run: Run, selected: readonly ArtifactRecord[]) =>
+  (run: Run, { selected, task }: UnitInput) =>
   (path: string): Json | undefined => {
     const [head = "", ...rest] = path.split(".");
     const tail = rest.join(".");
     const within = (value: Json | undefined): Json | undefined => (tail === "" ? value : valueAt(value, tail));
-    if (head === "task") return within(run.task);
+    if (head === "task") return within(task);
     if (head === "run_id") return within(run.run_id);
     if (head === "workflow_id") return within(run.workflow_id);
     if (head === "trigger_event") return within(run.trigger_event ?? undefined);
@@ -107,19 +107,33 @@ export const planWork = (run: Run, node: WorkflowNode): Result<PlannedWork, stri
   const selected = selectArtifactsFor(run, node);
   const contractError = inputContractError(node, selected.length);
   if (contractError !== null) return err(contractError);
+  const work = planUnit(run, node, { selected, task: run.task });
+  return work.ok ? ok({ selected, work: work.value }) : work;
+};
+
+/** What a stage, or a branch of a map, works on. */
+export interface UnitInput {
+  readonly selected: readonly ArtifactRecord[];
+  readonly task: string;
+}
+
+/** The work of a stage, or of a branch of a map, on what was selected for it. */
+export const planUnit = (run: Run, node: WorkflowNode, input: UnitInput): Result<StageWork, string> => {
   const mode = stageMode(node);
-  if (mode === "command") return ok({ selected, work: verifyWork(node) });
+  if (mode === "command") return ok(verifyWork(node));
+  if (mode === "sleep") return ok({ type: "sleep" });
+  if (mode === "wait") return ok({ type: "wait", message: node.wait?.message ?? "" });
   if (mode === "http") {
-    const call = httpCall(node, templateScope(run, selected));
-    return call.ok ? ok({ selected, work: { type: "http", call: call.value } }) : call;
+    const call = httpCall(node, templateScope(run, input));
+    return call.ok ? ok({ type: "http", call: call.value }) : call;
   }
   if (mode === "function") {
-    const input = functionInput(run, node, selected);
-    if (!input.ok) return missingPath(node, input.error);
-    return ok({ selected, work: { type: "function", call: { name: node.function ?? "", input: input.value } } });
+    const filled = functionInput(run, node, input);
+    if (!filled.ok) return missingPath(node, filled.error);
+    return ok({ type: "function", call: { name: node.function ?? "", input: filled.value } });
   }
-  const text = promptText(run, node, selected);
-  return text.ok ? ok({ selected, work: { type: "model", text: text.value } }) : text;
+  const text = promptText(run, node, input);
+  return text.ok ? ok({ type: "model", text: text.value }) : text;
 };
 
 const verifyWork = (node: WorkflowNode): StageWork => {
@@ -130,14 +144,12 @@ const verifyWork = (node: WorkflowNode): StageWork => {
 };
 
 /** A handler reads no templates, and neither does the task or an artifact that it gets without asking. */
-const functionInput = (run: Run, node: WorkflowNode, selected: readonly ArtifactRecord[]): Result<Json, string> =>
-  node.input === undefined
-    ? ok(defaultInput(run, selected))
-    : fillTemplate(node.input, templateScope(run, selected), "kept");
+const functionInput = (run: Run, node: WorkflowNode, input: UnitInput): Result<Json, string> =>
+  node.input === undefined ? ok(defaultInput(input)) : fillTemplate(node.input, templateScope(run, input), "kept");
 
 /** A function without `input` gets the task and what its predecessor answered. */
-const defaultInput = (run: Run, selected: readonly ArtifactRecord[]): Json => {
+const defaultInput = ({ selected, task }: UnitInput): Json => {
   const newest = selected.at(-1);
   const data = isObject(newest?.data) ? newest.data["data"] : undefined;
-  return { task: run.task, text: newest?.text ?? null, data: data ?? null };
+  return { task, text: newest?.text ?? null, data: data ?? null };
 };

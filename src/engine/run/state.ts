@@ -4,6 +4,7 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { VerificationContract, WorkflowEdge, WorkflowGraph } from "../../schema/graph.ts";
 import type { FunctionCall, HttpCall, LlmUsage, StageMode } from "../../schema/plan.ts";
 import type { RunStageAttemptRecord } from "../../schema/record.ts";
+import type { StageCompleted } from "./event.ts";
 
 /** Where a run stands. `completed`, `failed` and `cancelled` are final (I6). */
 export type RunStatus = "running" | "paused" | "completed" | "failed" | "cancelled";
@@ -42,10 +43,58 @@ export type StageWork =
   | { readonly type: "http"; readonly call: HttpCall }
   | { readonly type: "function"; readonly call: FunctionCall }
   | { readonly type: "command"; readonly command: string }
+  | { readonly type: "map"; readonly map: MapPlan }
+  /** Waits for a moment, or for a message of the run's mailbox; nobody executes it. */
+  | { readonly type: "sleep" }
+  | { readonly type: "wait"; readonly message: string }
   | { readonly type: "precomputed"; readonly executed: ExecutedStage }
   | { readonly type: "given"; readonly result: JsonObject };
 
-/** The stage that is prepared and not yet completed (spec/workflow 1.17, StageExecutionScope). */
+/** What a map node works through, and when it is done (spec/workflow 6.6). */
+export interface MapPlan {
+  readonly total: number;
+  /** The artifacts it maps over, in order; null where its items are values of its policy. */
+  readonly item_ids: readonly string[] | null;
+  /** Kind of the artifact that carries a value into its branch. */
+  readonly item_kind: string;
+  readonly output_kind: string;
+  readonly strategy: string;
+  /** How many settled branches end the map. */
+  readonly target: number;
+  /** How many branches may be under way at a time. */
+  readonly concurrency: number;
+}
+
+/** A branch of a map that has ended, with success or without. */
+export interface SettledBranch {
+  readonly index: number;
+  readonly status: "completed" | "failed";
+  readonly result: JsonObject;
+  readonly error: string | null;
+  readonly artifacts: readonly ArtifactRecord[];
+  readonly attempts: number;
+}
+
+/** How far a map has come. */
+export interface MapProgress {
+  /** Artifacts, or values of the policy. */
+  readonly items: readonly ArtifactRecord[] | readonly Json[];
+  readonly started: number;
+  readonly settled: AppendList<SettledBranch>;
+  readonly usage: LlmUsage;
+}
+
+/** Which branch of which map a unit of work is. */
+export interface BranchOf {
+  readonly map_stage_id: string;
+  readonly index: number;
+  readonly input: ArtifactRecord;
+}
+
+/**
+ * A stage that is prepared and not yet recorded (spec/workflow 1.17, StageExecutionScope), or a branch of a map that is
+ * under way: whatever somebody can hold an attempt of.
+ */
 export interface PreparedStage {
   readonly stage_id: string;
   readonly node_id: string;
@@ -70,6 +119,20 @@ export interface PreparedStage {
   readonly lost_attempts: number;
   /** When the next attempt may start, in milliseconds; null when one is under way. */
   readonly retry_at_ms: number | null;
+  /** When a stage that waits ends by itself, in milliseconds; null for never. */
+  readonly deadline_ms: number | null;
+  /** Set for a branch of a map. */
+  readonly branch_of: BranchOf | null;
+  /** Set for a map whose branches are executed one by one. */
+  readonly map: MapProgress | null;
+  /** How it was completed, while a stage that was prepared before it is still open. */
+  readonly settled: SettledStage | null;
+}
+
+/** A completed stage that waits for its turn in the record. */
+export interface SettledStage {
+  readonly event: StageCompleted;
+  readonly completion: Completion;
 }
 
 /** What `complete` answered for an attempt, kept so that a repeated completion gets the same answer (I5). */
@@ -106,10 +169,17 @@ export interface Run {
   /** Index of the first artifact of the newest producer: what stages without a context policy of their own get. */
   readonly newest_artifacts_from: number;
   readonly transcript: Json;
-  readonly prepared: PreparedStage | null;
+  /** Stages and branches that are not recorded yet, in the order in which they were prepared. */
+  readonly open: readonly PreparedStage[];
+  /** How many stages may be open at a time; 1 is the order of the specification. */
+  readonly max_parallel: number;
+  /** When the run fails for taking too long, in milliseconds. */
+  readonly deadline_ms: number | null;
   /** The completed stage whose transitions are not recorded yet. */
   readonly untransitioned: Completion | null;
   readonly completions: AppendMap<Completion>;
+  /** Sequence number of the message that a stage has heard, by the stage's id. */
+  readonly heard: AppendMap<number>;
   readonly usage: LlmUsage;
   readonly error: string | null;
   readonly created_at: string;

@@ -1,22 +1,64 @@
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
-import type { RunState } from "./state.ts";
+import { nextMap, nextNode, nextToRetire } from "./schedule.ts";
+import type { PreparedStage, Run, RunState } from "./state.ts";
+import { isExecutable } from "./unit.ts";
 
 /** How long an ordered driver may take to come. */
 const TAKE_OVER_MS = 5_000;
 
-/**
- * When the watchdog has to look at the run again, or null when something outside wakes it (I7).
- *
- * `leaseExpiresAt` is what the shell knows of the current attempt's lease; null when it knows of none.
- */
-export const nextWake = (state: RunState, leaseExpiresAt: Timestamp | null, now: Timestamp): Timestamp | null => {
-  if (state === null || state.status !== "running" || state.drive === "manual") return null;
-  const { prepared } = state;
-  if (prepared === null) return now + TAKE_OVER_MS;
-  if (prepared.holder === "nobody" || prepared.mode === "external") return null;
-  if (prepared.retry_at_ms !== null && prepared.retry_at_ms > now) return prepared.retry_at_ms;
+/** What the shell knows of the lease of an open unit's current attempt: until when it lasts. */
+export type LeaseOf = (unit: PreparedStage) => Timestamp;
+
+const unitWake = (unit: PreparedStage, lease: LeaseOf, now: Timestamp): Timestamp | null => {
+  if (unit.settled !== null) return null;
+  if (unit.deadline_ms !== null) return unit.deadline_ms <= now ? now + TAKE_OVER_MS : unit.deadline_ms;
+  if (!isExecutable(unit) || unit.mode === "external") return null;
+  if (unit.retry_at_ms !== null && unit.retry_at_ms > now) return unit.retry_at_ms;
   // An attempt that starts just now has its lease only after the commit; one alarm looks after many of them.
-  if (prepared.attempt_started_at === rfc3339(now)) return now + prepared.lease_ms;
+  if (unit.attempt_started_at === rfc3339(now)) return now + unit.lease_ms;
+  const expires = lease(unit);
   // Where a lease is over, a driver was ordered: it is given time to come before another one is.
-  return leaseExpiresAt !== null && leaseExpiresAt > now ? leaseExpiresAt : now + TAKE_OVER_MS;
+  return expires > now ? expires : now + TAKE_OVER_MS;
+};
+
+/** True when the run itself can go on, whoever works on its open units. */
+const canGoOn = (run: Run): boolean =>
+  run.open.length === 0 || nextNode(run) !== null || nextMap(run) !== null || nextToRetire(run) !== null;
+
+/** When the watchdog has to look at the run again, or null when something outside wakes it (I7). */
+export const nextWake = (state: RunState, lease: LeaseOf, now: Timestamp): Timestamp | null => {
+  if (state === null || state.status !== "running") return null;
+  const times: number[] = [];
+  if (state.deadline_ms !== null) times.push(state.deadline_ms);
+  if (state.drive === "auto")
+    for (const unit of state.open) {
+      const at = unitWake(unit, lease, now);
+      if (at !== null) times.push(at);
+    }
+  if (state.drive === "auto" && canGoOn(state) && !state.open.some((unit) => isLeased(unit, lease, now)))
+    times.push(now + TAKE_OVER_MS);
+  return times.length === 0 ? null : Math.min(...times);
+};
+
+const isLeased = (unit: PreparedStage, lease: LeaseOf, now: Timestamp): boolean =>
+  isExecutable(unit) && unit.retry_at_ms === null && (unit.attempt_started_at === rfc3339(now) || lease(unit) > now);
+
+/** True when nobody works on the run though somebody should: the watchdog then orders a driver (I7). */
+export const needsDriver = (run: Run, liveAttempts: readonly string[], now: Timestamp): boolean => {
+  if (run.drive !== "auto" || run.status !== "running") return false;
+  const isLive = (unit: PreparedStage): boolean =>
+    isExecutable(unit) && unit.retry_at_ms === null && liveAttempts.includes(unit.attempt_token);
+  const isDue = (unit: PreparedStage): boolean => {
+    if (unit.settled !== null) return false;
+    if (unit.deadline_ms !== null) return unit.deadline_ms <= now;
+    if (!isExecutable(unit) || unit.mode === "external") return false;
+    return unit.retry_at_ms === null ? !isLive(unit) : unit.retry_at_ms <= now;
+  };
+  return run.open.some(isDue) || (canGoOn(run) && !run.open.some(isLive));
+};
+
+/** Why the run has failed for taking too long; null while it has time. */
+export const deadlineError = (run: Run, now: Timestamp): string | null => {
+  if (run.status !== "running" || run.deadline_ms === null || run.deadline_ms > now) return null;
+  return `Error [timeout]: the run did not end until its deadline ${rfc3339(run.deadline_ms)}`;
 };

@@ -14,7 +14,7 @@ import {
 import { decodeEdges, decodeStageReference } from "../../schema/run.ts";
 import { decodeProblem } from "../graph-input.ts";
 import { keyOf } from "../idempotency.ts";
-import { fromRejection } from "../problem.ts";
+import { fromRejection, problem } from "../problem.ts";
 import { done, type Router } from "../router.ts";
 import { replyOf, runObject } from "../run-object.ts";
 
@@ -105,8 +105,10 @@ const addRenew = (router: Router): void =>
       problems: ["run_not_found", "stale_attempt"],
     },
     async ({ params, body, call }) => {
-      const answer = await runObject(call.env, call.tenant, params.run_id).renew(body.attempt_token);
+      const answer = await runObject(call.env, call.tenant, params.run_id).renew([body.attempt_token]);
       if (!answer.ok) return fromRejection(answer.rejection);
+      if (answer.reply.lost.length > 0)
+        return problem("stale_attempt", "the attempt token is not the current one: stop working on this stage");
       return done({ lease_expires_at: rfc3339(answer.reply.lease_expires_at_ms) });
     },
   );

@@ -33,7 +33,7 @@ const drivenBy = (
           if (answer instanceof Error) throw answer;
           return { ok: true, reply: answer };
         },
-        renew: async () => ({ ok: true, reply: { lease_expires_at_ms: 0 } }),
+        renew: async () => ({ ok: true, reply: { lost: [], lease_expires_at_ms: 0 } }),
       };
     },
     executor: {
@@ -104,7 +104,7 @@ describe("driveRun", () => {
 
   it("[architecture 3] does not start a stage that may not end in time, and names its attempt", async () => {
     const drive = drivenBy([next("a"), next("slow", 20_000)]);
-    expect(await drive.outcome).toEqual({ type: "out_of_time", attempt_token: "token slow" });
+    expect(await drive.outcome).toEqual({ type: "out_of_time", attempt_tokens: ["token slow"] });
     expect(drive.executed).toEqual(["a"]);
   });
 
@@ -137,7 +137,7 @@ describe("driveRun", () => {
           complete === undefined
             ? { ok: true, reply: next("a") }
             : { ok: false, rejection: { code: "stale_attempt", detail: "too late" } },
-        renew: async () => ({ ok: true, reply: { lease_expires_at_ms: 0 } }),
+        renew: async () => ({ ok: true, reply: { lost: [], lease_expires_at_ms: 0 } }),
       }),
       executor: { execute: async () => ({}) },
       now: () => 0,
@@ -171,7 +171,7 @@ describe("withFreshStub", () => {
 
 describe("a heartbeat", () => {
   interface Renewal {
-    readonly token: string;
+    readonly tokens: readonly string[];
     readonly answer: (isWanted: boolean) => Promise<void>;
   }
 
@@ -180,12 +180,12 @@ describe("a heartbeat", () => {
     const beats: (() => void)[] = [];
     let stopped = 0;
     const run = {
-      renew: (token: string) =>
+      renew: (tokens: readonly string[]) =>
         new Promise((resolve) => {
           renewals.push({
-            token,
+            tokens,
             answer: async (isWanted) => {
-              resolve(isWanted ? { ok: true } : { ok: false, rejection: { code: "stale_attempt", detail: "stop" } });
+              resolve({ ok: true, reply: { lost: isWanted ? [] : tokens, lease_expires_at_ms: 0 } });
               await new Promise((done) => setImmediate(done));
             },
           });
@@ -212,7 +212,7 @@ describe("a heartbeat", () => {
     expect(signal.aborted).toBe(false);
     beat();
     await renewals[1]?.answer(false);
-    expect(renewals.map(({ token }) => token)).toEqual(["one", "one"]);
+    expect(renewals.map(({ tokens }) => tokens)).toEqual([["one"], ["one"]]);
     expect(signal.aborted).toBe(true);
     heartbeat.stop();
     expect(stopped()).toBe(1);
@@ -223,6 +223,7 @@ describe("a heartbeat", () => {
     heartbeat.start();
     heartbeat.keep("one");
     beat();
+    heartbeat.release("one");
     const second = heartbeat.keep("two");
     await renewals[0]?.answer(false);
     expect(second.aborted).toBe(false);
@@ -235,6 +236,17 @@ describe("a heartbeat", () => {
     beat();
     await renewals[0]?.answer(false);
     expect(first.aborted).toBe(true);
+    heartbeat.release("one");
     expect(heartbeat.keep("two").aborted).toBe(false);
+  });
+
+  it("[architecture 3] renews all attempts with one call, and aborts only those that are lost", async () => {
+    const { heartbeat, renewals, beat } = beating();
+    heartbeat.start();
+    const signals = ["one", "two", "three"].map((token) => heartbeat.keep(token));
+    beat();
+    expect(renewals.map(({ tokens }) => tokens)).toEqual([["one", "two", "three"]]);
+    heartbeat.abandon(["two"]);
+    expect(signals.map((signal) => signal.aborted)).toEqual([false, true, false]);
   });
 });

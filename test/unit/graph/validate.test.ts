@@ -32,7 +32,6 @@ describe("validateGraph", () => {
         "node f: fork nodes require at least two outgoing edges",
         "node gate: condition nodes require both 'true' and 'false' branch edges",
         "node m: map nodes require items, item_artifact_kind, or input_contract.input_kinds",
-        "node m: map nodes are not supported by this version",
       ],
       warnings: [
         "node is unreachable: bad",
@@ -91,19 +90,30 @@ describe("validateGraph", () => {
     [{ map_policy: { item_artifact_kind: "k" } }],
     [{ input_contract: { input_kinds: ["k"] } }],
   ])("[W-3] a map with %j says what it maps over", (fields) => {
-    expect(report({ nodes: { m: { kind: "map", ...fields } } }).errors).toEqual([
-      "node m: map nodes are not supported by this version",
-    ]);
+    expect(report({ nodes: { m: { kind: "map", ...fields } } }).errors).toEqual([]);
   });
 
   it("[W-3] kinds that are not available yet are errors, after everything else", () => {
     const nodes = { s: { kind: "subagent" }, m: { kind: "map", map_policy: { items: [1] } }, a: { mode: "http" } };
     expect(report({ entry: "z", nodes }).errors).toEqual([
       "entry node does not exist: z",
-      "node m: map nodes are not supported by this version",
       "node s: subagent nodes are not supported by this version",
       "node a: http stages require http.url",
     ]);
+  });
+
+  it.each([
+    [{ mode: "sleep", sleep: { ms: 5 } }, []],
+    [{ mode: "sleep", sleep: { until: "2026-01-01T00:00:00Z" } }, []],
+    [{ mode: "sleep" }, ["node s: sleep stages require either sleep.ms or a moment (RFC 3339) in sleep.until"]],
+    [
+      { mode: "sleep", sleep: { until: "tomorrow" } },
+      ["node s: sleep stages require either sleep.ms or a moment (RFC 3339) in sleep.until"],
+    ],
+    [{ mode: "wait", wait: { message: "approved" } }, []],
+    [{ mode: "wait" }, ["node s: wait stages require the name of a message in wait.message"]],
+  ])("[W-6.10] a stage that waits says for what: %j", (node, errors) => {
+    expect(report({ nodes: { s: node } }).errors).toEqual(errors);
   });
 
   it("[W-6.10] http and function stages need their target; static kinds do not", () => {

@@ -75,14 +75,13 @@ describe("a driven run", () => {
     expect(second.next).toMatchObject({ node_id: "a", attempt: 2, idempotency_key: "run-1:a:1" });
     const seq = shell.seq;
     expect(
-      refusal(shell, { type: "advance", lease_is_live: true, complete: { attempt_token: lost, result: DONE } }).code,
+      refusal(shell, { type: "advance", live_attempts: [], complete: { attempt_token: lost, result: DONE } }).code,
     ).toBe("stale_attempt");
     expect(shell.seq).toBe(seq);
     const complete = { attempt_token: second.next?.attempt_token ?? "", result: DONE };
     step(shell, complete);
     expect(
-      refusal(shell, { type: "advance", lease_is_live: true, complete: { ...complete, result: { text: "other" } } })
-        .code,
+      refusal(shell, { type: "advance", live_attempts: [], complete: { ...complete, result: { text: "other" } } }).code,
     ).toBe("stale_attempt");
   });
 
@@ -98,7 +97,11 @@ describe("a driven run", () => {
     accepted(shell, createRun(chain));
     const token = step(shell).next?.attempt_token ?? "";
     const adopt = (): AdvanceReply => {
-      const reply = accepted(shell, { type: "advance", lease_is_live: true, adopt: token });
+      const reply = accepted(shell, {
+        type: "advance",
+        live_attempts: shell.state?.open.map((unit) => unit.attempt_token) ?? [],
+        adopt: token,
+      });
       if (reply.type !== "advance") throw new Error(reply.type);
       return reply.advance;
     };

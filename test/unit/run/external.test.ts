@@ -14,8 +14,11 @@ const external = {
   edges: [{ from: "ask", to: "b" }],
 };
 
+const liveIn = (shell: RunShell, live: boolean): readonly string[] =>
+  live ? (shell.state?.open.map((unit) => unit.attempt_token) ?? []) : [];
+
 const take = (shell: RunShell, live: boolean): { readonly attempt: number; readonly attempt_token: string } => {
-  const reply = accepted(shell, { type: "prepare_stage", node_id: "ask", lease_is_live: live });
+  const reply = accepted(shell, { type: "prepare_stage", node_id: "ask", live_attempts: liveIn(shell, live) });
   if (reply.type !== "plan") throw new Error(`not a plan: ${reply.type}`);
   return reply.plan;
 };
@@ -29,9 +32,9 @@ describe("an external stage of a driven run", () => {
     clock.now += 3_600_000;
     const seq = shell.seq;
     expect(step(shell)).toMatchObject({ next: null, waiting: "external" });
-    accepted(shell, { type: "wake", lease_is_live: false });
+    accepted(shell, { type: "wake", live_attempts: [] });
     expect(shell.seq).toBe(seq);
-    expect(nextWake(shell.state, clock.now - 1, clock.now)).toBeNull();
+    expect(nextWake(shell.state, () => clock.now - 1, clock.now)).toBeNull();
   });
 
   it("[W-4.5] is taken by one caller at a time, and again once that one's lease is over", () => {
@@ -40,7 +43,7 @@ describe("an external stage of a driven run", () => {
     step(shell);
     const first = take(shell, false);
     expect(first.attempt).toBe(1);
-    expect(refusal(shell, { type: "prepare_stage", node_id: "ask", lease_is_live: true }).code).toBe(
+    expect(refusal(shell, { type: "prepare_stage", node_id: "ask", live_attempts: liveIn(shell, true) }).code).toBe(
       "stage_already_prepared",
     );
     const second = take(shell, false);

@@ -2,6 +2,7 @@ import type { Operations } from "../operation.ts";
 import { artifactOperations } from "./artifact.ts";
 import { clockOperations } from "./clock.ts";
 import { graphOperations } from "./graph.ts";
+import { mapOperations } from "./map.ts";
 import { policyOperations } from "./policy.ts";
 import { recordOperations } from "./record.ts";
 import { replayOperations } from "./replay.ts";
@@ -16,6 +17,7 @@ export const OPERATIONS: Operations = {
   ...recordOperations,
   ...graphOperations,
   ...stageRuleOperations,
+  ...mapOperations,
   ...artifactOperations,
   ...policyOperations,
   ...replayOperations,

@@ -1,0 +1,36 @@
+import { nextEdges } from "../graph/edges.ts";
+import type { CompletedReply } from "./command.ts";
+import type { Draft } from "./draft.ts";
+import type { Raised } from "./prepare-stage.ts";
+import type { Completion } from "./state.ts";
+import { recordTransitions } from "./transitions.ts";
+
+/** The answer to a completion, with the edges that follow. */
+export const completedReply = (draft: Draft, completion: Completion): CompletedReply => {
+  const { handed_in: _, ...stage } = completion;
+  return { ...stage, next_edges: nextEdges(draft.run.graph, stage.node_id, stage.branch) };
+};
+
+/** Records where a completed stage leads. */
+export const finishStage = (draft: Draft, completion: Completion): void => {
+  const { node_id, branch } = completion;
+  recordTransitions(draft, completion, nextEdges(draft.run.graph, node_id, branch));
+};
+
+/** Ends a run whose queue is empty, or pauses one that has used up its steps (spec/workflow 4.9). */
+export const finalize = (draft: Draft, ready?: readonly string[]): void => {
+  const left = ready ?? draft.run.ready;
+  draft.emit({
+    type: "run_finalized",
+    status: left.length === 0 ? "completed" : "paused",
+    ...(ready === undefined ? {} : { ready }),
+  });
+  draft.checkpoint("finalize", null);
+  draft.index();
+};
+
+/** Stores an operation that raised: the run has failed with this error. */
+export const failRun = (draft: Draft, raised: Pick<Raised, "detail">): void => {
+  draft.emit({ type: "run_failed", error: raised.detail });
+  draft.index();
+};

@@ -1,0 +1,51 @@
+import type { Json } from "../../lib/json.ts";
+import type { ArtifactRecord } from "../../schema/artifact.ts";
+import { branchNode, branchNodeId, valueInput } from "../node/map.ts";
+import type { Draft } from "./draft.ts";
+import { failedStage } from "./executed-stage.ts";
+import { nodeSessionId, stageMode, stageNode } from "./stage-node.ts";
+import { planUnit } from "./stage-work.ts";
+import type { Holder, MapPlan, PreparedStage, StageWork } from "./state.ts";
+
+export interface Grant {
+  readonly holder: Holder;
+  readonly lease_ms: number;
+  readonly granted_by?: string;
+}
+
+/** Opens the next branch of a map for a holder (spec/workflow 6.6, branch execution). */
+export const prepareBranch = (draft: Draft, map: PreparedStage, grant: Grant): void => {
+  const { run, context } = draft;
+  const progress = map.map as NonNullable<PreparedStage["map"]>;
+  const plan = (map.work as Extract<StageWork, { type: "map" }>).map;
+  const index = progress.started;
+  const input = inputOf(map, plan, draft);
+  const nodeId = branchNodeId(map.node_id, index);
+  const parent = stageNode(run, map.node_id, map.options);
+  if (parent === undefined) return;
+  const node = { ...branchNode(parent), id: nodeId };
+  const task = `${run.task}\n\nMap item ${index + 1} of ${Math.max(plan.total, 1)}`;
+  const planned = planUnit(run, node, { selected: [input], task });
+  const work: StageWork = planned.ok ? planned.value : { type: "precomputed", executed: failedStage(planned.error) };
+  draft.emit({
+    type: "branch_prepared",
+    stage_id: `${run.run_id}:${nodeId}:${map.stage_id.slice(map.stage_id.lastIndexOf(":") + 1)}`,
+    map_stage_id: map.stage_id,
+    index,
+    ...(plan.item_ids === null ? { input_id: input.id } : {}),
+    mode: stageMode(node),
+    ...(work.type === "model" ? { session_id: nodeSessionId(node) ?? context.nextId("workflow_stage") } : {}),
+    work,
+    attempt_token: context.nextId("attempt"),
+    holder: grant.holder,
+    lease_ms: grant.lease_ms,
+    granted_by: grant.granted_by ?? null,
+  });
+};
+
+const inputOf = (map: PreparedStage, plan: MapPlan, draft: Draft): ArtifactRecord => {
+  const index = map.map?.started ?? 0;
+  const item = map.map?.items[index];
+  if (plan.item_ids !== null) return item as ArtifactRecord;
+  return valueInput({ node_id: map.node_id, index, value: item as Json, lineage: [] }, plan.item_kind, draft.context);
+};
