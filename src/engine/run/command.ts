@@ -87,7 +87,8 @@ export interface Advance {
 
 export type ControlRun =
   | { readonly type: "pause_run"; readonly reason?: string }
-  | { readonly type: "resume_run"; readonly max_steps?: number }
+  /** `only_if_paused_by`: a run that was paused for another reason stays as it is. */
+  | { readonly type: "resume_run"; readonly max_steps?: number; readonly only_if_paused_by?: string }
   | { readonly type: "cancel_run"; readonly reason?: string };
 
 /** The watchdog looks whether somebody still drives the run. */

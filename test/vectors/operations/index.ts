@@ -2,6 +2,7 @@ import type { Operations } from "../operation.ts";
 import { artifactOperations } from "./artifact.ts";
 import { clockOperations } from "./clock.ts";
 import { graphOperations } from "./graph.ts";
+import { mailboxOperations } from "./mailbox.ts";
 import { policyOperations } from "./policy.ts";
 import { recordOperations } from "./record.ts";
 import { replayOperations } from "./replay.ts";
@@ -20,4 +21,5 @@ export const OPERATIONS: Operations = {
   ...policyOperations,
   ...replayOperations,
   ...webhookOperations,
+  ...mailboxOperations,
 };

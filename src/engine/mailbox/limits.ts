@@ -1,0 +1,52 @@
+import { byteLength, type Json } from "../../lib/json.ts";
+import type { MailboxState, MessageKind, UpdateResponse } from "./state.ts";
+
+/** The largest payload, value or response, in bytes of its JSON. */
+export const MAX_VALUE_BYTES = 131_072;
+
+const MAX_MESSAGES = 10_000;
+
+/** Room beyond the limits for what must get through a full mailbox: a pause is not to fail because nobody listens. */
+const CONTROL_ROOM = 1_000;
+
+/** The whole state is kept in memory, of which an object has 128 MB. */
+const MAX_MESSAGE_BYTES = 16 * 1_048_576;
+
+const MAX_SUBSCRIBERS = 10_000;
+const MAX_QUERIES = 200;
+const MAX_QUERY_BYTES = 4 * 1_048_576;
+const MAX_RESPONSES = 1_000;
+const MAX_RESPONSE_BYTES = 4 * 1_048_576;
+
+/** Bytes of a value as JSON. */
+export const bytesOf = (value: Json): number => byteLength(JSON.stringify(value));
+
+/** Why another message has no place; null when it has. Messages on their way to a stage count, they may come back. */
+export const queueProblem = (state: MailboxState, kind: MessageKind, bytes: number): string | null => {
+  const count = state.messages.length + state.deliveries.length;
+  if (count >= MAX_MESSAGES + (kind === "control" ? CONTROL_ROOM : 0)) return `it holds ${count} messages`;
+  return state.message_bytes + bytes > MAX_MESSAGE_BYTES ? `its messages take ${state.message_bytes} bytes` : null;
+};
+
+/** Why another stage cannot wait; null when it can. */
+export const subscriberProblem = (state: MailboxState): string | null =>
+  state.subscribers.length >= MAX_SUBSCRIBERS ? `${state.subscribers.length} stages wait` : null;
+
+/** Why a value cannot be published under a name; null when it can. */
+export const queryProblem = (state: MailboxState, name: string, bytes: number): string | null => {
+  const others = state.queries.filter((query) => query.name !== name);
+  if (others.length >= MAX_QUERIES) return `it holds ${others.length} queries`;
+  const used = others.reduce((sum, query) => sum + query.bytes, 0);
+  return used + bytes > MAX_QUERY_BYTES ? `its queries take ${used} bytes` : null;
+};
+
+/** The newest responses that have a place: the oldest ones give way, a caller that still waits asks for a new one. */
+export const keptResponses = (responses: readonly UpdateResponse[]): readonly UpdateResponse[] => {
+  let from = Math.max(0, responses.length - MAX_RESPONSES);
+  let bytes = responses.slice(from).reduce((sum, response) => sum + response.bytes, 0);
+  while (bytes > MAX_RESPONSE_BYTES) {
+    bytes -= responses[from]?.bytes ?? bytes;
+    from += 1;
+  }
+  return from === 0 ? responses : responses.slice(from);
+};
