@@ -22,8 +22,9 @@ const withoutStage = (subscribers: readonly Subscriber[], stage: Stage): readonl
 
 /** Puts a message back where its `seq` belongs: before everything that was sent after it. */
 const inOrder = (messages: readonly QueuedMessage[], message: QueuedMessage): readonly QueuedMessage[] => {
+  if ((messages.at(-1)?.seq ?? 0) < message.seq) return [...messages, message];
   const at = messages.findIndex((other) => other.seq > message.seq);
-  return at < 0 ? [...messages, message] : messages.toSpliced(at, 0, message);
+  return messages.toSpliced(at, 0, message);
 };
 
 const enqueue = (state: MailboxState, message: QueuedMessage): MailboxState => ({

@@ -24,20 +24,23 @@ export const bytesOf = (value: Json): number => byteLength(JSON.stringify(value)
 /** Why another message has no place; null when it has. Messages on their way to a stage count, they may come back. */
 export const queueProblem = (state: MailboxState, kind: MessageKind, bytes: number): string | null => {
   const count = state.messages.length + state.deliveries.length;
-  if (count >= MAX_MESSAGES + (kind === "control" ? CONTROL_ROOM : 0)) return `it holds ${count} messages`;
-  return state.message_bytes + bytes > MAX_MESSAGE_BYTES ? `its messages take ${state.message_bytes} bytes` : null;
+  if (count >= MAX_MESSAGES + (kind === "control" ? CONTROL_ROOM : 0))
+    return `it holds ${count} messages; receive some first`;
+  return state.message_bytes + bytes > MAX_MESSAGE_BYTES
+    ? `its messages take ${state.message_bytes} bytes; receive some first`
+    : null;
 };
 
 /** Why another stage cannot wait; null when it can. */
 export const subscriberProblem = (state: MailboxState): string | null =>
-  state.subscribers.length >= MAX_SUBSCRIBERS ? `${state.subscribers.length} stages wait` : null;
+  state.subscribers.length >= MAX_SUBSCRIBERS ? `${state.subscribers.length} stages wait already` : null;
 
 /** Why a value cannot be published under a name; null when it can. */
 export const queryProblem = (state: MailboxState, name: string, bytes: number): string | null => {
   const others = state.queries.filter((query) => query.name !== name);
-  if (others.length >= MAX_QUERIES) return `it holds ${others.length} queries`;
+  if (others.length >= MAX_QUERIES) return `it holds ${others.length} queries; publish under a name it knows`;
   const used = others.reduce((sum, query) => sum + query.bytes, 0);
-  return used + bytes > MAX_QUERY_BYTES ? `its queries take ${used} bytes` : null;
+  return used + bytes > MAX_QUERY_BYTES ? `its other queries take ${used} bytes; publish a smaller value` : null;
 };
 
 /** The newest responses that have a place: the oldest ones give way, a caller that still waits asks for a new one. */

@@ -83,7 +83,7 @@ const tooLarge = (what: string, bytes: number): Refusal =>
   });
 
 const full = (draft: Draft, why: string): Refusal =>
-  reject("rate_limited", `the mailbox of '${draft.workflowId}' is full: ${why}; receive some of it first`);
+  reject("rate_limited", `the mailbox of '${draft.workflowId}' is full: ${why}`);
 
 type NewMessage = Pick<QueuedMessage, "kind" | "name" | "request_id" | "payload">;
 
