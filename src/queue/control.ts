@@ -77,7 +77,7 @@ const controlWorkflow = async (env: Bindings, mailbox: MailboxAddress): Promise<
   for (let round = 0; round < MAX_ROUNDS; round++) {
     await tellRuns(env, mailbox, requestFor(told));
     const { paused, control_seq } = await mailboxObject(env, mailbox).pauseState();
-    if (paused === told.paused) {
+    if (paused === told.paused && control_seq === told.control_seq) {
       if (control_seq !== null) await mailboxObject(env, mailbox).settleControl(control_seq);
       return;
     }

@@ -6,7 +6,7 @@ export const MAX_VALUE_BYTES = 131_072;
 
 const MAX_MESSAGES = 10_000;
 
-/** Room beyond the limits for what must get through a full mailbox: a pause is not to fail because nobody listens. */
+/** Room beyond the limit for what must get through a full mailbox: a pause is not to fail because nobody listens. */
 const CONTROL_ROOM = 1_000;
 
 /** The whole state is kept in memory, of which an object has 128 MB. */
@@ -24,11 +24,10 @@ export const bytesOf = (value: Json): number => byteLength(JSON.stringify(value)
 /** Why another message has no place; null when it has. Messages on their way to a stage count, they may come back. */
 export const queueProblem = (state: MailboxState, kind: MessageKind, bytes: number): string | null => {
   const count = state.messages.length + state.deliveries.length;
-  if (count >= MAX_MESSAGES + (kind === "control" ? CONTROL_ROOM : 0))
-    return `it holds ${count} messages; receive some first`;
-  return state.message_bytes + bytes > MAX_MESSAGE_BYTES
-    ? `its messages take ${state.message_bytes} bytes; receive some first`
-    : null;
+  const isControl = kind === "control";
+  if (count >= MAX_MESSAGES + (isControl ? CONTROL_ROOM : 0)) return `it holds ${count} messages; receive some first`;
+  if (isControl || state.message_bytes + bytes <= MAX_MESSAGE_BYTES) return null;
+  return `its messages take ${state.message_bytes} bytes; receive some first`;
 };
 
 /** Why another stage cannot wait; null when it can. */

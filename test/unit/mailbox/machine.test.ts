@@ -57,6 +57,7 @@ describe("messages", () => {
     for (let i = 0; i < 128; i++) box.ask({ type: "signal", name: "a", payload });
     box.ask(waits("s"));
     expect(box.refusal(signal("b")).code).toBe("rate_limited");
+    box.ask({ type: "pause" });
     box.report({ type: "confirm_delivery", seq: 1, run_id: "run-s", stage_id: "s" });
     box.ask(signal("b"));
   });
