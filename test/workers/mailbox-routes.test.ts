@@ -20,6 +20,8 @@ const put = (path: string, body: unknown): Promise<Response> =>
 const pathsOf = (details: unknown): readonly string[] =>
   (details as { issues: { path: string }[] }).issues.map((issue) => issue.path).toSorted();
 
+const key = (name: string): Readonly<Record<string, string>> => ({ "Idempotency-Key": name });
+
 describe("messages", () => {
   it("[W-13] go in and come out in order", async () => {
     expect(await answer(post(at("m", "signal"), { name: "a", payload: { n: 1 } }))).toMatchObject({
@@ -34,7 +36,6 @@ describe("messages", () => {
   });
 
   it("[I5] are sent and received once under an idempotency key", async () => {
-    const key = (name: string) => ({ "Idempotency-Key": name });
     const first = await answer(post(at("i", "signal"), { name: "a", payload: 1 }, key("k")));
     expect(await answer(post(at("i", "signal"), { name: "a", payload: 1 }, key("k")))).toEqual(first);
     const other = refusal(post(at("i", "signal"), { name: "a", payload: 2 }, key("k")));
@@ -103,9 +104,8 @@ describe("updates", () => {
   });
 
   it("[W-13] time out with the name and the workflow; the update stays, and a late response can be read", async () => {
-    const key = { "Idempotency-Key": "once" };
     const body = { name: "ping", timeout_ms: 1 };
-    const late = await refusal(post(at("silent", "update"), body, key));
+    const late = await refusal(post(at("silent", "update"), body, key("once")));
     expect(late).toMatchObject({
       status: 504,
       code: "update_timed_out",
@@ -118,7 +118,7 @@ describe("updates", () => {
     await post(at("silent", "respond"), { request_id: requestId, value: { late: true } });
     const found = { status: "answered", request_id: requestId, value: { late: true } };
     expect(await answer(get(at("silent", `updates/${requestId}`)))).toMatchObject(found);
-    expect(await answer(post(at("silent", "update"), body, key))).toMatchObject(found);
+    expect(await answer(post(at("silent", "update"), body, key("once")))).toMatchObject(found);
     expect(await answer(get(at("silent", "status")))).toMatchObject({ pending_count: 1 });
   });
 
@@ -148,8 +148,8 @@ describe("a mailbox", () => {
     await post(at("t", "signal"), { name: "a" });
     const other = get(at("t", "status"), { "Godwit-Tenant": "other" });
     expect(await answer(other)).toMatchObject({ pending_count: 0 });
-    const { key } = await clientFor().createKey({ scopes: ["runs:read"] });
-    const headers = { Authorization: `Bearer ${key}` };
+    const { key: text } = await clientFor().createKey({ scopes: ["runs:read"] });
+    const headers = { Authorization: `Bearer ${text}` };
     expect((await send(at("t", "status"), { headers })).status).toBe(200);
     const refused = refusal(send(at("t", "receive"), { method: "POST", headers }));
     expect(await refused).toMatchObject({ status: 403, code: "forbidden" });

@@ -137,6 +137,9 @@ const addUpdates = (router: Router): void => {
       return done(updateView(workflowId, requestId, response));
     },
   );
+};
+
+const addResponses = (router: Router): void => {
   router.add(
     {
       ...reads,
@@ -248,6 +251,7 @@ const addReads = (router: Router): void => {
 export const addMailboxRoutes = (router: Router): void => {
   addMessages(router);
   addUpdates(router);
+  addResponses(router);
   addControl(router);
   addReads(router);
 };

@@ -238,9 +238,9 @@ describe("queries, updates and generations", () => {
   });
 });
 
-describe("pausing", () => {
-  const orders = (box: MailboxFixture): unknown => box.effects.splice(0);
+const orders = (box: MailboxFixture): unknown => box.effects.splice(0);
 
+describe("pausing", () => {
   it("[M6] orders the runs to be told until they were, ever more rarely", () => {
     const box = new MailboxFixture();
     const order = { type: "control_runs", tenant: "t", workflow_id: "wf", verb: "pause" };

@@ -9,6 +9,9 @@ const target = (given: Json | undefined): unknown => {
 
 const idOf = (given: Json): unknown => (target(given) as { workflow_id?: string }).workflow_id;
 
+const dirOf = (given: Readonly<Record<string, Json>>): unknown =>
+  (target({ workflow_id: "w", ...given }) as { base_dir?: unknown }).base_dir;
+
 describe("a mailbox's target", () => {
   it("[W-13] is an id or an object that leads to one; the first that says something counts", () => {
     expect(idOf("wf")).toBe("wf");
@@ -24,15 +27,13 @@ describe("a mailbox's target", () => {
   });
 
   it("[W-13] says which directory it came from", () => {
-    const of = (given: Readonly<Record<string, Json>>): unknown =>
-      (target({ workflow_id: "w", ...given }) as { base_dir?: unknown }).base_dir;
-    expect(of({})).toBeNull();
-    expect(of({ base_dir: "/b", path: "/p/run.json" })).toBe("/b");
-    expect(of({ path: "/p/run.json" })).toBe("/p");
-    expect(of({ persisted_path: "/p/.harn-runs/run.json" })).toBe("/p");
-    expect(of({ run: { persisted_path: "/q/r.json" } })).toBe("/q");
-    expect(of({ result: { run: { persisted_path: "/r.json" } } })).toBe("/");
-    expect(of({ path: "run.json" })).toBe("");
+    expect(dirOf({})).toBeNull();
+    expect(dirOf({ base_dir: "/b", path: "/p/run.json" })).toBe("/b");
+    expect(dirOf({ path: "/p/run.json" })).toBe("/p");
+    expect(dirOf({ persisted_path: "/p/.harn-runs/run.json" })).toBe("/p");
+    expect(dirOf({ run: { persisted_path: "/q/r.json" } })).toBe("/q");
+    expect(dirOf({ result: { run: { persisted_path: "/r.json" } } })).toBe("/");
+    expect(dirOf({ path: "run.json" })).toBe("");
   });
 
   it("[W-13] is refused with the operation's name when it names nothing", () => {
