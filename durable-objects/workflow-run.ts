@@ -6,12 +6,14 @@ import { isOver, runHead } from "../src/engine/run/head.ts";
 import type { RunState } from "../src/engine/run/state.ts";
 import { nextWake } from "../src/engine/run/wake.ts";
 import { type Answer, reject } from "../src/engine/machine.ts";
+import type { Message } from "../src/engine/mailbox/state.ts";
 import { liveEvents, type LiveEvent, parseEventId } from "../src/engine/observe/live.ts";
 import { RUN } from "./migrations/journaled.ts";
 import { pageOfPart, type PartName, type PartPage, type PartRequest } from "./projections/run-parts.ts";
 import { readRecord, type RecordRequest, type RecordView } from "./projections/run-record.ts";
 import type { IdempotencyKey } from "./shell/idempotency.ts";
 import { LeaseWatch } from "./shell/lease-watch.ts";
+import { performRunEffect } from "./shell/run-effects.ts";
 import { grantLease, liveAttempts, renewLeases } from "./shell/run-leases.ts";
 import type { Commit } from "./shell/machine-shell.ts";
 import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
@@ -35,7 +37,7 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
       reducerVersion: 1,
       headOf: runHead,
       wakeAt: (state, now) => nextWake(state, (unit) => this.#leases.expiresAt(unit), now),
-      perform: (effect) => this.#perform(effect),
+      perform: (effect) => performRunEffect(this.env, this.shell, effect),
       isDerived: (effect) => effect.type === "index_run",
       derive: (state) => (state === null ? [] : [{ type: "index_run", row: indexRow(state) }]),
       onAlarm: (state) => (state === null ? null : { type: "wake", live_attempts: liveAttempts(this.#leases, state) }),
@@ -74,6 +76,13 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
     this.ctx.waitUntil(this.alarm());
   }
 
+  /** A message of the workflow's mailbox for a stage that waits; says whether the stage takes it. */
+  hear(heard: { readonly stage_id: string; readonly message: Message }): Answer<{ readonly accepted: boolean }> {
+    const answer = this.request({ type: "hear", ...heard });
+    if (!answer.ok) return answer;
+    return { ok: true, reply: { accepted: answer.reply.type === "heard" && answer.reply.accepted } };
+  }
+
   /** The run's record, as it is or as a checkpoint saw it; null for a run that does not exist. */
   record(request: RecordRequest): RecordView | null {
     return readRecord(this.shell, request);
@@ -106,14 +115,6 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
 
   protected override committed(commit: Commit<RunEvent, RunEffect>): void {
     broadcast(this.ctx, () => liveEvents([commit.entry], null, Number.MAX_SAFE_INTEGER));
-  }
-
-  async #perform(effect: RunEffect): Promise<void> {
-    const tenant = this.shell.state?.tenant ?? "";
-    if (effect.type === "drive") await this.env.DRIVE_QUEUE.send({ v: 1, tenant, run_id: effect.run_id });
-    else if (effect.type === "index_run")
-      await this.env.INDEX_QUEUE.send({ v: 1, seq: this.shell.seq, tenant, run: effect.row });
-    else throw new Error(`effect ${effect.type}: no mailbox`);
   }
 
   #entriesFrom(after: string | null): ReturnType<typeof this.shell.entries> {

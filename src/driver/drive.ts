@@ -135,20 +135,15 @@ class Drive {
   /** Starts lanes for what else there is to start, and orders another driver when there is more than fits. */
   #widen(spare: number): void {
     const free = (this.#options.lanes ?? DEFAULT_LANES) - 1 - this.#lanes.size;
-    for (let started = 0; started < Math.min(spare, free); started++) this.#openLane();
+    for (let started = 0; started < Math.min(spare, free); started++) this.#track(this.#openLane());
     if (spare <= free || this.#recruited || this.#options.recruit === undefined) return;
     this.#recruited = true;
     this.#track(this.#options.recruit());
   }
 
-  #openLane(): void {
-    this.#track(
-      this.#step({})
-        .then((answer) => this.#walk(answer))
-        .then((outcome) => {
-          if (outcome.type === "idle") this.#ended = outcome;
-        }),
-    );
+  async #openLane(): Promise<void> {
+    const outcome = await this.#walk(await this.#step({}));
+    if (outcome.type === "idle") this.#ended = outcome;
   }
 
   #track(lane: Promise<void>): void {

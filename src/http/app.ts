@@ -7,6 +7,7 @@ import { type App, type HonoEnv, Router } from "./router.ts";
 import { addEventRoutes } from "./routes/events.ts";
 import { addHookRoutes } from "./routes/hooks.ts";
 import { addKeyRoutes } from "./routes/keys.ts";
+import { addMailboxRoutes } from "./routes/mailboxes.ts";
 import { addMetaRoutes } from "./routes/meta.ts";
 import { addRunControlRoutes } from "./routes/run-control.ts";
 import { addRunEventRoutes } from "./routes/run-events.ts";
@@ -28,6 +29,7 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addRunEventRoutes,
   addRunControlRoutes,
   addStageRoutes,
+  addMailboxRoutes,
   addTriggerRoutes,
   addHookRoutes,
   addEventRoutes,

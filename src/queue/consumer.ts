@@ -1,4 +1,5 @@
 import type { Bindings } from "../http/call.ts";
+import { controlRuns } from "./control.ts";
 import { deadLetters } from "./dead-letters.ts";
 import { dispatchEvents } from "./dispatch.ts";
 import { driveRuns } from "./drive.ts";
@@ -13,9 +14,11 @@ const CONSUMERS: ReadonlyMap<string, Consumer> = new Map<string, Consumer>([
   ["godwit-drive", driveRuns],
   ["godwit-dispatch", dispatchEvents],
   ["godwit-index", indexRows],
+  ["godwit-control", controlRuns],
   ["godwit-drive-dead", deadLetters],
   ["godwit-dispatch-dead", deadLetters],
   ["godwit-index-dead", deadLetters],
+  ["godwit-control-dead", deadLetters],
 ]);
 
 const UNKNOWN_QUEUE_DELAY_SECONDS = 30;

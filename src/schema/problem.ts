@@ -39,6 +39,7 @@ export const PROBLEMS = {
   rate_limited: { status: 429, title: "Too many requests", retryable: true },
   internal_error: { status: 500, title: "Godwit failed", retryable: true },
   invariant_violated: { status: 500, title: "The run is quarantined", retryable: false },
+  update_timed_out: { status: 504, title: "Nobody has answered the update in time", retryable: true },
   unavailable: { status: 503, title: "Godwit cannot serve this now", retryable: true },
 } as const satisfies Record<string, ProblemType>;
 

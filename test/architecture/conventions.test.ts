@@ -16,9 +16,7 @@ const NEWCOMERS_PATH = [
 ];
 
 /** Codes that clients have to know although nothing in the sources answers them: each with its reason. */
-const NOT_PRODUCED: Readonly<Record<string, string>> = {
-  rate_limited: "answered where a limit is set up in front of the Worker",
-};
+const NOT_PRODUCED: Readonly<Record<string, string>> = {};
 
 /** Lines of each class of a file, from its head to the brace that closes it. */
 const classesOf = (path: string): readonly { readonly name: string; readonly lines: number }[] =>

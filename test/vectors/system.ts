@@ -3,6 +3,7 @@ import type { CreateRun, RunControl } from "../../src/engine/run/command.ts";
 import type { RunRecord } from "../../src/schema/record.ts";
 import type { SignatureRejection } from "../../src/connectors/webhook-error.ts";
 import { VirtualClock } from "./clock.ts";
+import { MailboxObject } from "./mailbox-object.ts";
 import { OperationFailure } from "./operation.ts";
 import { RunObject } from "./run-object.ts";
 import { ScriptedExecutor } from "./script.ts";
@@ -17,6 +18,7 @@ export class System {
   readonly script: ScriptedExecutor;
   readonly signatureAudit: SignatureRejection[] = [];
   readonly #runs: RunObject[] = [];
+  readonly #mailboxes = new Map<string, MailboxObject>();
   readonly #records = new Map<string, Kept>();
 
   constructor(values: Values) {
@@ -41,6 +43,13 @@ export class System {
     return this.#runs.find((object) => object.run.state_id === stateId);
   }
 
+  /** The mailbox of a workflow id; made when it is asked for first. */
+  mailbox(workflowId: string): MailboxObject {
+    const object = this.#mailboxes.get(workflowId) ?? new MailboxObject(this.clock, workflowId);
+    this.#mailboxes.set(workflowId, object);
+    return object;
+  }
+
   /** Keeps a record under a path. */
   keepRecord(path: string, record: RunRecord): void {
     this.#records.set(path, { document: record });
@@ -62,10 +71,10 @@ export class System {
 
   /** Throws away all that is only in memory. */
   restart(): void {
-    for (const object of this.#runs) object.restart();
+    for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.restart();
   }
 
   close(): void {
-    for (const object of this.#runs) object.close();
+    for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.close();
   }
 }

@@ -3,7 +3,7 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { DecodedGraph, WorkflowGraph } from "../../schema/graph.ts";
 import type { StagePlan } from "../../schema/plan.ts";
 import type { MutationSessionRecord, RunExecutionRecord, RunRecord } from "../../schema/record.ts";
-import type { HeardMessage } from "./waits.ts";
+import type { Message } from "../mailbox/state.ts";
 import type { Completion, DriveMode, FollowedEdge, Run, RunStatus } from "./state.ts";
 
 /** The options of a new run after decoding (spec/workflow 4.4); raw keeps the node overrides and what is only recorded. */
@@ -92,14 +92,15 @@ export interface Advance {
 
 export type ControlRun =
   | { readonly type: "pause_run"; readonly reason?: string }
-  | { readonly type: "resume_run"; readonly max_steps?: number }
+  /** `only_if_paused_by`: a run that was paused for another reason stays as it is. */
+  | { readonly type: "resume_run"; readonly max_steps?: number; readonly only_if_paused_by?: string }
   | { readonly type: "cancel_run"; readonly reason?: string };
 
 /** A message of the run's mailbox for a stage that waits for one. */
 export interface Hear {
   readonly type: "hear";
   readonly stage_id: string;
-  readonly message: HeardMessage;
+  readonly message: Message;
 }
 
 /** The watchdog looks whether somebody still drives the run. */

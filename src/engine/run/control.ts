@@ -15,6 +15,7 @@ export const controlRun = (draft: Draft, command: ControlRun): Rejection | null 
   if (run.status === wanted[command.type]) return null;
   if (isTerminal(run.status))
     return reject("invalid_transition", `run ${run.run_id} is ${run.status}: it cannot be changed any more`).rejection;
+  if (command.type === "resume_run" && (command.only_if_paused_by ?? run.paused_by) !== run.paused_by) return null;
   if (command.type === "pause_run") draft.emit({ type: "run_paused", reason: command.reason ?? null });
   else if (command.type === "cancel_run") {
     draft.emit({ type: "run_cancelled", reason: command.reason ?? null });

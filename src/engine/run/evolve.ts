@@ -158,11 +158,11 @@ const evolveRun = (run: Run, event: Exclude<RunEvent, RunCreated>): Run => {
     case "run_finalized":
       return { ...run, status: event.status, ready: event.ready ?? run.ready };
     case "run_paused":
-      return { ...run, status: "paused" };
+      return { ...run, status: "paused", paused_by: event.reason };
     case "run_resumed":
       return event.max_steps === null
-        ? { ...run, status: "running" }
-        : { ...run, status: "running", steps: 0, max_steps: event.max_steps };
+        ? { ...run, status: "running", paused_by: null }
+        : { ...run, status: "running", paused_by: null, steps: 0, max_steps: event.max_steps };
     case "run_cancelled":
       return { ...run, status: "cancelled" };
     case "run_failed":

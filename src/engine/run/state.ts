@@ -153,6 +153,8 @@ export interface Run {
   readonly state_id: string;
   readonly workflow_id: string;
   readonly status: RunStatus;
+  /** The reason it was paused for, while it is paused on request. */
+  readonly paused_by?: string | null;
   readonly drive: DriveMode;
   readonly graph: WorkflowGraph;
   readonly contracts: readonly VerificationContract[];

@@ -1,18 +1,9 @@
 import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
+import type { Message } from "../mailbox/state.ts";
 import { failedStage } from "./executed-stage.ts";
 import type { ExecutedStage, PreparedStage } from "./state.ts";
-
-/** A message of a mailbox, as a run hears it (spec/workflow 13). */
-export interface HeardMessage {
-  readonly seq: number;
-  readonly kind: string;
-  readonly name: string;
-  readonly payload: Json;
-  readonly request_id?: string | null;
-  readonly enqueued_at?: string;
-}
 
 /** When a stage that waits ends by itself, in milliseconds; null for never. */
 export const deadlineOf = (node: WorkflowNode, mode: string, now: Timestamp): Timestamp | null => {
@@ -55,7 +46,7 @@ const spoken = (payload: Json): string => {
 };
 
 /** The result of a stage that heard its message: the payload is its data, and its text where it is one. */
-export const heardResult = (message: HeardMessage): JsonObject => {
+export const heardResult = (message: Message): JsonObject => {
   const text = spoken(message.payload);
   return {
     status: "completed",

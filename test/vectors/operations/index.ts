@@ -3,6 +3,7 @@ import { artifactOperations } from "./artifact.ts";
 import { clockOperations } from "./clock.ts";
 import { graphOperations } from "./graph.ts";
 import { mapOperations } from "./map.ts";
+import { mailboxOperations } from "./mailbox.ts";
 import { policyOperations } from "./policy.ts";
 import { recordOperations } from "./record.ts";
 import { replayOperations } from "./replay.ts";
@@ -22,4 +23,5 @@ export const OPERATIONS: Operations = {
   ...policyOperations,
   ...replayOperations,
   ...webhookOperations,
+  ...mailboxOperations,
 };
