@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { DeepReadonly } from "../lib/deep-readonly.ts";
 import { byCodePoint } from "../lib/json.ts";
 import { err, ok, type Result } from "../lib/result.ts";
 import { decodeAt, decodeDocument, type DecodeError, nestingIssue } from "./decode.ts";
@@ -210,6 +211,9 @@ export const toolAnnotationsSchema = z
 
 /** What a tool does and which of its arguments are paths (spec/workflow 1.11). */
 export type ToolAnnotations = z.output<typeof toolAnnotationsSchema>;
+
+/** The annotations of a tool as they are written: what is missing has its default (spec/workflow 1.11). */
+export interface ToolAnnotationsInput extends DeepReadonly<z.input<typeof toolAnnotationsSchema>> {}
 
 // A policy of hundreds of constraints is a mistake; the bound keeps checking them against every tool cheap.
 const MAX_ARG_CONSTRAINTS = 500;
