@@ -128,6 +128,9 @@ export const retryPolicySchema = z
   })
   .readonly();
 
+/** How often a failed call is tried again (spec/workflow 1.7). */
+export type RetryPolicy = z.output<typeof retryPolicySchema>;
+
 /** What a stage takes or gives (spec/workflow 1.8). */
 export const stageContractSchema = z
   .object({
@@ -322,3 +325,15 @@ export const decodeContextPolicy = (value: unknown, builtin: string): Result<Con
 /** Decodes the policy of `workflow_set_auto_compact`; the text of an error is `{builtin}: {e}` (spec/workflow 15.1). */
 export const decodeAutoCompactPolicy = (value: unknown, builtin: string): Result<AutoCompactPolicy, DecodeError> =>
   decodeShort(autoCompactPolicySchema, builtin, value);
+
+/** Decodes the policy of the edit `set_retry_policy`; the text of an error is `{builtin}: {e}`, as for the others. */
+export const decodeRetryPolicy = (value: unknown, builtin: string): Result<RetryPolicy, DecodeError> =>
+  decodeShort(retryPolicySchema, builtin, value);
+
+/** Decodes the policy of the edit `set_capability_policy`; the text of an error is `{builtin}: {e}`, as for the others. */
+export const decodeNodeCapabilities = (value: unknown, builtin: string): Result<CapabilityPolicy, DecodeError> =>
+  decodeShort(capabilityPolicySchema, builtin, value);
+
+/** Decodes the policy of the edit `set_approval_policy`; the text of an error is `{builtin}: {e}`, as for the others. */
+export const decodeNodeApproval = (value: unknown, builtin: string): Result<ToolApprovalPolicy, DecodeError> =>
+  decodeShort(toolApprovalPolicySchema, builtin, value);

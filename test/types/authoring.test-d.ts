@@ -1,4 +1,15 @@
-import { condition, defineWorkflow, fork, map, sleep, stage, wait, type WorkflowDefinition } from "godwit/authoring";
+import {
+  condition,
+  defineWorkflow,
+  fork,
+  map,
+  type NodeFields,
+  sleep,
+  stage,
+  wait,
+  type WorkflowDefinition,
+} from "godwit/authoring";
+import type { workflowNodeSchema } from "../../src/schema/graph.ts";
 import * as z from "zod";
 import { createTools } from "../../src/executor/tool-registry.ts";
 import { functions } from "../../src/functions.ts";
@@ -12,6 +23,9 @@ const holds = <_Claim extends true>(): void => {};
 
 const known = { functions, tools, reducers };
 const a = { mode: "llm" } as const;
+
+// Every field that a node can have can be written; a field that is missing here is missing in `NodeFields`.
+holds<Equal<Exclude<keyof z.input<typeof workflowNodeSchema>, keyof NodeFields>, never>>();
 
 // Literal types are kept.
 const kept = defineWorkflow({
