@@ -6,13 +6,23 @@ import { capabilityPolicySchema } from "./policy.ts";
 /** A graph in a body. Its own decoder reads it, so that errors carry the texts of the specification. */
 export const graphField = anyJson.describe("A workflow graph, see the schema WorkflowGraph");
 
+// Made anew for each body, because the description of the API knows a schema by one name.
+const graphUnderCeiling = () =>
+  z
+    .object({
+      graph: graphField,
+      ceiling: anyJson.optional().describe("A capability policy; the builtin ceiling without it"),
+    })
+    .readonly();
+
 /** Body of `POST /v1/workflows/validate`. */
-export const validateWorkflowSchema = z
-  .object({
-    graph: graphField,
-    ceiling: anyJson.optional().describe("A capability policy; the builtin ceiling without it"),
-  })
-  .readonly();
+export const validateWorkflowSchema = graphUnderCeiling();
+
+/** Body of `POST /v1/workflows/inspect`. */
+export const inspectWorkflowSchema = graphUnderCeiling();
+
+/** Body of `POST /v1/workflows/policy_report`. */
+export const reportPolicySchema = graphUnderCeiling();
 
 /** Body of `PUT /v1/workflows/{workflow_id}`. */
 export const defineWorkflowSchema = z.object({ graph: graphField }).readonly();

@@ -6,10 +6,11 @@ import { uuidIds } from "../../ports/ids.ts";
 import {
   diffWorkflowsSchema,
   graphInspectionSchema,
+  inspectWorkflowSchema,
   normalizedWorkflowSchema,
   normalizeWorkflowSchema,
   policyReportSchema,
-  validateWorkflowSchema,
+  reportPolicySchema,
   workflowDiffSchema,
 } from "../../schema/api-workflow.ts";
 import type { DecodedGraph } from "../../schema/graph.ts";
@@ -83,7 +84,7 @@ export const addWorkflowReportRoutes = (router: Router): void => {
       tag: "Workflows",
       summary: "Get a normal graph with its validation and its size",
       access: "runs:read",
-      body: { name: "InspectWorkflow", schema: validateWorkflowSchema },
+      body: { name: "InspectWorkflow", schema: inspectWorkflowSchema },
       reply: { status: 200, description: "The graph", name: "WorkflowInspection", schema: graphInspectionSchema },
     },
     ({ body }) => {
@@ -99,7 +100,7 @@ export const addWorkflowReportRoutes = (router: Router): void => {
       tag: "Workflows",
       summary: "Get the policies of a graph and of its nodes",
       access: "runs:read",
-      body: { name: "ReportWorkflowPolicy", schema: validateWorkflowSchema },
+      body: { name: "ReportWorkflowPolicy", schema: reportPolicySchema },
       reply: { status: 200, description: "The policies", name: "PolicyReport", schema: policyReportSchema },
     },
     ({ body }) => {
