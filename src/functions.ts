@@ -1,11 +1,10 @@
 import { createRegistry } from "./executor/registry.ts";
-import type { FunctionRegistry } from "./ports/functions.ts";
 
 /**
  * The handlers that stages with mode `function` can name. Register yours here and deploy.
  *
  * `echo` answers with its input; examples and checks use it.
  */
-export const functions: FunctionRegistry = createRegistry({
+export const functions = createRegistry({
   echo: (input) => input,
 });

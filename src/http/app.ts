@@ -16,6 +16,7 @@ import { addRunRoutes } from "./routes/runs.ts";
 import { addStageRoutes } from "./routes/stages.ts";
 import { addTriggerRoutes } from "./routes/triggers.ts";
 import { addWorkflowEditRoutes } from "./routes/workflow-edit.ts";
+import { addWorkflowReportRoutes } from "./routes/workflow-reports.ts";
 import { addWorkflowRoutes } from "./routes/workflows.ts";
 import { assetFor } from "./static.ts";
 
@@ -24,6 +25,7 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addMetaRoutes,
   addWorkflowRoutes,
   addWorkflowEditRoutes,
+  addWorkflowReportRoutes,
   addRunRoutes,
   addRunReadRoutes,
   addRunEventRoutes,

@@ -19,6 +19,10 @@ import type {
   definedWorkflowSchema,
   editedWorkflowSchema,
   EditOp,
+  graphInspectionSchema,
+  normalizedWorkflowSchema,
+  policyReportSchema,
+  workflowDiffSchema,
   workflowPageSchema,
   workflowVersionSchema,
 } from "../schema/api-workflow.ts";
@@ -117,6 +121,14 @@ export class Client {
     this.#send<Out<typeof workflowPageSchema>>("GET", `/v1/workflows/${segment(id)}/versions`, { query });
   editWorkflow = (op: EditOp, body: JsonObject) =>
     this.#send<Out<typeof editedWorkflowSchema>>("POST", "/v1/workflows/edit", { body: { op, ...body } });
+  normalizeWorkflow = (graph?: unknown) =>
+    this.#send<Out<typeof normalizedWorkflowSchema>>("POST", "/v1/workflows/normalize", { body: { graph } });
+  inspectWorkflow = (graph: unknown, ceiling?: unknown) =>
+    this.#send<Out<typeof graphInspectionSchema>>("POST", "/v1/workflows/inspect", { body: { graph, ceiling } });
+  reportPolicy = (graph: unknown, ceiling?: unknown) =>
+    this.#send<Out<typeof policyReportSchema>>("POST", "/v1/workflows/policy_report", { body: { graph, ceiling } });
+  diffWorkflows = (left: unknown, right: unknown) =>
+    this.#send<Out<typeof workflowDiffSchema>>("POST", "/v1/workflows/diff", { body: { left, right } });
 
   createRun = (body: NewRunInput, call: CallOptions = {}) =>
     this.#send<Out<typeof createdRunSchema>>("POST", "/v1/runs", { body, call });

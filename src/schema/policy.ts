@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { DeepReadonly } from "../lib/deep-readonly.ts";
 import { byCodePoint } from "../lib/json.ts";
 import { err, ok, type Result } from "../lib/result.ts";
 import { decodeAt, decodeDocument, type DecodeError, nestingIssue } from "./decode.ts";
@@ -217,6 +218,9 @@ export const toolAnnotationsSchema = z
 /** What a tool does and which of its arguments are paths (spec/workflow 1.11). */
 export type ToolAnnotations = z.output<typeof toolAnnotationsSchema>;
 
+/** The annotations of a tool as they are written: what is missing has its default (spec/workflow 1.11). */
+export interface ToolAnnotationsInput extends DeepReadonly<z.input<typeof toolAnnotationsSchema>> {}
+
 // A policy of hundreds of constraints is a mistake; the bound keeps checking them against every tool cheap.
 const MAX_ARG_CONSTRAINTS = 500;
 
@@ -324,3 +328,15 @@ export const decodeContextPolicy = (value: unknown, builtin: string): Result<Con
 /** Decodes the policy of `workflow_set_auto_compact`; the text of an error is `{builtin}: {e}` (spec/workflow 15.1). */
 export const decodeAutoCompactPolicy = (value: unknown, builtin: string): Result<AutoCompactPolicy, DecodeError> =>
   decodeShort(autoCompactPolicySchema, builtin, value);
+
+/** Decodes the policy of the edit `set_retry_policy`; the text of an error is `{builtin}: {e}`, as for the others. */
+export const decodeRetryPolicy = (value: unknown, builtin: string): Result<RetryPolicy, DecodeError> =>
+  decodeShort(retryPolicySchema, builtin, value);
+
+/** Decodes the policy of the edit `set_capability_policy`; the text of an error is `{builtin}: {e}`, as for the others. */
+export const decodeNodeCapabilities = (value: unknown, builtin: string): Result<CapabilityPolicy, DecodeError> =>
+  decodeShort(capabilityPolicySchema, builtin, value);
+
+/** Decodes the policy of the edit `set_approval_policy`; the text of an error is `{builtin}: {e}`, as for the others. */
+export const decodeNodeApproval = (value: unknown, builtin: string): Result<ToolApprovalPolicy, DecodeError> =>
+  decodeShort(toolApprovalPolicySchema, builtin, value);

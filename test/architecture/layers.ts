@@ -23,10 +23,18 @@ export const LAYERS: readonly Layer[] = [
     files: /^src\/(?:connectors|llm)\//,
     may: { lib: "all", schema: "all", ports: "types", "ai-sdk": "all", zod: "all" },
   },
+  // Workflows written in TypeScript: types that the compiler checks, and the JSON they stand for.
+  { name: "authoring", files: /^src\/authoring\//, may: { ...SCHEMA_TYPES, zod: "types" } },
+  // What a deployment registers: its functions, tools and reducers.
+  {
+    name: "registered",
+    files: /^src\/(?:functions|reducers|tools)\.ts$/,
+    may: { lib: "all", ports: "types", executor: "all", zod: "all" },
+  },
   {
     name: "executor",
-    files: /^src\/(?:executor|driver)\/|^src\/functions\.ts$/,
-    may: { ...PURE, ports: "all", connectors: "all", addresses: "all", "ai-sdk": "all" },
+    files: /^src\/(?:executor|driver)\//,
+    may: { ...PURE, ports: "all", connectors: "all", registered: "all", addresses: "all", "ai-sdk": "all" },
   },
   // The client of the API runs anywhere: it takes nothing of the server but types.
   {
@@ -52,7 +60,16 @@ export const LAYERS: readonly Layer[] = [
   {
     name: "local",
     files: /^src\/local\//,
-    may: { lib: "all", schema: "types", engine: "all", client: "all", node: "all", tools: "all", cloudflare: "all" },
+    may: {
+      lib: "all",
+      schema: "types",
+      engine: "all",
+      client: "all",
+      examples: "all",
+      node: "all",
+      tools: "all",
+      cloudflare: "all",
+    },
   },
   { name: "cli", files: /^src\/cli\//, may: { lib: "all", schema: "types", client: "all", node: "all", tools: "all" } },
   {
@@ -60,6 +77,7 @@ export const LAYERS: readonly Layer[] = [
     files: /^dashboard\//,
     may: { lib: "all", schema: "types", engine: "all", client: "all", tools: "all" },
   },
+  { name: "examples", files: /^examples\//, may: { authoring: "all", registered: "all" } },
   { name: "root", files: /^src\/index\.ts$/, may: { http: "all", objects: "all" } },
   { name: "node-store", files: /^durable-objects\/storage\/sqlite-store\.ts$/, may: { objects: "types", node: "all" } },
   { name: "objects", files: /^durable-objects\//, may: { ...PURE, ports: "all", cloudflare: "all" } },
@@ -70,6 +88,7 @@ const OUTSIDE: readonly (readonly [RegExp, string])[] = [
   [/^cloudflare:/, "cloudflare"],
   [/^node:/, "node"],
   [/^zod$/, "zod"],
+  [/^godwit\/authoring$/, "authoring"],
   [/^(?:hono|@hono)\b/, "hono"],
   [/^uuid$/, "uuid"],
   [/^(?:ai|@ai-sdk\/|workers-ai-provider)/, "ai-sdk"],

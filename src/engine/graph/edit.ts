@@ -1,9 +1,16 @@
-import { isObject, type Json } from "../../lib/json.ts";
+import type { Json } from "../../lib/json.ts";
 import { nodeIdProblem } from "../../lib/node-id.ts";
 import { err, ok, type Result } from "../../lib/result.ts";
 import { rfc3339 } from "../../lib/time.ts";
 import type { DecodedGraph, ValidationReport, WorkflowEdge, WorkflowGraph, WorkflowNode } from "../../schema/graph.ts";
-import type { AutoCompactPolicy, CapabilityPolicy, ContextPolicy, ModelPolicy } from "../../schema/policy.ts";
+import type {
+  AutoCompactPolicy,
+  CapabilityPolicy,
+  ContextPolicy,
+  ModelPolicy,
+  RetryPolicy,
+  ToolApprovalPolicy,
+} from "../../schema/policy.ts";
 import type { Context } from "../machine.ts";
 import { BUILTIN_CEILING } from "../policy/capability.ts";
 import { toolNames } from "../policy/tools.ts";
@@ -119,6 +126,9 @@ export type NodeSetting =
   | { readonly set: "model_policy"; readonly value: ModelPolicy | Missing }
   | { readonly set: "context_policy"; readonly value: ContextPolicy | Missing }
   | { readonly set: "auto_compact"; readonly value: AutoCompactPolicy | Missing }
+  | { readonly set: "retry_policy"; readonly value: RetryPolicy | Missing }
+  | { readonly set: "capability_policy"; readonly value: CapabilityPolicy | Missing }
+  | { readonly set: "approval_policy"; readonly value: ToolApprovalPolicy | Missing }
   | { readonly set: "output_visibility"; readonly value: Json | undefined };
 
 const settingPatch = (setting: NodeSetting): Result<Partial<WorkflowNode>, string> => {
@@ -144,7 +154,7 @@ export const setNodeSetting = (
   const normal = normalizeGraph(graph, context);
   const node = nodeOf(normal, nodeId);
   if (node === undefined) return err(`unknown workflow node: ${nodeId}`);
-  const nodes = { ...normal.nodes, [nodeId]: { ...node, ...patch.value } };
+  const nodes = { ...normal.nodes, [nodeId]: normalizeNode({ ...node, ...patch.value }, nodeId) };
   const audit = { op: "set_policy", node_id: nodeId, metadata: { setting: setting.set } };
   return ok(withAudit({ ...normal, nodes }, audit, context));
 };
@@ -155,30 +165,6 @@ export const commitGraph = (graph: DecodedGraph, reason: string | null, context:
   const { valid, errors } = validateGraph(normal, BUILTIN_CEILING);
   if (!valid) return err(`workflow_commit: invalid workflow: ${errors.join("; ")}`);
   return ok(withAudit(normal, { op: "commit", reason }, context));
-};
-
-/** Equality of JSON values, whatever the order of their keys. Decoded documents are nested shallowly enough to recurse. */
-const sameJson = (a: unknown, b: unknown): boolean => {
-  if (a === b) return true;
-  if (Array.isArray(a) && Array.isArray(b)) {
-    return a.length === b.length && a.every((item, index) => sameJson(item, b[index]));
-  }
-  if (!isObject(a) || !isObject(b)) return false;
-  const keys = Object.keys(a);
-  return (
-    keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && sameJson(a[key], b[key]))
-  );
-};
-
-/** Two graphs side by side and whether they differ once normal; graphs without an id always do. */
-export const diffGraphs = (
-  left: DecodedGraph,
-  right: DecodedGraph,
-  context: Pick<Context, "nextId">,
-): { readonly changed: boolean; readonly left: WorkflowGraph; readonly right: WorkflowGraph } => {
-  const a = normalizeGraph(left, context);
-  const b = normalizeGraph(right, context);
-  return { changed: !sameJson(a, b), left: a, right: b };
 };
 
 /** A graph with its validation and its size. */

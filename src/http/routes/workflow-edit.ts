@@ -14,7 +14,14 @@ import { uuidIds } from "../../ports/ids.ts";
 import { editedWorkflowSchema, type EditWorkflow, editWorkflowSchema } from "../../schema/api-workflow.ts";
 import type { DecodeError } from "../../schema/decode.ts";
 import { type DecodedGraph, decodeEdge, decodeNode } from "../../schema/graph.ts";
-import { decodeAutoCompactPolicy, decodeContextPolicy, decodeModelPolicy } from "../../schema/policy.ts";
+import {
+  decodeAutoCompactPolicy,
+  decodeContextPolicy,
+  decodeModelPolicy,
+  decodeNodeApproval,
+  decodeNodeCapabilities,
+  decodeRetryPolicy,
+} from "../../schema/policy.ts";
 import { decodeProblem, graphOf } from "../graph-input.ts";
 import { invalid, problem, type Problem } from "../problem.ts";
 import { done, type Router } from "../router.ts";
@@ -58,6 +65,18 @@ const settingOf = (body: EditWorkflow): Result<NodeSetting, Problem> => {
     case "set_auto_compact": {
       const value = part("policy", body.policy, (policy) => decodeAutoCompactPolicy(policy, label));
       return value.ok ? ok({ set: "auto_compact", value: value.value }) : value;
+    }
+    case "set_retry_policy": {
+      const value = part("policy", body.policy, (policy) => decodeRetryPolicy(policy, label));
+      return value.ok ? ok({ set: "retry_policy", value: value.value }) : value;
+    }
+    case "set_capability_policy": {
+      const value = part("policy", body.policy, (policy) => decodeNodeCapabilities(policy, label));
+      return value.ok ? ok({ set: "capability_policy", value: value.value }) : value;
+    }
+    case "set_approval_policy": {
+      const value = part("policy", body.policy, (policy) => decodeNodeApproval(policy, label));
+      return value.ok ? ok({ set: "approval_policy", value: value.value }) : value;
     }
     default:
       return ok({ set: "output_visibility", value: body.value });

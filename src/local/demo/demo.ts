@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { setTimeout as sleep } from "node:timers/promises";
+import { issueTriage } from "../../../examples/issue-triage.ts";
 import type { Json } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import { dispatchIdFor, runIdFor } from "../../engine/trigger/dispatch.ts";
@@ -23,8 +24,8 @@ import { darkScreen, openScreen, type Screen } from "./screen.ts";
 const ROOT = join(import.meta.dirname, "../../..");
 
 /** The example: the workflow, and the trigger of the same name. */
-const WORKFLOW = "issue-triage";
-const WORKFLOW_FILE = join(ROOT, "examples/issue-triage.json");
+const WORKFLOW = issueTriage.id;
+const WORKFLOW_FILE = join(ROOT, "examples/issue-triage.ts");
 const PAYLOAD_FILE = join(ROOT, "examples/github-issues-opened.json");
 
 const HELP = `npm run demo [-- --keep] [-- --json]
@@ -62,8 +63,7 @@ const showEngine = (screen: Screen, { server, settings, busy_port: busy }: DemoE
 
 /** Registers the workflow and the trigger. */
 const register = async (api: Api, screen: Screen, secret: string, isScripted: boolean): Promise<void> => {
-  const graph: unknown = JSON.parse(readFileSync(WORKFLOW_FILE, "utf8"));
-  const { version } = await api.client.defineWorkflow(WORKFLOW, graph);
+  const { version } = await api.client.defineWorkflow(WORKFLOW, issueTriage);
   screen.fact("workflow", `${WORKFLOW}, version ${version}  ${screen.paint("dim", relative(ROOT, WORKFLOW_FILE))}`);
   await api.put(`/v1/triggers/${WORKFLOW}`, {
     provider: "github",

@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 import {
   cloneGraph,
   commitGraph,
-  diffGraphs,
   insertNode,
   inspectGraph,
   policyReport,
@@ -10,10 +9,16 @@ import {
   rewire,
   setNodeSetting,
 } from "../../../src/engine/graph/edit.ts";
+import { diffGraphs } from "../../../src/engine/graph/diff.ts";
 import { BUILTIN_CEILING } from "../../../src/engine/policy/capability.ts";
 import { decodeEdge } from "../../../src/schema/graph.ts";
-import { autoCompactPolicySchema, contextPolicySchema, modelPolicySchema } from "../../../src/schema/policy.ts";
-import { decoded, errorOf, nodeFrom, policyOf, testContext, valueOf } from "./fixture.ts";
+import {
+  autoCompactPolicySchema,
+  contextPolicySchema,
+  modelPolicySchema,
+  retryPolicySchema,
+} from "../../../src/schema/policy.ts";
+import { approvalOf, decoded, errorOf, nodeFrom, policyOf, testContext, valueOf } from "./fixture.ts";
 
 const graph = decoded({
   id: "wf",
@@ -134,6 +139,9 @@ describe("policy setters", () => {
       { set: "model_policy", value: modelPolicySchema.parse({ model: "m" }) },
       { set: "context_policy", value: contextPolicySchema.parse({ max_artifacts: 2 }) },
       { set: "auto_compact", value: autoCompactPolicySchema.parse({ enabled: true }) },
+      { set: "retry_policy", value: retryPolicySchema.parse({ max_attempts: 3 }) },
+      { set: "capability_policy", value: policyOf({ tools: ["t"] }) },
+      { set: "approval_policy", value: approvalOf({ require_approval: ["t"] }) },
       { set: "output_visibility", value: "public" },
     ] as const;
     for (const setting of settings) {
@@ -144,6 +152,12 @@ describe("policy setters", () => {
     }
     const cleared = valueOf(setNodeSetting(graph, "a", { set: "output_visibility", value: undefined }, testContext()));
     expect(cleared.nodes["a"]?.output_visibility).toBeNull();
+  });
+
+  it("[W-15.1] leave a normal graph: a retry policy without attempts has one", () => {
+    const value = retryPolicySchema.parse({ backoff_ms: 5 });
+    const result = valueOf(setNodeSetting(graph, "a", { set: "retry_policy", value }, testContext()));
+    expect(result.nodes["a"]?.retry_policy).toMatchObject({ max_attempts: 1, backoff_ms: 5 });
   });
 
   it("[W-15.1] refuse missing arguments, unknown nodes and wrong values", () => {
