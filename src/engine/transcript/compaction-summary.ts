@@ -49,7 +49,9 @@ export const modelSummary = (summary: string, archived: number): string =>
 const masked = (text: string): string => {
   const lines = text.split("\n").length;
   if (byteLength(text) < MAX_BYTES || lines <= MASK_LINES) return text;
-  const start = [...text.slice(0, 2 * MASK_CHARACTERS)].slice(0, MASK_CHARACTERS).join("");
+  const start = Array.from(text.slice(0, 2 * MASK_CHARACTERS))
+    .slice(0, MASK_CHARACTERS)
+    .join("");
   return `${start}... [${lines} lines, ${text.length} chars masked]`;
 };
 

@@ -33,12 +33,14 @@ const firstText = (block: JsonObject, keys: readonly string[], otherwise: string
 const LABELS = ["label", "name", "title", "filename", "path", "uri", "url", "id"] as const;
 
 const textOfBlock = (block: JsonObject): string => {
-  const { type } = block;
+  // Model libraries write the same kinds with hyphens.
+  const type = typeof block["type"] === "string" ? block["type"].replaceAll("-", "_") : "";
   switch (type) {
     case "text":
     case "output_text":
       return firstText(block, ["text"], "");
     case "tool_call":
+    case "tool_use":
     case "tool_result":
       return `<${type}:${firstText(block, ["name", "tool_name", "toolName"], "tool")}>`;
     case "image":
@@ -70,7 +72,7 @@ export const visibilityOf = (message: Message): Visibility => {
 };
 
 const hasBlock = (message: Message, types: readonly string[]): boolean =>
-  blocksOf(message).some((block) => typeof block["type"] === "string" && types.includes(block["type"]));
+  blocksOf(message).some(({ type }) => typeof type === "string" && types.includes(type.replaceAll("-", "_")));
 
 const isFilled = (value: Json | undefined): boolean =>
   Array.isArray(value) ? value.length > 0 : typeof value === "string" && value !== "";
@@ -81,8 +83,7 @@ export const isToolAnswer = (message: Message): boolean =>
 
 /** True for a message that asks for tools. */
 export const isToolCall = (message: Message): boolean =>
-  roleOf(message) === "assistant" &&
-  (isFilled(message["tool_calls"]) || hasBlock(message, ["tool_call", "tool_use", "tool-call"]));
+  roleOf(message) === "assistant" && (isFilled(message["tool_calls"]) || hasBlock(message, ["tool_call", "tool_use"]));
 
 /** True for a message of a person, where a kept part of a conversation may begin (spec/workflow 14.4). */
 export const isUserTurn = (message: Message): boolean => roleOf(message) === "user" && !isToolAnswer(message);

@@ -16,6 +16,14 @@ const assemble = (artifacts: readonly ArtifactRecord[], options: JsonObject, tas
 const places = (artifacts: readonly ArtifactRecord[], options: JsonObject, task = ""): string[] =>
   assemble(artifacts, options, task).chunks.map((chunk) => `${chunk.artifact.id}/${chunk.index}`);
 
+const numbered = (word: string) => [1, 2, 3].map((index) => `${word} ${index}`).join("\n\n");
+
+const graph = (assembler: Json) => ({
+  entry: "a",
+  nodes: { a: { kind: "stage", mode: "llm", context_assembler: assembler } },
+  edges: [],
+});
+
 describe("the options of the context assembler", () => {
   it("[W-17.3] has the defaults of the specification", () => {
     expect(must(decodeAssembler(true))).toEqual({
@@ -129,8 +137,7 @@ describe("assembling a context", () => {
   });
 
   it("[W-17.3] round_robin takes turns in the order given", () => {
-    const text = (word: string) => [1, 2, 3].map((index) => `${word} ${index}`).join("\n\n");
-    const list = [artifact("b", text("beta")), artifact("a", text("alfa"))];
+    const list = [artifact("b", numbered("beta")), artifact("a", numbered("alfa"))];
     const options = { strategy: "round_robin", microcompact_threshold: 2 };
     expect(places(list, options)).toEqual(["b/0", "a/0", "b/1", "a/1", "b/2", "a/2"]);
   });
@@ -159,11 +166,6 @@ describe("the context of a stage", () => {
   });
 
   it("[W-8.1] stands in the prompt of a run's stage; what is consumed is the selection", () => {
-    const graph = (assembler: Json) => ({
-      entry: "a",
-      nodes: { a: { kind: "stage", mode: "llm", context_assembler: assembler } },
-      edges: [],
-    });
     const artifacts = [
       { id: "x", kind: "note", text: "abc" },
       { id: "y", kind: "note", text: "  " },

@@ -25,6 +25,18 @@ const says = (text: string): JsonObject => ({ role: "assistant", content: text }
 const calls = (text = ""): JsonObject => ({ role: "assistant", content: text, tool_calls: [{ name: "read" }] });
 const answers = (text = "ok"): JsonObject => ({ role: "tool", content: text });
 
+const decode = (policy: JsonObject) => autoCompactPolicySchema.parse(policy) as unknown as JsonObject;
+
+const split = (messages: readonly JsonObject[], source: JsonObject, fits = true) =>
+  splitOf(messages, settings(source), fits);
+
+const session = (count: number): Sessions =>
+  appendMessages(
+    evolveSessions(noSessions(), { type: "session_opened", session_id: "s" }),
+    "s",
+    Array.from({ length: count }, (_, i) => (i % 2 === 0 ? user(`q${i}`) : says(`a${i}`))),
+  );
+
 describe("compaction settings", () => {
   it("[W-14.4] has the defaults of the specification", () => {
     expect(settings()).toEqual({
@@ -52,7 +64,6 @@ describe("compaction settings", () => {
   });
 
   it("[W-1.5] nodes may use their own names or those of the manual, also after decoding", () => {
-    const decode = (policy: JsonObject) => autoCompactPolicySchema.parse(policy) as unknown as JsonObject;
     const own = decode({ enabled: true, token_threshold: 5, compact_keep_last: 3, compact_strategy: "truncate" });
     const manual = decode({ auto_compact: true, compact_threshold: 5, keep_last: 3, compact_strategy: "truncate" });
     expect(settings(own)).toEqual(settings(manual));
@@ -89,9 +100,6 @@ describe("compaction settings", () => {
 });
 
 describe("where a conversation is split", () => {
-  const split = (messages: readonly JsonObject[], source: JsonObject, fits = true) =>
-    splitOf(messages, settings(source), fits);
-
   it("[W-14.4] nothing is archived up to keep_first + keep_last messages", () => {
     expect(split([user("a"), says("b"), user("c")], { keep_last: 2, keep_first: 1 })).toBeNull();
   });
@@ -233,12 +241,6 @@ describe("compaction strategies", () => {
 
 describe("compaction of a session", () => {
   const context = counting();
-  const session = (count: number): Sessions =>
-    appendMessages(
-      evolveSessions(noSessions(), { type: "session_opened", session_id: "s" }),
-      "s",
-      Array.from({ length: count }, (_, i) => (i % 2 === 0 ? user(`q${i}`) : says(`a${i}`))),
-    );
   const compact = (sessions: Sessions, options: JsonObject, more: JsonObject = {}) => {
     const command = { type: "session", op: "compact", session_id: "s", options, ...more } as const;
     const decision = decideSession(sessions, command, context);

@@ -44,6 +44,11 @@ const filled = (count: number, id = "s"): Sessions =>
 const texts = (sessions: Sessions, id: string): unknown[] =>
   (sessionIn(sessions, id)?.messages.toArray() ?? []).map((message) => message["content"]);
 
+const kinds = (sessions: Sessions) =>
+  sessionIn(sessions, "s")
+    ?.extra_events.toArray()
+    .map(({ kind }) => kind);
+
 describe("sessions", () => {
   it("[W-14.3] opening is idempotent and mints an id when none is given", () => {
     const first = accept(noSessions(), { op: "open", session_id: "s" });
@@ -157,10 +162,6 @@ describe("sessions", () => {
       state: "paused",
     });
     const injected = accept(extra, { op: "inject", session_id: "s", message: say("new") }).sessions;
-    const kinds = (sessions: Sessions) =>
-      sessionIn(sessions, "s")
-        ?.extra_events.toArray()
-        .map(({ kind }) => kind);
     expect(texts(injected, "s")).toEqual(["m0", "new"]);
     expect(kinds(injected)).toEqual(["tool_execution", "compaction"]);
     expect(kinds(accept(injected, { op: "trim", session_id: "s", keep_last: 1 }).sessions)).toEqual(["compaction"]);
