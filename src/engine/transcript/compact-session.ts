@@ -1,4 +1,4 @@
-import type { Json } from "../../lib/json.ts";
+import type { Json, JsonObject } from "../../lib/json.ts";
 import { err, ok, type Result } from "../../lib/result.ts";
 import { type Context, type Rejection, reject } from "../machine.ts";
 import type { SessionOperation } from "./command.ts";
@@ -9,7 +9,12 @@ import {
   finishCompaction,
   planCompaction,
 } from "./compaction.ts";
-import { type CompactionSettings, compactOptions } from "./compaction-settings.ts";
+import {
+  compactionIsEnabled,
+  compactionSettings,
+  type CompactionSettings,
+  compactOptions,
+} from "./compaction-settings.ts";
 import { estimateTokens, tokensOfBytes } from "./message.ts";
 import type { Session } from "./session.ts";
 import type { SessionEvent } from "./session-event.ts";
@@ -61,11 +66,41 @@ export const compactSession = (session: Session, request: CompactionRequest, con
 /** Whether a session is too long for the next call; reads nothing but its size (spec/workflow 14.4). */
 export const sessionCompactionDue = (
   session: Session,
-  next: { readonly system: string | null; readonly prompt: string },
+  next: Pick<NextCall, "system" | "prompt">,
   settings: CompactionSettings,
 ): boolean => {
   const own = tokensOfBytes(session.message_bytes);
   return own + estimateTokens([{ content: next.prompt }, { content: next.system ?? "" }]) >= settings.token_threshold;
+};
+
+/** A model call that is about to be made in a session. */
+export interface NextCall {
+  readonly prompt: string;
+  readonly system: string | null;
+  /** The `auto_compact` of the call's node. */
+  readonly auto_compact: JsonObject;
+  /** How many tokens the model takes; null where that is not known. */
+  readonly context_tokens: number | null;
+  /** What was answered to what the compaction asked so far, in order. */
+  readonly answers: readonly Json[];
+}
+
+const NOTHING_TO_DO: SessionCompaction = { events: [], ask: null };
+
+/**
+ * Compacts a session before a model call where its node says so and it has grown too long, also between the steps of an agent's
+ * loop (spec/workflow 14.4). The error is that of a wrong setting and fails the stage.
+ */
+export const compactBeforeCall = (
+  session: Session,
+  next: NextCall,
+  context: Context,
+): Result<SessionCompaction, string> => {
+  if (!compactionIsEnabled(next.auto_compact)) return ok(NOTHING_TO_DO);
+  const settings = compactionSettings(next.auto_compact, next.context_tokens);
+  if (!settings.ok) return settings;
+  if (!sessionCompactionDue(session, next, settings.value)) return ok(NOTHING_TO_DO);
+  return ok(compactSession(session, { mode: "preflight", settings: settings.value, answers: next.answers }, context));
 };
 
 /** `agent_session_compact` (spec/workflow 14.3). */

@@ -1,6 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { JsonObject } from "../../../src/lib/json.ts";
-import { compactSession, sessionCompactionDue } from "../../../src/engine/transcript/compact-session.ts";
+import {
+  compactBeforeCall,
+  compactSession,
+  sessionCompactionDue,
+} from "../../../src/engine/transcript/compact-session.ts";
 import { compactionDue, finishCompaction, planCompaction } from "../../../src/engine/transcript/compaction.ts";
 import {
   compactionIsEnabled,
@@ -300,6 +304,22 @@ describe("compaction of a session", () => {
     const longer = appendMessages(sessions, "s", [user("late")]);
     expect(compact(longer, options, answer)).toMatchObject({ refused: { code: "invalid_transition" } });
     expect(compact(sessions, { nonsense: 1 })).toMatchObject({ refused: { code: "invalid_request" } });
+  });
+
+  it("[W-14.4] before a call acts only where the node says so and the conversation is too long", () => {
+    const held = sessionIn(session(40), "s") as NonNullable<ReturnType<typeof sessionIn>>;
+    const call = { prompt: "x".repeat(400), system: "s", context_tokens: null, answers: [] };
+    const before = (policy: JsonObject, more: object = {}) =>
+      compactBeforeCall(held, { ...call, auto_compact: policy, ...more }, context);
+    const nothing = { ok: true, value: { events: [], ask: null } };
+    expect(before({ token_threshold: 1 })).toEqual(nothing);
+    expect(before({ enabled: true })).toEqual(nothing);
+    expect(before({ enabled: true, compact_strategy: "x" })).toMatchObject({ ok: false });
+    const llm = { enabled: true, token_threshold: 100, keep_last: 2, compact_strategy: "llm" };
+    expect(before(llm)).toMatchObject({ value: { events: [], ask: { type: "model" } } });
+    expect(before(llm, { answers: ["s"] })).toMatchObject({
+      value: { events: [{ type: "session_compacted", archived: 38, snapshot_asset_id: null }], ask: null },
+    });
   });
 
   it("[W-14.4] before a call no source is kept and the summary is replaced", () => {
