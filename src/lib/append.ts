@@ -36,6 +36,17 @@ export class AppendList<T> {
     return position < this.length ? this.#items[position] : undefined;
   }
 
+  /** The first elements, at most so many; shares the elements instead of copying them. */
+  prefix(count: number): AppendList<T> {
+    if (count >= this.length) return this;
+    return count <= 0 ? AppendList.empty : new AppendList(this.#items, count);
+  }
+
+  /** The elements from an index up to another one, as an array of their own. */
+  slice(from: number, to: number = this.length): T[] {
+    return this.#items.slice(Math.max(0, from), Math.min(to, this.length));
+  }
+
   /** All elements as an array of their own. */
   toArray(): T[] {
     return this.#items.slice(0, this.length);

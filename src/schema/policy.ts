@@ -76,7 +76,10 @@ export const modelPolicySchema = z
 /** Model routing and agent loop settings of a node (spec/workflow 1.4). */
 export type ModelPolicy = z.output<typeof modelPolicySchema>;
 
-/** When and how a transcript is compacted (spec/workflow 1.5). The extra keys name registered functions, never hold them. */
+/**
+ * When and how a transcript is compacted (spec/workflow 1.5). The extra keys name registered functions, never hold them; the
+ * last three are the names of the ancestor's manual.
+ */
 export const autoCompactPolicySchema = z
   .object({
     enabled: flag,
@@ -91,6 +94,9 @@ export const autoCompactPolicySchema = z
     compress_callback: extraJson,
     mask_callback: extraJson,
     custom_compactor: extraJson,
+    auto_compact: z.boolean().exactOptional(),
+    compact_threshold: extraUint,
+    compact_callback: extraJson,
   })
   .readonly();
 

@@ -1,6 +1,7 @@
 import { isObject, type Json } from "../../lib/json.ts";
+import { isToolRole, roleOf } from "../transcript/message.ts";
 
-const isToolResult = (message: Json): boolean => isObject(message) && message["role"] === "tool_result";
+const isToolResult = (message: Json): boolean => isObject(message) && isToolRole(roleOf(message));
 
 const isHidden = (event: Json): boolean => {
   const visibility = isObject(event) ? event["visibility"] : undefined;

@@ -5,7 +5,7 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
 import type { HttpCall } from "../../schema/plan.ts";
 import { selectForStage } from "../artifact/stage-selection.ts";
-import { renderArtifacts } from "../artifact/render.ts";
+import { stageContext } from "../prompt/context-assembler.ts";
 import { buildStagePrompt } from "../prompt/stage-prompt.ts";
 import { contractsForStage } from "../verification/contracts.ts";
 import { selectsArtifacts, stageMode, verifyCommand } from "./stage-node.ts";
@@ -52,8 +52,9 @@ const rangeOf = (prompt: string, part: string): readonly [number, number] => {
 const promptText = (run: Run, node: WorkflowNode, { selected, task }: UnitInput): Result<PromptText, string> => {
   const contracts = contractsForStage(node, run.contracts);
   if (!contracts.ok) return contracts;
-  const contextText = renderArtifacts(selected, node.context_policy);
-  const built = buildStagePrompt({ node, task, contracts: contracts.value, contextText });
+  const context = stageContext(node, selected, task);
+  if (!context.ok) return context;
+  const built = buildStagePrompt({ node, task, contracts: contracts.value, contextText: context.value });
   if (built.prompt.length > MAX_PROMPT_LENGTH)
     return err(
       `workflow stage ${node.id} has a prompt of ${built.prompt.length} characters, more than ${MAX_PROMPT_LENGTH}: bound it with context_policy.max_tokens`,

@@ -31,6 +31,20 @@ describe("AppendList", () => {
     expect(short.append([])).toBe(short);
   });
 
+  it("[lib] a prefix is a version of its own: appending to it changes neither the whole nor another prefix", () => {
+    const whole = AppendList.of([1, 2, 3]);
+    const two = whole.prefix(2);
+    expect([two.append([9]), two, whole.append([4]), whole.prefix(9)].map((list) => list.toArray())).toEqual([
+      [1, 2, 9],
+      [1, 2],
+      [1, 2, 3, 4],
+      [1, 2, 3],
+    ]);
+    expect(whole.prefix(0).append([7]).toArray()).toEqual([7]);
+    expect(AppendList.empty.length).toBe(0);
+    expect([two.slice(1), two.slice(0, 9), whole.slice(-5, 1)]).toEqual([[2], [1, 2], [1]]);
+  });
+
   it("[lib] an array taken out of it is the taker's own", () => {
     const list = AppendList.of([1]);
     list.toArray().push(2);
