@@ -1,5 +1,5 @@
 import type * as z from "zod";
-import type { Answer } from "../../../durable-objects/shell/machine-shell.ts";
+import type { Answer } from "../../engine/machine.ts";
 import type { IdempotencyKey } from "../../../durable-objects/shell/idempotency.ts";
 import type { SessionCommand, SessionOperation, SessionReply } from "../../engine/transcript/command.ts";
 import type { SessionQuery, SessionsView } from "../../engine/transcript/read-sessions.ts";
