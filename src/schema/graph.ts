@@ -76,6 +76,7 @@ export const workflowNodeSchema = z
     input: z.exactOptional(json),
     timeout_ms: z.number().int().nonnegative().nullable().exactOptional(),
     script: z.exactOptional(json),
+    output_schema: z.exactOptional(json),
   })
   .readonly();
 

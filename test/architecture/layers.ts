@@ -25,8 +25,8 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     name: "executor",
-    files: /^src\/(?:executor|driver)\/|^src\/functions\.ts$/,
-    may: { ...PURE, ports: "all", connectors: "all", addresses: "all", "ai-sdk": "all" },
+    files: /^src\/(?:executor|driver)\/|^src\/(?:functions|tools)\.ts$/,
+    may: { ...PURE, ports: "all", connectors: "all", addresses: "all", "ai-sdk": "all", "json-schema": "all" },
   },
   // The client of the API runs anywhere: it takes nothing of the server but types.
   {
@@ -74,6 +74,7 @@ const OUTSIDE: readonly (readonly [RegExp, string])[] = [
   [/^uuid$/, "uuid"],
   [/^(?:ai|@ai-sdk\/|workers-ai-provider)/, "ai-sdk"],
   [/^ipaddr\.js$/, "addresses"],
+  [/^@cfworker\/json-schema$/, "json-schema"],
 ];
 
 /** The layer a file or package belongs to; packages for tools only are `tools`. */
