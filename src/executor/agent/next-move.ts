@@ -74,10 +74,11 @@ export const nextMove = (state: LoopState, rules: LoopRules): Move => {
   return afterText(state, rules, last);
 };
 
+const over = (limit: NonNullable<Finish["limit"]>): Move => ({ type: "finish", status: "budget_exhausted", limit });
+
 const turn = (state: LoopState, { options }: LoopRules, prelude: readonly JsonObject[]): Move => {
   const { usage, iterations } = state;
   const { max_total_tokens: tokens, max_cost_usd: cost } = options;
-  const over = (limit: NonNullable<Finish["limit"]>): Move => ({ type: "finish", status: "budget_exhausted", limit });
   if (iterations >= options.max_iterations) return over("iterations");
   if (tokens !== null && usage.input_tokens + usage.output_tokens >= tokens) return over("tokens");
   if (cost !== null && usage.total_cost >= cost) return over("cost");

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { ToolCallRecord } from "../../../../src/schema/agent-step.ts";
+import type { ToolCallRecord } from "../../../../src/ports/stage-journal.ts";
+import type { ToolApproval } from "../../../../src/schema/agent-step.ts";
+import type { StagePlan } from "../../../../src/schema/plan.ts";
 import { countingTool, journalOf, reply, resumed, runAgent, scriptedAgent } from "./agent-plans.ts";
 
 const script = [
@@ -81,6 +83,10 @@ describe("a crash in the middle of a loop", () => {
   });
 });
 
+/** The plan with what a person said to a call. */
+const answeredBy = (plan: StagePlan, approval: ToolApproval): StagePlan =>
+  plan.progress === undefined ? plan : { ...plan, progress: { ...plan.progress, approvals: { call_1_1: approval } } };
+
 describe("waiting for somebody", () => {
   const tools = [{ name: "work" }, { name: "ask_user", client: true, parameters: { type: "object" } }];
   const asking = scriptedAgent(
@@ -124,9 +130,7 @@ describe("waiting for somebody", () => {
     const parked = await runAgent(guarded, { work }, { journal });
     expect(parked).toMatchObject({ pending: [{ call_id: "call_1_1", tool_name: "work", reason: "approval" }] });
     expect(seen).toEqual([]);
-    const next = resumed(guarded, steps);
-    const approvals = { call_1_1: { approved: true, arguments: { path: "b" } } };
-    const approved = { ...next, progress: { ...next.progress!, approvals } };
+    const approved = answeredBy(resumed(guarded, steps), { approved: true, arguments: { path: "b" } });
     const more = journalOf();
     expect(await runAgent(approved, { work }, { journal: more.journal })).toMatchObject({ status: "done" });
     expect(seen).toEqual([{ path: "b" }]);
@@ -137,8 +141,7 @@ describe("waiting for somebody", () => {
     const made: string[] = [];
     const { steps, journal } = journalOf();
     await runAgent(guarded, { work: countingTool(made) }, { journal });
-    const next = resumed(guarded, steps);
-    const denied = { ...next, progress: { ...next.progress!, approvals: { call_1_1: { approved: false } } } };
+    const denied = answeredBy(resumed(guarded, steps), { approved: false });
     const more = journalOf();
     const result = await runAgent(denied, { work: countingTool(made) }, { journal: more.journal });
     expect(result).toMatchObject({ status: "done", trace: { tool_rejections: 1, tool_executions: 0 } });
@@ -201,11 +204,9 @@ describe("the gate", () => {
     });
     const { steps, journal } = journalOf();
     await runAgent(plan, { work: countingTool([]) }, { journal });
-    const next = resumed(plan, steps);
-    const approvals = { call_1_1: { approved: true, arguments: { path: "/etc/passwd" } } };
+    const approved = answeredBy(resumed(plan, steps), { approved: true, arguments: { path: "/etc/passwd" } });
     const made: string[] = [];
     const more = journalOf();
-    const approved = { ...next, progress: { ...next.progress!, approvals } };
     await runAgent(approved, { work: countingTool(made) }, { journal: more.journal });
     expect(made).toEqual([]);
     expect(more.steps[0]?.tool_call?.status).toBe("rejected");

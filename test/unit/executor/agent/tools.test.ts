@@ -15,14 +15,18 @@ const callOf = async (tools: readonly JsonObject[], call: readonly [string, Json
   return { result, answer: toolAnswers(steps)[0], record: steps[1]?.tool_call };
 };
 
-describe("HTTP tools", () => {
-  const toolOf = (http: JsonObject): JsonObject => ({
-    name: "api",
-    description: "Calls the API",
-    parameters: { type: "object", properties: { id: { type: "string" } } },
-    http,
-  });
+const toolOf = (http: JsonObject): JsonObject => ({
+  name: "api",
+  description: "Calls the API",
+  parameters: { type: "object", properties: { id: { type: "string" } } },
+  http,
+});
 
+const mcp = (origin: string, more: JsonObject = {}): readonly JsonObject[] => [
+  { mcp: { url: `${origin}/mcp`, name: "math", headers: { authorization: "Bearer {{secret.TOKEN}}" }, ...more } },
+];
+
+describe("HTTP tools", () => {
   test("[W-10.7] arguments and secrets fill the call, the idempotency key goes along", async () => {
     const server = await startServer((_q, r) => sendJson(r, 200, { found: 1, echoed: "very-secret" }));
     const http = {
@@ -77,10 +81,6 @@ describe("HTTP tools", () => {
 });
 
 describe("MCP servers", () => {
-  const mcp = (origin: string, more: JsonObject = {}): readonly JsonObject[] => [
-    { mcp: { url: `${origin}/mcp`, name: "math", headers: { authorization: "Bearer {{secret.TOKEN}}" }, ...more } },
-  ];
-
   test.each([false, true])(
     "[W-10.7] a tool is listed, called and told apart by its server; events: %s",
     async (streams) => {

@@ -55,6 +55,20 @@ const callsWeather = (r: ServerResponse): void =>
   sendStream(r, [{ content: "Let me look." }, toolCall("call_a", "weather", '{"city":"Bern"}')], "tool_calls");
 const answers = (r: ServerResponse): void => sendStream(r, [{ content: "21 " }, { content: "degrees." }]);
 
+const busy = (r: ServerResponse): void => sendJson(r, 503, { error: { message: "busy" } });
+const asksAgain = (city: string) => (r: ServerResponse) =>
+  sendStream(r, [toolCall("call_0", "weather", JSON.stringify({ city }))], "tool_calls");
+const messagesOf = (body: string) => (JSON.parse(body) as { messages: unknown }).messages;
+const whole = (text: string) => (r: ServerResponse) =>
+  sendJson(r, 200, {
+    id: "c",
+    object: "chat.completion",
+    created: 1,
+    model: "local-model",
+    choices: [{ index: 0, message: { role: "assistant", content: text }, finish_reason: "stop" }],
+    usage: { prompt_tokens: 7, completion_tokens: 2, total_tokens: 9 },
+  });
+
 describe("a model over the network", () => {
   test("[W-4.5] is told about tools, results and earlier turns, and its text is streamed", async () => {
     const server = await modelServer([callsWeather, answers]);
@@ -106,7 +120,6 @@ describe("a model over the network", () => {
   });
 
   test("[W-4.5] a failure that may pass is tried again inside the loop, another one ends it with what was spent", async () => {
-    const busy = (r: ServerResponse): void => sendJson(r, 503, { error: { message: "busy" } });
     const server = await modelServer([busy, callsWeather, (r) => sendJson(r, 401, { error: { message: "no" } })]);
     const result = await runAgent(agentPlan(), weather(), { env: envOf(server.origin), journal: journalOf().journal });
     expect(server.requests).toHaveLength(3);
@@ -128,9 +141,7 @@ describe("a model over the network", () => {
   });
 
   test("a provider that counts its calls anew in every turn does not make two calls one", async () => {
-    const again = (city: string) => (r: ServerResponse) =>
-      sendStream(r, [toolCall("call_0", "weather", JSON.stringify({ city }))], "tool_calls");
-    const server = await modelServer([again("Bern"), again("Basel"), answers]);
+    const server = await modelServer([asksAgain("Bern"), asksAgain("Basel"), answers]);
     const made: string[] = [];
     const { journal } = journalOf();
     await runAgent(agentPlan(), weather(made), { env: envOf(server.origin), journal });
@@ -147,7 +158,6 @@ describe("a model over the network", () => {
     const result = await runAgent(resumed(agentPlan(), first.steps), weather(made), config);
     expect(result).toMatchObject({ status: "done", text: "Let me look.\n21 degrees." });
     expect(made).toEqual([]);
-    const messagesOf = (body: string) => (JSON.parse(body) as { messages: unknown }).messages;
     expect(messagesOf(again.requests[0]?.body ?? "")).toEqual(messagesOf(server.requests[1]?.body ?? ""));
   });
 
@@ -172,15 +182,6 @@ describe("structured output", () => {
     required: ["n"],
     additionalProperties: false,
   };
-  const whole = (text: string) => (r: ServerResponse) =>
-    sendJson(r, 200, {
-      id: "c",
-      object: "chat.completion",
-      created: 1,
-      model: "local-model",
-      choices: [{ index: 0, message: { role: "assistant", content: text }, finish_reason: "stop" }],
-      usage: { prompt_tokens: 7, completion_tokens: 2, total_tokens: 9 },
-    });
   const llm = (fields: Partial<StagePlan> = {}) => planOf({ prompt: "Count.", output_schema: schema, ...fields });
 
   test("[W-0.3] an answer that does not match is repaired, and data holds the value", async () => {
