@@ -15,9 +15,15 @@ const order = z
 /**
  * The tools that agents can name. Register yours here and deploy.
  *
- * `find_order` and `refund_order` are those of the example `support-desk`.
+ * `echo` answers with its text. `find_order` and `refund_order` are those of the example `support-desk`.
  */
 export const tools = createTools({
+  echo: {
+    description: "Answers with the text it is given.",
+    parameters: z.object({ text: z.string() }),
+    annotations: { kind: "think", side_effect_level: "none" },
+    execute: ({ text }) => text,
+  },
   find_order: {
     description: "Looks an order up by its number.",
     parameters: z.object({ order }),

@@ -2,8 +2,10 @@ import { byteLength, isObject } from "../lib/json.ts";
 import type { Result } from "../lib/result.ts";
 import { networkFetcher } from "../llm/network.ts";
 import type { Executor, ExecutorConfig } from "../ports/executor.ts";
+import type { StageJournal } from "../ports/stage-journal.ts";
 import type { StageFailure } from "../ports/stage-failure.ts";
 import type { StageMode, StagePlan, StageResult } from "../schema/plan.ts";
+import { agentRunner } from "./agent/runner.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 import { failedStage } from "./failure.ts";
 import { functionRunner } from "./function.ts";
@@ -20,10 +22,7 @@ const MAX_RESULT_BYTES = 1_048_576;
 
 const RUNNERS: Readonly<Record<StageMode, Runner>> = {
   llm: llmRunner,
-  agent: unavailableRunner(
-    "agent stages and stages with tools are not available in this version: use mode llm without tools, " +
-      "mode function for your own code, or mode external and complete the stage through the API",
-  ),
+  agent: agentRunner,
   http: httpRunner,
   function: functionRunner,
   command: unavailableRunner(
@@ -46,10 +45,14 @@ export const createExecutor = (config: ExecutorConfig): Executor => {
     config: { ...config, fetcher: networkFetcher(config.fetcher) },
     redactor: createRedactor(config.env),
   };
-  return { execute: async (plan, signal) => executeStage(plan, signal, tools) };
+  return {
+    execute: async (plan, signal, journal) =>
+      executeStage(plan, signal, journal === undefined ? tools : { ...tools, journal }),
+  };
 };
 
 interface Tools {
+  readonly journal?: StageJournal;
   readonly config: ExecutorConfig;
   readonly redactor: Redactor;
 }
@@ -58,7 +61,7 @@ interface Tools {
 const executeStage = async (
   plan: StagePlan,
   signal: AbortSignal,
-  { config, redactor }: Tools,
+  { config, redactor, journal }: Tools,
 ): Promise<StageResult> => {
   if (signal.aborted) return failedStage(CANCELLED, redactor.text);
   const limit = Math.min(plan.timeout_ms, plan.http?.timeout_ms ?? plan.timeout_ms);
@@ -69,6 +72,7 @@ const executeStage = async (
     const outcome = runner.run(plan, {
       ...config,
       redactor,
+      ...(journal === undefined ? {} : { journal }),
       get signal() {
         return started().signal();
       },

@@ -1,3 +1,4 @@
+import type { Json } from "../lib/json.ts";
 import type { StageErrorCategory, StageFailure } from "../ports/stage-failure.ts";
 import type { StageResult } from "../schema/plan.ts";
 
@@ -19,6 +20,10 @@ const CATEGORIES: Readonly<Record<StageErrorCategory, { readonly retryable: bool
   generic: { retryable: false },
 };
 
+/** True when the same call may succeed later. */
+export const isRetryable = (failure: StageFailure): boolean =>
+  failure.retryable ?? CATEGORIES[failure.category].retryable;
+
 /** Longest error text of a record, in UTF-16 units; what a remote side says beyond it is cut. */
 const MAX_MESSAGE = 2000;
 
@@ -37,8 +42,9 @@ export const failedStage = (failure: StageFailure, redact: (text: string) => str
     visible_text: "",
     error: `Error [${failure.category}]: ${message}`,
     error_category: failure.category,
-    retryable: failure.retryable ?? CATEGORIES[failure.category].retryable,
+    retryable: isRetryable(failure),
     ...(failure.retry_after_ms === undefined ? {} : { retry_after_ms: failure.retry_after_ms }),
     ...(failure.status_code === undefined ? {} : { status_code: failure.status_code }),
+    ...(failure.usage === undefined ? {} : { usage: failure.usage as unknown as Json }),
   };
 };

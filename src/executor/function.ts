@@ -30,7 +30,7 @@ export const functionRunner: Runner = {
       ? returned.then((value) => outcomeOf(call.name, value))
       : outcomeOf(call.name, returned);
   },
-  explain: (thrown, plan) => thrownFailure(thrown, plan.function?.name ?? ""),
+  explain: (thrown, plan) => thrownFailure(thrown, `function "${plan.function?.name ?? ""}"`),
 };
 
 const outcomeOf = (name: string, returned: unknown): StageOutcome => {
@@ -48,7 +48,7 @@ const isPlain = (value: object): boolean => {
 };
 
 /** Where and why a value is not JSON; undefined when it is. */
-const flawOf = (value: unknown, path: string, depth: number): string | undefined => {
+export const flawOf = (value: unknown, path: string, depth: number): string | undefined => {
   if (value === null || typeof value === "string" || typeof value === "boolean") return undefined;
   if (typeof value === "number") return Number.isFinite(value) ? undefined : `${path} is ${value}`;
   if (typeof value !== "object") return `${path} is ${typeof value}`;
@@ -78,12 +78,12 @@ const completed = (fields: JsonObject): StageResult => {
 };
 
 /** What a handler threw, with its own category where it is one of spec/workflow 0.3; never its stack. */
-const thrownFailure = (thrown: unknown, name: string): StageFailure => {
+export const thrownFailure = (thrown: unknown, what: string): StageFailure => {
   const { category, retry_after_ms: wait } = (thrown ?? {}) as { category?: unknown; retry_after_ms?: unknown };
   const reason = thrown instanceof Error ? thrown.message || thrown.name : typeof thrown === "string" ? thrown : "";
   return {
     category: isErrorCategory(category) ? category : "generic",
-    message: `function "${name}" failed: ${reason || "it threw a value without a message"}`,
+    message: `${what} failed: ${reason || "it threw a value without a message"}`,
     ...(typeof wait === "number" && Number.isFinite(wait) && wait >= 0 ? { retry_after_ms: wait } : {}),
   };
 };

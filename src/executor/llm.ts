@@ -1,115 +1,97 @@
-import { generateText } from "ai";
-import { byteLength, type Json } from "../lib/json.ts";
+import type { ModelMessage } from "ai";
+import type { Json } from "../lib/json.ts";
 import { err, ok, type Result } from "../lib/result.ts";
 import { modelFailure } from "../llm/errors.ts";
-import type { OpenModel } from "../llm/model.ts";
-import { type ModelOptions, readModelOptions } from "../llm/options.ts";
-import { costOf, readPrices } from "../llm/prices.ts";
-import { chooseProvider, openModel, type ProviderName } from "../llm/provider.ts";
-import { scriptedReply } from "../llm/scripted.ts";
 import type { StageFailure } from "../ports/stage-failure.ts";
-import type { LlmUsage, StagePlan, StageResult } from "../schema/plan.ts";
-import { isErrorCategory } from "./failure.ts";
+import type { StagePlan, StageResult } from "../schema/plan.ts";
+import { type ModelSource, openSource, type SourcedAnswer } from "./model-source.ts";
 import type { Runner, RunnerContext } from "./runner.ts";
-
-// The SDK would print to the log of the deployment what a provider does not support; the result carries it instead.
-globalThis.AI_SDK_LOG_WARNINGS = false;
+import {
+  providerSchema,
+  readStructured,
+  repairText,
+  schemaInstructions,
+  structuredFailure,
+  type StructuredOutput,
+  structuredOutputOf,
+} from "./structured-output.ts";
+import { createTextStream } from "./text-stream.ts";
+import { addUsage, NO_USAGE } from "./usage.ts";
 
 type Outcome = Result<StageResult, StageFailure>;
 
-/** Runs one model call (spec/workflow 4.5, 6.8); the engine owns retries, so the call is made once. */
+/**
+ * Runs one model call (spec/workflow 4.5, 6.8); the engine owns retries, so a call that failed is not made again.
+ *
+ * With an output schema an answer that does not match is sent back to the model to be repaired.
+ */
 export const llmRunner: Runner = {
   run: async (plan, context) => {
     const { prompt } = plan;
     if (prompt === undefined) return err({ category: "schema_validation", message: "the plan has no prompt" });
-    const options = readModelOptions(plan.llm_options);
-    if (!options.ok) return options;
-    const provider = chooseProvider(options.value.provider, context.env);
-    if (!provider.ok) return provider;
-    if (provider.value === "scripted") return runScript(plan, prompt);
-    const model = options.value.model ?? (context.env.GODWIT_MODEL || undefined);
-    const open = openModel(provider.value, { env: context.env, fetcher: context.fetcher, model });
-    if (!open.ok) return open;
-    return callModel({ plan, prompt, options: options.value, provider: provider.value, open: open.value }, context);
+    const output = structuredOutputOf(plan);
+    if (!output.ok) return output;
+    const source = openSource(plan, context);
+    if (!source.ok) return source;
+    return answered({ plan, prompt, source: source.value, output: output.value }, context);
   },
   explain: (thrown, _plan, now) => modelFailure(thrown, now),
 };
 
-interface ModelCall {
+interface Asking {
   readonly plan: StagePlan;
   readonly prompt: string;
-  readonly options: ModelOptions;
-  readonly provider: ProviderName;
-  readonly open: OpenModel;
+  readonly source: ModelSource;
+  readonly output: StructuredOutput | undefined;
 }
 
-const callModel = async (call: ModelCall, context: RunnerContext): Promise<Outcome> => {
-  const { plan, open, provider } = call;
-  // Read before the call: a wrong price list must not cost a model call.
-  const prices = readPrices(context.env.GODWIT_MODEL_PRICES);
-  if (!prices.ok) return prices;
-  const startedAt = context.now();
-  const answer = await generateText({
-    model: open.language_model,
-    prompt: call.prompt,
-    ...(plan.system ? { instructions: plan.system } : {}),
-    ...call.options.settings,
-    ...(open.provider_options === undefined ? {} : { providerOptions: open.provider_options }),
-    maxRetries: 0,
-    abortSignal: context.signal,
-    telemetry: { isEnabled: false },
-  });
-  if (answer.finishReason === "error") {
-    return err({ category: "server_error", message: `the model ${open.model} ended its answer with an error` });
+const answered = async (asking: Asking, context: RunnerContext): Promise<Outcome> => {
+  const { prompt, output } = asking;
+  const messages: ModelMessage[] = [{ role: "user", content: prompt }];
+  let transcript = prompt;
+  let usage = NO_USAGE;
+  for (let turn = 1; ; turn += 1) {
+    const answer = await ask(asking, { messages, transcript, turn }, context);
+    if (!answer.ok) return usage.call_count === 0 ? answer : err({ usage, ...answer.error });
+    usage = addUsage(usage, answer.value.usage);
+    const result = resultOf(asking.source, { ...answer.value, usage });
+    if (output === undefined) return ok(result);
+    const { text } = answer.value;
+    const read = readStructured(output, text);
+    if (read.ok) return ok({ ...result, data: read.value });
+    if (turn > output.retries) return err({ ...structuredFailure(read.error), usage });
+    const repair = repairText(read.error);
+    messages.push({ role: "assistant", content: text }, { role: "user", content: repair });
+    transcript += `\n${text}\n${repair}`;
   }
-  const { usage } = answer;
-  const tokens = {
-    input: usage.inputTokens ?? 0,
-    output: usage.outputTokens ?? 0,
-    cached_input: usage.inputTokenDetails.cacheReadTokens ?? 0,
-  };
-  return ok({
-    ...textResult(answer.text, provider, open.model),
-    finish_reason: answer.finishReason,
-    usage: usageOf({
-      input_tokens: tokens.input,
-      output_tokens: tokens.output,
-      total_duration_ms: Math.max(0, context.now() - startedAt),
-      total_cost: costOf(prices.value, provider, open.model, tokens),
-      models: [open.model],
-    }),
-    ...(answer.reasoningText ? { private_reasoning: answer.reasoningText } : {}),
-    ...(answer.warnings?.length ? { warnings: answer.warnings as unknown as Json } : {}),
-  });
 };
 
-const textResult = (text: string, provider: ProviderName, model: string) => ({
-  status: "done",
-  text,
-  visible_text: text,
+const ask = async (
+  { plan, source, output }: Asking,
+  said: { readonly messages: readonly ModelMessage[]; readonly transcript: string; readonly turn: number },
+  context: RunnerContext,
+): Promise<Result<SourcedAnswer, StageFailure>> => {
+  const { journal } = context;
+  const live = journal === undefined ? undefined : createTextStream(said.turn, journal, context);
+  const instructions = [plan.system ?? "", output === undefined ? "" : schemaInstructions(output)];
+  const answer = await source.ask({
+    ...said,
+    instructions: instructions.filter((text) => text !== "").join("\n\n"),
+    output_schema: providerSchema(output),
+    onText: live?.add,
+  });
+  live?.flush();
+  return answer;
+};
+
+const resultOf = ({ provider, model }: ModelSource, answer: SourcedAnswer): StageResult => ({
+  status: answer.status,
+  text: answer.text,
+  visible_text: answer.text,
   provider,
   model,
+  finish_reason: answer.finish_reason,
+  usage: answer.usage as unknown as Json,
+  ...(answer.reasoning === "" ? {} : { private_reasoning: answer.reasoning }),
+  ...(answer.warnings.length === 0 ? {} : { warnings: answer.warnings }),
 });
-
-const usageOf = (usage: Omit<LlmUsage, "call_count">) => ({ ...usage, call_count: 1 });
-
-/** The provider `scripted`: answers from the plan's script, with token counts of a quarter of the bytes and no cost. */
-const runScript = (plan: StagePlan, prompt: string): Outcome => {
-  const script = plan.script ?? plan.metadata?.["script"];
-  const call = { prompt, attempt: plan.attempt, visit: plan.visit ?? 1, isCategory: isErrorCategory };
-  const reply = scriptedReply(script, call);
-  if (!reply.ok) return reply;
-  const { text, status } = reply.value;
-  return ok({
-    ...textResult(text, "scripted", "scripted"),
-    status,
-    finish_reason: "stop",
-    usage: usageOf({
-      input_tokens: Math.ceil(byteLength((plan.system ?? "") + prompt) / 4),
-      output_tokens: Math.ceil(byteLength(text) / 4),
-      total_duration_ms: 0,
-      total_cost: 0,
-      models: ["scripted"],
-    }),
-  });
-};

@@ -1,5 +1,6 @@
 import type { Result } from "../lib/result.ts";
 import type { ExecutorConfig } from "../ports/executor.ts";
+import type { StageJournal } from "../ports/stage-journal.ts";
 import type { StageFailure } from "../ports/stage-failure.ts";
 import type { StagePlan, StageResult } from "../schema/plan.ts";
 import type { Redactor } from "./redaction.ts";
@@ -9,6 +10,8 @@ export interface RunnerContext extends ExecutorConfig {
   /** Aborts at the plan's time limit or when the driver gives up. */
   readonly signal: AbortSignal;
   readonly redactor: Redactor;
+  /** Where an execution that takes many steps records them. */
+  readonly journal?: StageJournal;
 }
 
 /** What came of a call. */

@@ -17,6 +17,7 @@ export const openOpenAI = ({ env, fetcher, model }: ModelRequest): Result<OpenMo
   return ok({
     model: id,
     language_model: provider.responses(id),
-    provider_options: { openai: { store: false } },
+    // Strict schemas are a dialect of their own; what comes back is validated here.
+    provider_options: { openai: { store: false, strictJsonSchema: false } },
   });
 };

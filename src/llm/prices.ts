@@ -7,7 +7,7 @@ const dollars = z.number().nonnegative();
 const schema = z.record(z.string(), z.object({ input: dollars, output: dollars, cached_input: dollars.optional() }));
 
 /** US dollars per million tokens, by `<provider>/<model>` or `<model>`. */
-type Prices = Readonly<
+export type Prices = Readonly<
   Record<string, { readonly input: number; readonly output: number; readonly cached_input?: number | undefined }>
 >;
 
@@ -28,10 +28,18 @@ export const readPrices = (text: string | undefined): Result<Prices, StageFailur
   return err({ category: "generic", message: `GODWIT_MODEL_PRICES is not valid: give JSON such as ${example}` });
 };
 
+const priceOf = (prices: Prices, provider: string, model: string) => {
+  const named = [`${provider}/${model}`, model].find((name) => Object.hasOwn(prices, name));
+  return named === undefined ? undefined : prices[named];
+};
+
+/** True when the cost of a model's calls can be told. */
+export const hasPrice = (prices: Prices, provider: string, model: string): boolean =>
+  priceOf(prices, provider, model) !== undefined;
+
 /** What a call cost in US dollars; 0 when the price of the model is not known (spec/workflow 1.16, LlmUsageRecord). */
 export const costOf = (prices: Prices, provider: string, model: string, tokens: TokenCounts): number => {
-  const named = [`${provider}/${model}`, model].find((name) => Object.hasOwn(prices, name));
-  const price = named === undefined ? undefined : prices[named];
+  const price = priceOf(prices, provider, model);
   if (price === undefined) return 0;
   const cached = Math.min(tokens.cached_input, tokens.input);
   const input = (tokens.input - cached) * price.input + cached * (price.cached_input ?? price.input);

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { Json } from "../lib/json.ts";
+import { isObject, type Json, type JsonObject } from "../lib/json.ts";
 import { err, ok, type Result } from "../lib/result.ts";
 import type { StageErrorCategory, StageFailure } from "../ports/stage-failure.ts";
 import { isCostly, PATTERN_RULE } from "./pattern.ts";
@@ -12,9 +12,17 @@ const schema = z.strictObject({
   replies: z.array(
     z.strictObject({
       when: z
-        .strictObject({ prompt_contains: texts.optional(), attempt: z.int().optional(), visit: z.int().optional() })
+        .strictObject({
+          prompt_contains: texts.optional(),
+          attempt: z.int().optional(),
+          visit: z.int().optional(),
+          turn: z.int().optional(),
+        })
         .optional(),
       text: texts.optional(),
+      tool_calls: z
+        .array(z.strictObject({ name: z.string(), arguments: z.record(z.string(), z.json()).optional() }))
+        .optional(),
       status: z.string().optional(),
       error: z.strictObject({ category: z.string(), message: z.string() }).optional(),
     }),
@@ -29,6 +37,8 @@ interface ScriptedCall {
   readonly prompt: string;
   readonly attempt: number;
   readonly visit: number;
+  /** The turn of an agent loop, counted from 1. */
+  readonly turn?: number;
   /** Tells whether a script's error category is one of spec/workflow 0.3. */
   readonly isCategory: (name: string) => name is StageErrorCategory;
 }
@@ -37,12 +47,21 @@ interface ScriptedCall {
 interface ScriptedReply {
   readonly text: string;
   readonly status: string;
+  /** The tools it calls; only agent stages look at them. */
+  readonly tool_calls?: readonly ScriptedToolCall[];
+}
+
+/** A tool call of a script, with its placeholders filled. */
+interface ScriptedToolCall {
+  readonly name: string;
+  readonly arguments: JsonObject;
 }
 
 const matches = (when: Reply["when"], call: ScriptedCall): boolean =>
   when === undefined ||
   ((when.attempt === undefined || when.attempt === call.attempt) &&
     (when.visit === undefined || when.visit === call.visit) &&
+    (when.turn === undefined || when.turn === (call.turn ?? 1)) &&
     [when.prompt_contains ?? []].flat().every((part) => call.prompt.includes(part)));
 
 /** Replaces each placeholder by what its pattern captures in the prompt; by nothing where it does not match. */
@@ -92,5 +111,28 @@ export const scriptedReply = (script: Json | undefined, call: ScriptedCall): Res
   const template = reply === undefined ? parsed.data.default : (reply.text ?? "");
   if (template === undefined) return ok({ text: `Scripted reply to: ${firstTaskLine(call.prompt)}`, status: "done" });
   const text = fill(lines(template), call.prompt);
-  return text.ok ? ok({ text: text.value, status: reply?.status ?? "done" }) : text;
+  if (!text.ok) return text;
+  const said = { text: text.value, status: reply?.status ?? "done" };
+  if (reply?.tool_calls === undefined) return ok(said);
+  const calls: ScriptedToolCall[] = [];
+  for (const { name, arguments: given = {} } of reply.tool_calls) {
+    const filled = fillJson(given as JsonObject, call.prompt);
+    if (!filled.ok) return filled;
+    calls.push({ name, arguments: filled.value as JsonObject });
+  }
+  return ok({ ...said, tool_calls: calls });
+};
+
+/** Fills the placeholders in every text of a value. */
+const fillJson = (template: Json, prompt: string): Result<Json, StageFailure> => {
+  if (typeof template === "string") return fill(template, prompt);
+  if (Array.isArray(template)) {
+    const items = (template as readonly Json[]).map((item) => fillJson(item, prompt));
+    return items.find((item) => !item.ok) ?? ok(items.flatMap((item) => (item.ok ? [item.value] : [])));
+  }
+  if (!isObject(template)) return ok(template);
+  const filled = fillJson(Object.values(template), prompt);
+  if (!filled.ok) return filled;
+  const values = filled.value as readonly Json[];
+  return ok(Object.fromEntries(Object.keys(template).map((key, index) => [key, values[index] ?? null])));
 };

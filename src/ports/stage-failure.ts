@@ -1,3 +1,5 @@
+import type { LlmUsage } from "../schema/plan.ts";
+
 /** The categories of a failed call (spec/workflow 0.3). */
 export type StageErrorCategory =
   | "timeout"
@@ -27,4 +29,6 @@ export interface StageFailure {
   readonly retry_after_ms?: number;
   /** The HTTP status the other side answered with. */
   readonly status_code?: number;
+  /** What was spent before it failed. */
+  readonly usage?: LlmUsage;
 }

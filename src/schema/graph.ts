@@ -91,6 +91,7 @@ export const workflowNodeSchema = z
     sleep: nodeSleepSchema.nullable().exactOptional(),
     wait: nodeWaitSchema.nullable().exactOptional(),
     script: z.exactOptional(json),
+    output_schema: z.exactOptional(json),
   })
   .readonly();
 

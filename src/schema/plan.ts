@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from "../lib/json.ts";
+import type { PlanSession, StageProgress } from "./agent-step.ts";
 
 /** How a prepared stage is executed. */
 export type StageMode = "llm" | "agent" | "http" | "function" | "command" | "external" | "map" | "sleep" | "wait";
@@ -69,6 +70,12 @@ export interface StagePlan {
   readonly command?: string;
   /** The node's own metadata, for executors that read settings from it. */
   readonly metadata?: JsonObject;
+  /** The conversation the stage takes part in. */
+  readonly session?: PlanSession;
+  /** What earlier attempts of an agent stage have recorded; the loop goes on after it. */
+  readonly progress?: StageProgress;
+  /** The JSON schema that the stage's `data` has to match. */
+  readonly output_schema?: JsonObject;
 }
 
 /** Tokens and money one stage used (spec/workflow 1.16, LlmUsageRecord). */

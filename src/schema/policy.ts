@@ -34,7 +34,8 @@ export const sortedMap = <Value extends z.ZodType>(value: Value) =>
       Object.fromEntries(Object.entries(map).toSorted(([a], [b]) => byCodePoint(a, b))),
     );
 
-const turnPolicySchema = z
+/** What a turn of an agent loop has to be (spec/workflow 1.4). */
+export const turnPolicySchema = z
   .object({
     require_action_or_yield: flag,
     allow_done_sentinel: z.boolean().default(true),
@@ -70,6 +71,17 @@ export const modelPolicySchema = z
     thinking: extraJson,
     top_p: extraNumber,
     top_k: extraNumber,
+    output_schema: extraJson,
+    schema_retries: extraUint,
+    max_total_tokens: extraUint,
+    max_cost_usd: extraNumber,
+    llm_retries: extraUint,
+    llm_backoff_ms: extraUint,
+    tool_retries: extraUint,
+    tool_backoff_ms: extraUint,
+    loop_detect_warn: extraUint,
+    loop_detect_block: extraUint,
+    loop_detect_skip: extraUint,
   })
   .readonly();
 

@@ -34,7 +34,15 @@ export const LAYERS: readonly Layer[] = [
   {
     name: "executor",
     files: /^src\/(?:executor|driver)\//,
-    may: { ...PURE, ports: "all", connectors: "all", registered: "all", addresses: "all", "ai-sdk": "all" },
+    may: {
+      ...PURE,
+      ports: "all",
+      connectors: "all",
+      registered: "all",
+      addresses: "all",
+      "ai-sdk": "all",
+      "json-schema": "all",
+    },
   },
   // The client of the API runs anywhere: it takes nothing of the server but types.
   {
@@ -93,6 +101,7 @@ const OUTSIDE: readonly (readonly [RegExp, string])[] = [
   [/^uuid$/, "uuid"],
   [/^(?:ai|@ai-sdk\/|workers-ai-provider)/, "ai-sdk"],
   [/^ipaddr\.js$/, "addresses"],
+  [/^@cfworker\/json-schema$/, "json-schema"],
 ];
 
 /** The layer a file or package belongs to; packages for tools only are `tools`. */

@@ -35,13 +35,14 @@ const server = async (status: number) =>
 
 const good: readonly (readonly [string, () => Promise<StagePlan>])[] = [
   ["llm", async () => planOf({ prompt: `hello ${SECRET}` })],
+  ["agent", async () => planOf({ mode: "agent", prompt: `hello ${SECRET}` })],
   ["http", async () => httpPlan({ url: (await server(200)).origin })],
   ["function", async () => functionPlan("echo")],
 ];
 const bad: readonly (readonly [string, () => Promise<StagePlan>])[] = [
   ["llm", async () => planOf({ prompt: "hello", script: failing })],
-  ["llm with tools", async () => planOf({ prompt: "hello", run_agent_loop: true })],
-  ["agent", async () => planOf({ mode: "agent", prompt: "hello" })],
+  ["llm with tools", async () => planOf({ prompt: "hello", run_agent_loop: true, script: failing })],
+  ["agent", async () => planOf({ mode: "agent", prompt: "hello", script: failing })],
   ["http", async () => httpPlan({ url: (await server(500)).origin })],
   ["function", async () => functionPlan("fail")],
   ["command", async () => planOf({ mode: "command" })],
@@ -93,7 +94,6 @@ describe("every executor", () => {
 });
 
 test.each([
-  ["agent", /^Error \[generic\]: agent stages .* not available in this version: use mode llm without tools/],
   ["command", /^Error \[generic\]: a command cannot run here: let a runner/],
   ["external", /^Error \[generic\]: an external stage is not executed here/],
 ] as const)("a stage of mode %s is refused with what to use instead", async (mode, text) => {

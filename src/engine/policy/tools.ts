@@ -4,8 +4,11 @@ import { sideEffectRank, UNRESTRICTED } from "./capability.ts";
 
 const isRegistry = (value: JsonObject): boolean => value["_type"] === "tool_registry";
 
+/** The name of an entry; a tool server goes by the name its tools begin with. */
 const nameOf = (value: Json): string | null => {
-  const name = isObject(value) ? value["name"] : undefined;
+  if (!isObject(value)) return null;
+  const server = isObject(value["mcp"]) ? value["mcp"]["name"] : undefined;
+  const name = value["name"] ?? server;
   return typeof name === "string" && name !== "" ? name : null;
 };
 

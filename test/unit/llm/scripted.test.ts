@@ -4,8 +4,10 @@ import type { Json } from "../../../src/lib/json.ts";
 import { scriptedReply } from "../../../src/llm/scripted.ts";
 
 const prompt = "Issue #42: The save button does nothing\nAuthor: ada\nLabels: bug, ui";
-const reply = (script: Json | undefined, call: { prompt?: string; attempt?: number; visit?: number } = {}) =>
-  scriptedReply(script, { prompt, attempt: 1, visit: 1, isCategory: isErrorCategory, ...call });
+const reply = (
+  script: Json | undefined,
+  call: { prompt?: string; attempt?: number; visit?: number; turn?: number } = {},
+) => scriptedReply(script, { prompt, attempt: 1, visit: 1, isCategory: isErrorCategory, ...call });
 const failing = (category: string) => reply({ replies: [{ error: { category, message: "m" } }] });
 const filled = (text: string, given = prompt) => reply({ replies: [{ text }] }, { prompt: given });
 const said = (text: string, status = "done") => ({ ok: true, value: { text, status } });
@@ -52,6 +54,34 @@ describe("which reply", () => {
     const refused = reply(script);
     expect(refused).toMatchObject({ ok: false, error: { category: "schema_validation" } });
     expect(refused.ok ? "" : refused.error.message).toContain(start);
+  });
+});
+
+describe("tool calls of a script", () => {
+  const script = {
+    replies: [
+      {
+        when: { turn: 1 },
+        text: "Looking.",
+        tool_calls: [{ name: "find", arguments: { number: "{{match:#(\\d+)}}", deep: ["{{match:ada}}", 1] } }],
+      },
+      { when: { turn: 2 }, text: "Over." },
+    ],
+  };
+
+  test("belong to their turn, with the placeholders of their arguments filled", () => {
+    const calls = [{ name: "find", arguments: { number: "42", deep: ["ada", 1] } }];
+    expect(reply(script, { turn: 1 })).toEqual({
+      ok: true,
+      value: { text: "Looking.", status: "done", tool_calls: calls },
+    });
+    expect(reply(script, { turn: 2 })).toEqual(said("Over."));
+    expect(reply(script)).toMatchObject({ value: { text: "Looking." } });
+  });
+
+  test("with a costly pattern are refused", () => {
+    const costly = { replies: [{ tool_calls: [{ name: "a", arguments: { b: ["{{match:(a+)+}}"] } }] }] };
+    expect(reply(costly)).toMatchObject({ ok: false, error: { category: "schema_validation" } });
   });
 });
 

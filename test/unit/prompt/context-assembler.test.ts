@@ -174,7 +174,7 @@ describe("the context of a stage", () => {
       const { shell } = runFixture();
       const reply = accepted(shell, createRun(graph(assembler), { artifacts, start: true }));
       if (reply.type !== "created") throw new Error(reply.type);
-      return { plan: reply.advance?.next, prepared: shell.state?.prepared };
+      return { plan: reply.advance?.next, prepared: shell.state?.open[0] };
     };
     const { plan, prepared } = start({ budget_tokens: 50 });
     expect(plan?.prompt).toContain("<workflow_context>\n<artifact>");
