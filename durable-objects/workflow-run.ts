@@ -1,4 +1,4 @@
-import type { AdvanceReply, Renewal, RunCommand, RunEffect, RunReply } from "../src/engine/run/command.ts";
+import type { AdvanceReply, NumberedStep, Renewal, RunCommand, RunEffect, RunReply } from "../src/engine/run/command.ts";
 import { indexRow } from "../src/engine/run/draft.ts";
 import type { RunEvent } from "../src/engine/run/event.ts";
 import { runMachine } from "../src/engine/run/machine.ts";
@@ -7,12 +7,15 @@ import type { RunState } from "../src/engine/run/state.ts";
 import { nextWake } from "../src/engine/run/wake.ts";
 import { type Answer, reject } from "../src/engine/machine.ts";
 import type { Message } from "../src/engine/mailbox/state.ts";
-import { liveEvents, type LiveEvent, parseEventId } from "../src/engine/observe/live.ts";
+import { liveEvents, type LiveEvent, type LiveText, parseEventId } from "../src/engine/observe/live.ts";
 import { RUN } from "./migrations/journaled.ts";
 import { pageOfPart, type PartName, type PartPage, type PartRequest } from "./projections/run-parts.ts";
+import { pageOfToolCalls } from "./projections/tool-calls.ts";
 import { readRecord, type RecordRequest, type RecordView } from "./projections/run-record.ts";
 import type { IdempotencyKey } from "./shell/idempotency.ts";
 import { LeaseWatch } from "./shell/lease-watch.ts";
+import { rfc3339 } from "../src/lib/time.ts";
+import { readSessions, type SessionQuery, type SessionsView } from "../src/engine/transcript/read-sessions.ts";
 import { performRunEffect } from "./shell/run-effects.ts";
 import { grantLease, liveAttempts, renewLeases } from "./shell/run-leases.ts";
 import type { Commit } from "./shell/machine-shell.ts";
@@ -76,6 +79,22 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
     this.ctx.waitUntil(this.alarm());
   }
 
+  /** A step of an agent loop, from the holder of its attempt. */
+  recordStep(numbered: NumberedStep): Answer<null> {
+    const answer = this.request({ type: "record_step", ...numbered });
+    return answer.ok ? { ok: true, reply: null } : answer;
+  }
+
+  /** Shows a piece of text to whoever watches, without storing it; says whether anybody does. */
+  showText(text: LiveText): boolean {
+    return broadcast(this.ctx, () => [{ id: null, type: "text", at: rfc3339(Date.now()), data: { ...text } }]);
+  }
+
+  /** The sessions of the run, or the transcript of one; null for a run that does not exist. */
+  sessions(query: SessionQuery): SessionsView | null {
+    return this.shell.state === null ? null : readSessions(this.shell.state.sessions, query);
+  }
+
   /** A message of the workflow's mailbox for a stage that waits; says whether the stage takes it. */
   hear(heard: { readonly stage_id: string; readonly message: Message }): Answer<{ readonly accepted: boolean }> {
     const answer = this.request({ type: "hear", ...heard });
@@ -91,6 +110,11 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
   /** One page of a part of the record. */
   part(part: PartName, request: PartRequest): PartPage | null {
     return pageOfPart(this.shell, part, request);
+  }
+
+  /** One page of the run's tool calls. */
+  toolCalls(request: PartRequest & { readonly pending: boolean }): PartPage | null {
+    return pageOfToolCalls(this.shell, request);
   }
 
   /** Live events after an event id, oldest first. */

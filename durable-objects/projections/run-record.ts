@@ -18,7 +18,7 @@ export interface RecordRequest {
 
 /** What the run is waiting for, for people. */
 export interface RunWaiting {
-  readonly reason: "external" | "retry" | "sleep" | "message";
+  readonly reason: "external" | "retry" | "sleep" | "message" | "tool_call";
   readonly node_id: string;
   readonly stage_id: string;
   readonly until: string | null;
@@ -56,7 +56,7 @@ const REASONS: Readonly<Partial<Record<PreparedStage["mode"], RunWaiting["reason
 };
 
 const unitWaiting = ({ node_id, stage_id, ...unit }: PreparedStage): RunWaiting | null => {
-  const reason = unit.holder === "nobody" ? REASONS[unit.mode] : undefined;
+  const reason = unit.holder === "nobody" ? (unit.loop === null ? REASONS[unit.mode] : "tool_call") : undefined;
   if (reason !== undefined)
     return { reason, node_id, stage_id, until: unit.deadline_ms === null ? null : rfc3339(unit.deadline_ms) };
   return unit.retry_at_ms === null ? null : { reason: "retry", node_id, stage_id, until: rfc3339(unit.retry_at_ms) };

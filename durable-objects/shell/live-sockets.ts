@@ -1,6 +1,7 @@
 /** Something that can be sent to a client as one JSON text. */
 interface Sendable {
-  readonly id: string;
+  /** Null for what is only shown and never stored. */
+  readonly id: string | null;
 }
 
 /** Events a new socket may have missed are sent in one go up to this many; a client that is further behind pages first. */
@@ -21,10 +22,11 @@ export const openLiveSocket = (
   return new Response(null, { status: 101, webSocket: client });
 };
 
-/** Sends new events to every open socket; they are made only when there is one. */
-export const broadcast = (ctx: DurableObjectState, events: () => readonly Sendable[]): void => {
+/** Sends new events to every open socket; they are made only when there is one. Says whether there is. */
+export const broadcast = (ctx: DurableObjectState, events: () => readonly Sendable[]): boolean => {
   const sockets = ctx.getWebSockets();
-  if (sockets.length === 0) return;
+  if (sockets.length === 0) return false;
   const texts = events().map((event) => JSON.stringify(event));
   for (const socket of sockets) for (const text of texts) socket.send(text);
+  return true;
 };

@@ -1,12 +1,14 @@
 import type { Answer, Rejection } from "../engine/machine.ts";
 import type { AdvanceReply, Renewal } from "../engine/run/command.ts";
 import type { Executor } from "../ports/executor.ts";
+import type { StageJournal } from "../ports/stage-journal.ts";
 import type { StagePlan, StageResult } from "../schema/plan.ts";
 import { type Every, type Heartbeat, prepareHeartbeat } from "./heartbeat.ts";
-import { holdStub, withFreshStub } from "./retry.ts";
+import { type JournaledRun, stageJournal } from "./journal.ts";
+import { type Faults, holdStub, withFreshStub } from "./retry.ts";
 
 /** What the driver needs of a run; every call is one RPC and at most one commit. */
-export interface DrivenRun {
+export interface DrivenRun extends JournaledRun {
   readonly advance: (request: {
     readonly complete?: { readonly attempt_token: string; readonly result: StageResult };
     readonly adopt?: string;
@@ -63,21 +65,18 @@ const DEFAULT_LANES = 6;
 export const driveRun = async (options: DriveOptions): Promise<DriveOutcome> => {
   const faults = { stub: holdStub(options.run), sleep: options.sleep };
   const heartbeat = prepareHeartbeat(faults, options.every);
-  const step: Step = (request) => withFreshStub(faults, (run) => run.advance(request));
   try {
-    return await new Drive(options, heartbeat, step).run();
+    return await new Drive(options, heartbeat, faults).run();
   } finally {
     heartbeat.stop();
   }
 };
 
-type Step = (request: Parameters<DrivenRun["advance"]>[0]) => Promise<Answer<AdvanceReply>>;
-
 /** One drive and its lanes; each lane walks like a driver of its own. */
 class Drive {
   readonly #options: DriveOptions;
   readonly #heartbeat: Heartbeat;
-  readonly #step: Step;
+  readonly #faults: Faults;
   readonly #lanes = new Set<Promise<void>>();
   readonly #left: string[] = [];
   #executed = 0;
@@ -86,10 +85,10 @@ class Drive {
   /** What the lane saw that came to the end of the run. */
   #ended: DriveOutcome | null = null;
 
-  constructor(options: DriveOptions, heartbeat: Heartbeat, step: Step) {
+  constructor(options: DriveOptions, heartbeat: Heartbeat, faults: Faults) {
     this.#options = options;
     this.#heartbeat = heartbeat;
-    this.#step = step;
+    this.#faults = faults;
   }
 
   async run(): Promise<DriveOutcome> {
@@ -98,6 +97,10 @@ class Drive {
     if (this.#fault !== null) throw this.#fault.thrown;
     outcome = this.#ended ?? outcome;
     return this.#left.length > 0 ? { type: "out_of_time", attempt_tokens: this.#left } : outcome;
+  }
+
+  #step(request: Parameters<DrivenRun["advance"]>[0]): Promise<Answer<AdvanceReply>> {
+    return withFreshStub(this.#faults, (run) => run.advance(request));
   }
 
   #firstStep(): Promise<Answer<AdvanceReply>> {
@@ -158,13 +161,19 @@ class Drive {
   /** Executes a plan; its lease is kept from the moment that it does not answer at once. */
   async #execute(plan: StagePlan): Promise<StageResult> {
     this.#executed += 1;
-    const execution = this.#options.executor.execute(plan, this.#heartbeat.keep(plan.attempt_token));
+    const { executor } = this.#options;
+    const execution = executor.execute(plan, this.#heartbeat.keep(plan.attempt_token), this.#journal(plan));
     try {
       if (await isPending(execution)) this.#heartbeat.start();
       return await execution;
     } finally {
       this.#heartbeat.release(plan.attempt_token);
     }
+  }
+
+  /** Only what talks to a model has steps to record, or text to show. */
+  #journal(plan: StagePlan): StageJournal | undefined {
+    return plan.prompt === undefined ? undefined : stageJournal(plan, this.#faults, this.#options.now);
   }
 
   async #waitedFor(reply: AdvanceReply): Promise<boolean> {

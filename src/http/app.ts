@@ -13,7 +13,9 @@ import { addRunControlRoutes } from "./routes/run-control.ts";
 import { addRunEventRoutes } from "./routes/run-events.ts";
 import { addRunReadRoutes } from "./routes/run-reads.ts";
 import { addRunRoutes } from "./routes/runs.ts";
+import { addSessionRoutes } from "./routes/sessions.ts";
 import { addStageRoutes } from "./routes/stages.ts";
+import { addToolCallRoutes } from "./routes/tool-calls.ts";
 import { addTriggerRoutes } from "./routes/triggers.ts";
 import { addWorkflowEditRoutes } from "./routes/workflow-edit.ts";
 import { addWorkflowReportRoutes } from "./routes/workflow-reports.ts";
@@ -31,6 +33,8 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addRunEventRoutes,
   addRunControlRoutes,
   addStageRoutes,
+  addSessionRoutes,
+  addToolCallRoutes,
   addMailboxRoutes,
   addTriggerRoutes,
   addHookRoutes,

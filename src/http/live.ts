@@ -19,21 +19,24 @@ interface Stream {
   last: string | null;
 }
 
+/** An event, or a text that is only shown: it has no id and nobody can resume after it. */
+type Shown = Omit<LiveEvent, "id"> & { readonly id: string | null };
+
 /** An event in the format of server-sent events. */
-export const eventText = (event: LiveEvent): string =>
-  `id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
+export const eventText = (event: Shown): string =>
+  `${event.id === null ? "" : `id: ${event.id}\n`}event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
 
 const END = "event: end\ndata: {}\n\n";
 
 /** True for an event after which a run is over; the rest of its commit may follow it. */
-const endsRun = (event: LiveEvent): boolean =>
+const endsRun = (event: Shown): boolean =>
   event.type === "run_failed" ||
   event.type === "run_cancelled" ||
   (event.type === "run_finalized" && event.data["status"] === "completed");
 
-const show = (stream: Stream, event: LiveEvent): void => {
+const show = (stream: Stream, event: Shown): void => {
   stream.write(eventText(event));
-  stream.last = event.id;
+  stream.last = event.id ?? stream.last;
 };
 
 /** Shows what the run has beyond the last event shown. True when the run is over and all of it was shown. */
@@ -58,7 +61,7 @@ const openSocket = async (stream: Stream): Promise<WebSocket | null> => {
 const follow = (stream: Stream, socket: WebSocket): Promise<"over" | "closed"> =>
   new Promise((resolve) => {
     socket.addEventListener("message", ({ data }) => {
-      const event = JSON.parse(String(data)) as LiveEvent;
+      const event = JSON.parse(String(data)) as Shown;
       show(stream, event);
       if (endsRun(event)) resolve("over");
     });

@@ -19,6 +19,7 @@ export interface RunObject {
   readonly request: (request: RunRequest, key?: IdempotencyKey) => Promise<Answer<RunReply>>;
   readonly renew: (attemptTokens: readonly string[]) => Promise<Answer<Renewal>>;
   readonly record: (request: RecordRequest) => Promise<RecordView | null>;
+  readonly toolCalls: (request: PartRequest & { readonly pending: boolean }) => Promise<PartPage | null>;
   readonly part: (part: PartName, request: PartRequest) => Promise<PartPage | null>;
   readonly events: (after: string | null, limit: number) => Promise<EventPage | null>;
   readonly fetch: (input: string, init?: RequestInit) => Promise<Response>;

@@ -15,6 +15,9 @@ export interface ToolCallRecord {
   readonly error_category?: string;
 }
 
+/** How a call was answered that a client, or a person, had to answer. */
+export type ToolAnswer = { readonly result: Json; readonly is_error?: boolean } | ToolApproval;
+
 /** One recorded step of an agent loop; each is one commit of the run. */
 export interface AgentStep {
   /** Counted from 1; the model turn this step belongs to. */
@@ -47,6 +50,8 @@ export interface PlanSession {
 
 /** What a stage has recorded in earlier attempts. */
 export interface StageProgress {
+  /** Steps so far; the next one has this number. */
+  readonly steps: number;
   /** Model turns so far. */
   readonly iterations: number;
   readonly tool_calls: readonly ToolCallRecord[];

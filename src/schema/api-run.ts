@@ -99,7 +99,7 @@ export const runViewSchema = runRecordSchema
       .describe("How many items the lists of a long run have beyond those shown here; the pages of each list show all"),
     waiting: z
       .object({
-        reason: z.enum(["external", "retry", "sleep", "message"]),
+        reason: z.enum(["external", "retry", "sleep", "message", "tool_call"]),
         node_id: z.string(),
         stage_id: z.string(),
         until: time.nullable(),
@@ -257,7 +257,7 @@ export const advancedSchema = z
     status,
     stage: completedStageSchema.optional(),
     more: z.literal(true).optional().describe("Call again at once"),
-    waiting: z.enum(["external", "retry", "other_driver", "sleep", "message"]).optional(),
+    waiting: z.enum(["external", "retry", "other_driver", "sleep", "message", "tool_call"]).optional(),
     retry_at: time.optional().describe("When there will be something to do by itself"),
     spare: z.int().optional().describe("How many further callers would find something to execute now"),
     cancelled: z.array(z.string()).readonly().optional().describe("Attempts that are no longer wanted since this step"),

@@ -40,7 +40,9 @@ const stubOf = (world: World, process: Process): DrivenRun => {
       }
       return answer;
     },
-    renew: (token) => host.call(process, epoch, "renew", (object) => object.renew(token)),
+    renew: (tokens) => host.call(process, epoch, "renew", (object) => object.renew(tokens)),
+    recordStep: (step) => host.call(process, epoch, "record", (object) => object.recordStep(step)),
+    showText: async () => false,
   };
 };
 

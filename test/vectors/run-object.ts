@@ -73,6 +73,11 @@ export class RunObject {
         ? { ok: true, reply: answer.reply.advance }
         : reject("internal_error", "no step");
     },
+    recordStep: async (step) => {
+      const answer = this.#execute({ type: "record_step", ...step });
+      return answer.ok ? { ok: true, reply: null } : answer;
+    },
+    showText: async () => false,
     renew: async (tokens) => {
       const wanted = this.run.open.filter((unit) => tokens.includes(unit.attempt_token));
       const expires = wanted.map((unit) => this.#lease.renew(unit, this.#clock.now));

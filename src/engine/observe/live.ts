@@ -1,6 +1,6 @@
-import type { JsonObject } from "../../lib/json.ts";
+import type { Json, JsonObject } from "../../lib/json.ts";
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
-import type { BranchPrepared, BranchSettled, RunEvent, StageCompleted } from "../run/event.ts";
+import type { AgentStepRecorded, BranchPrepared, BranchSettled, RunEvent, StageCompleted } from "../run/event.ts";
 
 /** One event of a run as clients see it live. Ids order by sequence, then position. */
 export interface LiveEvent {
@@ -9,6 +9,14 @@ export interface LiveEvent {
   readonly type: string;
   readonly at: string;
   readonly data: JsonObject;
+}
+
+/** Text of a stage for whoever watches; it is shown and not stored. */
+export interface LiveText {
+  readonly stage_id: string;
+  readonly node_id: string;
+  readonly iteration: number;
+  readonly text: string;
 }
 
 interface Entry {
@@ -35,6 +43,31 @@ const branchData = (event: BranchPrepared | BranchSettled): JsonObject => {
   return { ...branch, status: event.status, error: event.error, visible_text };
 };
 
+const stepData = ({
+  stage_id,
+  iteration,
+  messages = [],
+  tool_call: call,
+  usage,
+  compaction,
+}: AgentStepRecorded): JsonObject => ({
+  stage_id,
+  iteration,
+  roles: messages.map((message) => message["role"] ?? null),
+  ...(call === undefined
+    ? {}
+    : {
+        tool_call: {
+          call_id: call.call_id,
+          tool_name: call.tool_name,
+          status: call.status,
+          duration_ms: call.duration_ms,
+        },
+      }),
+  ...(usage === undefined ? {} : { usage: usage as unknown as JsonObject }),
+  ...(compaction === undefined ? {} : { compacted: compaction.archived }),
+});
+
 const completedData = (event: StageCompleted): JsonObject => {
   const { stage_id, node_id, status, outcome, branch, error } = event;
   const visible_text = excerpt(event.result["visible_text"] ?? event.result["text"]);
@@ -52,6 +85,12 @@ const publicData = (event: RunEvent): JsonObject => {
       const { stage_id, node_id, kind, mode, attempt } = event;
       return { stage_id, node_id, kind, mode, attempt };
     }
+    case "agent_step_recorded":
+      return stepData(event);
+    case "stage_parked":
+      return { stage_id: event.stage_id, pending: event.pending as unknown as Json };
+    case "call_answered":
+      return { stage_id: event.stage_id, call_id: event.call_id };
     case "branch_prepared":
     case "branch_settled":
       return branchData(event);
@@ -90,6 +129,8 @@ const publicData = (event: RunEvent): JsonObject => {
     case "run_paused":
     case "run_cancelled":
       return { reason: event.reason };
+    default:
+      return { session_id: event.session_id };
   }
 };
 

@@ -19,6 +19,7 @@ export const advance = (draft: Draft, command: Advance): AdvanceReply | Rejectio
   const before = draft.run;
   const completed = completeStage(draft, complete);
   if (completed.type === "rejected") return completed.rejection;
+  if (completed.type === "parked") return nextWork(draft, command);
   const stage = command.report === true ? { stage: completedReply(draft, completed.completion) } : {};
   const answer = regranted(draft, complete.attempt_token) ?? nextWork(draft, command);
   return { ...answer, ...cancelledSince(before, draft.run), ...stage };

@@ -57,7 +57,7 @@ export const endAttempt = (
 /** When a failed call is tried again under its node's retry policy, or null when it is not (spec/workflow 6.9, architecture 7). */
 export const retryTime = (draft: Draft, unit: PreparedStage, result: JsonObject): number | null => {
   const policy = unitNode(draft.run, unit)?.retry_policy;
-  const failed = unit.ended_attempts.length - unit.lost_attempts + 1;
+  const failed = unit.ended_attempts.filter(({ outcome }) => outcome === "error").length + 1;
   if (policy === undefined || failed >= policy.max_attempts) return null;
   const delay = retryDelay(policy, { result, failed, seed: unit.stage_id });
   return delay === null ? null : draft.context.now + delay;

@@ -84,6 +84,7 @@ const orderError = (run: Run, nodeId: string): string | null => {
 export const closeStage = (draft: Draft, command: CompleteStage): RunDecision => {
   const completed = completeStage(draft, command);
   if (completed.type === "rejected") return refused(completed.rejection);
+  if (completed.type === "parked") return controlReply(draft);
   if (completed.type === "completed" && draft.run.drive === "auto") goOn(draft);
   const stage = completedReply(draft, completed.completion);
   return decided(draft, { type: "completed", stage, control: controlOf(draft.run) });

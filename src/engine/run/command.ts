@@ -3,6 +3,8 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { DecodedGraph, WorkflowGraph } from "../../schema/graph.ts";
 import type { StagePlan } from "../../schema/plan.ts";
 import type { MutationSessionRecord, RunExecutionRecord, RunRecord } from "../../schema/record.ts";
+import type { AgentStep, ToolAnswer } from "../../schema/agent-step.ts";
+import type { SessionCommand, SessionReply } from "../transcript/command.ts";
 import type { Message } from "../mailbox/state.ts";
 import type { Completion, DriveMode, FollowedEdge, Run, RunStatus } from "./state.ts";
 
@@ -103,6 +105,27 @@ export interface Hear {
   readonly message: Message;
 }
 
+/** A step of an agent loop; `number` counts the steps of its stage, so that a repetition is known. */
+export interface NumberedStep {
+  readonly attempt_token: string;
+  readonly number: number;
+  readonly step: AgentStep;
+}
+
+/** An agent loop tells what it has done. */
+export interface RecordStep extends NumberedStep {
+  readonly type: "record_step";
+}
+
+/** Answers a call that an agent loop waits for. */
+export interface AnswerCall {
+  readonly type: "answer_call";
+  readonly call_id: string;
+  /** Where two stages wait for calls of the same id. */
+  readonly stage_id?: string;
+  readonly answer: ToolAnswer;
+}
+
 /** The watchdog looks whether somebody still drives the run. */
 export interface Wake {
   readonly type: "wake";
@@ -119,6 +142,9 @@ export type RunCommand =
   | Advance
   | ControlRun
   | Hear
+  | RecordStep
+  | AnswerCall
+  | SessionCommand
   | Wake;
 
 /** The control part of an answer (spec/workflow 4.1). */
@@ -137,6 +163,9 @@ export interface CompletedReply extends Omit<Completion, "handed_in"> {
   readonly next_edges: readonly FollowedEdge[];
 }
 
+/** Why there is nothing to execute although a run goes on. */
+export type WaitingFor = "external" | "retry" | "other_driver" | "sleep" | "message" | "tool_call";
+
 /** Answer of `advance`. `next` is null when there is nothing to execute now. */
 export interface AdvanceReply {
   readonly next: StagePlan | null;
@@ -145,7 +174,7 @@ export interface AdvanceReply {
   /** More static nodes than one command walks: call again at once. */
   readonly more?: true;
   /** Why there is nothing to execute although the run goes on. */
-  readonly waiting?: "external" | "retry" | "other_driver" | "sleep" | "message";
+  readonly waiting?: WaitingFor;
   /** When there will be something to do without anybody's doing: the next attempt, or the end of a wait. */
   readonly retry_at?: string;
   /** How many further drivers would find something to start now; absent for none. */
@@ -162,6 +191,7 @@ export type RunReply =
   | { readonly type: "advance"; readonly advance: AdvanceReply }
   /** Whether the stage takes the message; one that no longer waits does not. */
   | { readonly type: "heard"; readonly accepted: boolean }
+  | SessionReply
   /** The operation raised: the run was stored as failed, and this is the error. */
   | { readonly type: "raised"; readonly code: string; readonly detail: string };
 

@@ -1,12 +1,14 @@
 import { canonicalJson, type JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import { type Rejection, reject } from "../machine.ts";
+import { isParkedResult, parkStage } from "./agent.ts";
 import { endAttempt, retryTime } from "./attempts.ts";
 import type { Draft } from "./draft.ts";
 import type { JournaledArtifact } from "./event.ts";
 import { callError, executedStage, isCallError } from "./executed-stage.ts";
 import { executedMap } from "./execute-map.ts";
 import { openByToken } from "./open.ts";
+import { sessionExists } from "../transcript/session.ts";
 import { mustWait } from "./schedule.ts";
 import { unitNode } from "./stage-node.ts";
 import { type Completion, type ExecutedStage, isTerminal, type PreparedStage, type Run } from "./state.ts";
@@ -16,6 +18,8 @@ export type Completed =
   | { readonly type: "completed"; readonly completion: Completion }
   /** The same completion came before; this is what it was answered (I5). */
   | { readonly type: "repeated"; readonly completion: Completion }
+  /** The stage goes on once somebody has answered its calls. */
+  | { readonly type: "parked" }
   | { readonly type: "rejected"; readonly rejection: Rejection };
 
 const rejected = (code: string, detail: string): Completed => ({
@@ -38,6 +42,11 @@ const unitOf = (run: Run, { attempt_token: token, node_id: nodeId }: CompletionR
 /** The open unit this completion may close, or why it may not (spec/workflow 4.6, I5, I6). */
 const admit = (run: Run, request: CompletionRequest): Completed | PreparedStage => {
   const earlier = request.attempt_token === null ? undefined : run.completions.get(request.attempt_token);
+  const parked = request.attempt_token === null ? undefined : run.parked.get(request.attempt_token);
+  if (parked !== undefined)
+    return canonicalJson(parked) === canonicalJson(request.result)
+      ? { type: "parked" }
+      : rejected("stale_attempt", "this attempt has ended in waiting for answers to its tool calls");
   if (earlier !== undefined) {
     if (canonicalJson(earlier.handed_in) === canonicalJson(request.result))
       return { type: "repeated", completion: earlier };
@@ -65,6 +74,10 @@ const admit = (run: Run, request: CompletionRequest): Completed | PreparedStage 
 export const completeStage = (draft: Draft, request: CompletionRequest): Completed => {
   const admitted = admit(draft.run, request);
   if ("type" in admitted) return admitted;
+  if (admitted.loop !== null && isParkedResult(request.result)) {
+    parkStage(draft, admitted, request.result);
+    return { type: "parked" };
+  }
   return { type: "completed", completion: recordResult(draft, admitted, request.result) };
 };
 
@@ -93,7 +106,8 @@ export const recordResult = (draft: Draft, unit: PreparedStage, result: JsonObje
   }
   const node = unitNode(draft.run, unit);
   const given = work.type === "given" ? work.result : result;
-  const executed = executedStage(node, unit, given, draft.context);
+  const hasSession = unit.session_id !== null && sessionExists(draft.run.sessions, unit.session_id);
+  const executed = executedStage(node, { unit, has_session: hasSession }, given, draft.context);
   return recordExecuted(draft, unit, { executed, handed_in: result });
 };
 
@@ -127,7 +141,7 @@ export const recordExecuted = (draft: Draft, unit: PreparedStage, recorded: Reco
 
 const recordStage = (draft: Draft, unit: PreparedStage, recorded: Recorded): Completion => {
   const { executed, handed_in: handedIn, from_branches: fromBranches } = recorded;
-  const { transcript } = executed;
+  const { transcript, transcript_from } = executed;
   draft.emit({
     type: "stage_completed",
     stage_id: unit.stage_id,
@@ -141,6 +155,7 @@ const recordStage = (draft: Draft, unit: PreparedStage, recorded: Recorded): Com
     usage: executed.usage,
     error: executed.error,
     ...(transcript === undefined ? {} : { transcript }),
+    ...(transcript_from === undefined ? {} : { transcript_from }),
     ...(mustWait(draft.run, unit) ? { deferred: true } : {}),
     ...(fromBranches === undefined ? {} : { from_branches: fromBranches }),
     ...(executed.result === handedIn ? {} : { handed_in: handedIn }),

@@ -3,6 +3,8 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { WorkflowGraph } from "../../schema/graph.ts";
 import type { LlmUsage, StageMode } from "../../schema/plan.ts";
 import type { RunRecord, RunStageAttemptRecord } from "../../schema/record.ts";
+import type { PendingToolCall, ToolApproval, ToolCallRecord } from "../../schema/agent-step.ts";
+import type { SessionCompacted, SessionEvent } from "../transcript/session-event.ts";
 import type { DriveMode, FollowedEdge, Holder, StageWork } from "./state.ts";
 
 /** Fields every event of a run carries: its shape's version and its moment (RFC 3339). */
@@ -64,6 +66,8 @@ export interface StagePrepared extends Stamped {
   readonly mode: StageMode;
   /** Only for stages that talk to a model. */
   readonly session_id?: string;
+  /** The session is the stage's own and ends with it. */
+  readonly own_session?: true;
   /** Run options laid over the node; absent for none. */
   readonly options?: JsonObject;
   readonly selected_artifact_ids: readonly string[];
@@ -79,6 +83,37 @@ export interface StagePrepared extends Stamped {
   readonly ready?: readonly string[];
 }
 
+/** An agent loop recorded a step: a turn of its model, an answer of a tool, or a compaction. */
+export interface AgentStepRecorded extends Stamped {
+  readonly type: "agent_step_recorded";
+  readonly stage_id: string;
+  readonly iteration: number;
+  readonly messages?: readonly JsonObject[];
+  readonly tool_call?: ToolCallRecord;
+  readonly usage?: LlmUsage;
+  readonly compaction?: Omit<SessionCompacted, "type" | "session_id">;
+}
+
+/** An agent loop has to wait for somebody: its attempt has ended in order. */
+export interface StageParked extends Stamped {
+  readonly type: "stage_parked";
+  readonly stage_id: string;
+  readonly record: RunStageAttemptRecord;
+  readonly pending: readonly PendingToolCall[];
+  readonly handed_in: JsonObject;
+}
+
+/** A call that an agent loop waits for was answered. */
+export interface CallAnswered extends Stamped {
+  readonly type: "call_answered";
+  readonly stage_id: string;
+  readonly call_id: string;
+  /** The client's result, as the conversation keeps it. */
+  readonly message?: JsonObject;
+  readonly tool_call?: ToolCallRecord;
+  readonly approval?: ToolApproval;
+}
+
 /** A branch of a map was prepared: a stage of its own for everything but the record (spec/workflow 6.6). */
 export interface BranchPrepared extends Stamped {
   readonly type: "branch_prepared";
@@ -90,6 +125,7 @@ export interface BranchPrepared extends Stamped {
   readonly input_id?: string;
   readonly mode: StageMode;
   readonly session_id?: string;
+  readonly own_session?: true;
   readonly work: StageWork;
   readonly attempt_token: string;
   readonly holder: Holder;
@@ -150,6 +186,8 @@ export interface StageCompleted extends Stamped {
   readonly usage: LlmUsage | null;
   readonly error: string | null;
   readonly transcript?: Json;
+  /** The session that is the stage's transcript, and what of it may be shown. */
+  readonly transcript_from?: { readonly session_id: string; readonly visibility: string | null };
   /** A stage that was prepared earlier is still open: the record waits for `stage_retired`. */
   readonly deferred?: true;
   /** The result's lists of branches and the artifacts follow from the branches that have settled. */
@@ -228,6 +266,9 @@ export type RunEvent =
   | AttemptStarted
   | AttemptHandedOver
   | AttemptEnded
+  | AgentStepRecorded
+  | StageParked
+  | CallAnswered
   | BranchPrepared
   | BranchSettled
   | StageCompleted
@@ -239,4 +280,5 @@ export type RunEvent =
   | RunPaused
   | RunResumed
   | RunCancelled
-  | RunFailed;
+  | RunFailed
+  | (Stamped & SessionEvent);

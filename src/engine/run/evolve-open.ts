@@ -11,6 +11,8 @@ import type {
   StagePrepared,
 } from "./event.ts";
 import { unixSeconds } from "../../lib/time.ts";
+import { newLoop, withOwnSession } from "./evolve-agent.ts";
+import { sessionsAfter } from "./evolve-sessions.ts";
 import { openById, withOpen } from "./open.ts";
 import {
   type BranchOf,
@@ -88,6 +90,7 @@ export const openedStage = (run: Run, event: StagePrepared): PreparedStage => ({
   deadline_ms: event.deadline_ms ?? null,
   branch_of: null,
   map: progressOf(run, event),
+  loop: newLoop(run.sessions, event),
   settled: null,
 });
 
@@ -128,11 +131,12 @@ export const branchPrepared = (run: Run, event: BranchPrepared): Run => {
     deadline_ms: null,
     branch_of,
     map: null,
+    loop: newLoop(run.sessions, event),
     settled: null,
   };
   const progress = { ...map.map, started: map.map.started + 1 };
   const changed = withOpen(run, map.stage_id, (stage) => ({ ...stage, map: progress }));
-  return { ...changed, open: [...changed.open, unit] };
+  return { ...changed, sessions: withOwnSession(run.sessions, event), open: [...changed.open, unit] };
 };
 
 /** The run with a branch of one of its maps ended. */
@@ -167,6 +171,7 @@ export const branchSettled = (run: Run, event: BranchSettled): Run => {
   return {
     ...changed,
     open: changed.open.filter((open) => open.stage_id !== unit.stage_id),
+    sessions: sessionsAfter(run.sessions, unit, event),
     completions: run.completions.add(unit.attempt_token, completion),
   };
 };

@@ -1,6 +1,10 @@
 import { AppendList, AppendMap } from "../../lib/append.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import { collectContracts } from "../verification/contracts.ts";
+import { evolveSessions } from "../transcript/evolve-sessions.ts";
+import { noSessions } from "../transcript/session.ts";
+import { callAnswered, stageParked, stepRecorded, withOwnSession } from "./evolve-agent.ts";
+import { sessionsAfter, transcriptAfter } from "./evolve-sessions.ts";
 import { attemptEnded, attemptStarted, branchPrepared, branchSettled, openedStage, outcomeOf } from "./evolve-open.ts";
 import type { RunCreated, RunEvent, StageCompleted, StagePrepared, TransitionsRecorded } from "./event.ts";
 import { openById, withOpen } from "./open.ts";
@@ -44,12 +48,14 @@ const created = (event: RunCreated): Run => {
     completed: AppendMap.of((base?.completed_nodes ?? []).map((node) => [node, true] as const)),
     artifacts: AppendList.of(artifacts),
     newest_artifacts_from: 0,
-    transcript: event.transcript,
+    transcript: { value: event.transcript },
+    sessions: noSessions(),
     open: [],
     max_parallel: event.max_parallel ?? 1,
     deadline_ms: event.deadline_ms ?? null,
     untransitioned: null,
     completions: AppendMap.empty,
+    parked: AppendMap.empty,
     heard: AppendMap.empty,
     usage: NO_USAGE,
     error: null,
@@ -60,6 +66,7 @@ const created = (event: RunCreated): Run => {
 
 const stagePrepared = (run: Run, event: StagePrepared): Run => ({
   ...run,
+  sessions: withOwnSession(run.sessions, event),
   steps: run.steps + 1,
   ready: event.ready ?? withoutFirst(run.ready, event.node_id),
   open: [...run.open, openedStage(run, event)],
@@ -91,21 +98,24 @@ const completed = (run: Run, event: StageCompleted): Run => {
   const closed = { ...run, open, completions };
   if (event.deferred === true)
     return withOpen(closed, event.stage_id, (unit) => ({ ...unit, settled: { event, completion } }));
-  return recorded(closed, event, { completion, artifacts });
+  return recorded(closed, event, { completion, artifacts, prepared });
 };
 
+interface Recorded {
+  readonly completion: Completion;
+  readonly artifacts: readonly ArtifactRecord[];
+  readonly prepared: PreparedStage | undefined;
+}
+
 /** The run with a completed stage in its record. */
-const recorded = (
-  run: Run,
-  event: StageCompleted,
-  { completion, artifacts }: { readonly completion: Completion; readonly artifacts: readonly ArtifactRecord[] },
-): Run => ({
+const recorded = (run: Run, event: StageCompleted, { completion, artifacts, prepared }: Recorded): Run => ({
   ...run,
   stage_count: run.stage_count + 1,
   completed: run.completed.add(event.node_id, true),
   artifacts: run.artifacts.append(artifacts),
   newest_artifacts_from: artifacts.length > 0 ? run.artifacts.length : run.newest_artifacts_from,
-  transcript: event.transcript === undefined ? run.transcript : event.transcript,
+  transcript: prepared === undefined ? run.transcript : transcriptAfter(run, prepared, event),
+  sessions: prepared === undefined ? run.sessions : sessionsAfter(run.sessions, prepared, event),
   open: run.open.filter((unit) => unit.stage_id !== event.stage_id),
   untransitioned: completion,
   usage: addUsage(run.usage, event.usage),
@@ -115,7 +125,7 @@ const retired = (run: Run, stageId: string): Run => {
   const unit = openById(run, stageId);
   if (unit?.settled == null) return run;
   const { event, completion } = unit.settled;
-  return recorded(run, event, { completion, artifacts: outcomeOf(event, unit).artifacts });
+  return recorded(run, event, { completion, artifacts: outcomeOf(event, unit).artifacts, prepared: unit });
 };
 
 const transitioned = (run: Run, event: TransitionsRecorded): Run => ({
@@ -141,6 +151,12 @@ const evolveRun = (run: Run, event: Exclude<RunEvent, RunCreated>): Run => {
       return withOpen(run, event.stage_id, (unit) => ({ ...unit, attempt_token: event.attempt_token }));
     case "attempt_ended":
       return attemptEnded(run, event);
+    case "agent_step_recorded":
+      return stepRecorded(run, event);
+    case "stage_parked":
+      return stageParked(run, event);
+    case "call_answered":
+      return callAnswered(run, event);
     case "branch_prepared":
       return branchPrepared(run, event);
     case "branch_settled":
@@ -165,6 +181,14 @@ const evolveRun = (run: Run, event: Exclude<RunEvent, RunCreated>): Run => {
         : { ...run, status: "running", paused_by: null, steps: 0, max_steps: event.max_steps };
     case "run_cancelled":
       return { ...run, status: "cancelled" };
+    case "session_opened":
+    case "session_messages_added":
+    case "session_reset":
+    case "session_forked":
+    case "session_trimmed":
+    case "session_compacted":
+    case "session_closed":
+      return { ...run, sessions: evolveSessions(run.sessions, event) };
     case "run_failed":
       return { ...run, status: "failed", error: event.error };
     default:

@@ -2,6 +2,7 @@ import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
 import type { LlmUsage } from "../../schema/plan.ts";
 import type { Context } from "../machine.ts";
+import { redactTranscript } from "../prompt/visibility.ts";
 import { outputArtifact } from "../node/stage-output.ts";
 import { evaluateVerification } from "../verification/evaluate.ts";
 import { classifyOutcome } from "../verification/outcome.ts";
@@ -49,17 +50,29 @@ export const usageOf = (result: JsonObject): LlmUsage | null => {
 const CALLS: ReadonlySet<string> = new Set(["http", "function", "sleep", "wait"]);
 
 /** A stage that talks replaces the run's transcript, also by none (spec/workflow 14.2); a mere call leaves it alone. */
-const transcriptAfter = (prepared: PreparedStage, result: JsonObject): { readonly transcript?: Json } =>
-  CALLS.has(prepared.work.type)
-    ? result["transcript"] === undefined
-      ? {}
-      : { transcript: result["transcript"] }
-    : { transcript: result["transcript"] ?? null };
+const transcriptAfter = (
+  node: WorkflowNode,
+  { unit, has_session: hasSession }: ExecutedUnit,
+  result: JsonObject,
+): Pick<ExecutedStage, "transcript" | "transcript_from"> => {
+  const { transcript } = result;
+  const visibility = node.output_visibility;
+  if (transcript !== undefined && transcript !== null) return { transcript: redactTranscript(transcript, visibility) };
+  if (CALLS.has(unit.work.type)) return transcript === undefined ? {} : { transcript };
+  if (unit.session_id === null || !hasSession) return { transcript: null };
+  return { transcript_from: { session_id: unit.session_id, visibility } };
+};
+
+/** The unit of work that was executed, and whether its session is there. */
+interface ExecutedUnit {
+  readonly unit: PreparedStage;
+  readonly has_session: boolean;
+}
 
 /** What the result of a model, http, function, command or external call makes of a stage (spec/workflow 4.6, HarnCall). */
 export const executedStage = (
   node: WorkflowNode,
-  prepared: PreparedStage,
+  executed: ExecutedUnit,
   result: JsonObject,
   context: Context,
 ): ExecutedStage => {
@@ -72,10 +85,10 @@ export const executedStage = (
     outcome,
     branch,
     result,
-    artifacts: [outputArtifact({ node, result, selectedIds: prepared.selected_artifact_ids, context })],
+    artifacts: [outputArtifact({ node, result, selectedIds: executed.unit.selected_artifact_ids, context })],
     verification: verification as unknown as Json,
     usage: usageOf(result),
     error: succeeded ? null : "verification failed",
-    ...transcriptAfter(prepared, result),
+    ...transcriptAfter(node, executed, result),
   };
 };

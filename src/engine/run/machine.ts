@@ -1,5 +1,6 @@
 import { type Context, type Machine, reject } from "../machine.ts";
 import { advance } from "./advance.ts";
+import { answerCall, recordStep } from "./agent.ts";
 import { closeStage, end, openStage, transition } from "./by-hand.ts";
 import { type CreateRun, controlOf, type RunCommand, type RunEffect, type RunReply, type Wake } from "./command.ts";
 import { controlRun } from "./control.ts";
@@ -9,6 +10,7 @@ import type { RunEvent } from "./event.ts";
 import { evolve } from "./evolve.ts";
 import { failRun } from "./finish.ts";
 import { hear } from "./hear.ts";
+import { changeSession } from "./change-session.ts";
 import { prepareRun } from "./prepare-run.ts";
 import type { Run, RunState } from "./state.ts";
 import { deadlineError, needsDriver } from "./wake.ts";
@@ -70,6 +72,16 @@ const decideExisting = (run: Run, command: Exclude<RunCommand, CreateRun>, conte
       const answer = advance(draft, command);
       return "code" in answer ? refused(answer) : decided(draft, { type: "advance", advance: answer });
     }
+    case "record_step": {
+      const rejection = recordStep(draft, command);
+      return rejection === null ? controlReply(draft) : refused(rejection);
+    }
+    case "answer_call": {
+      const rejection = answerCall(draft, command);
+      return rejection === null ? controlReply(draft) : refused(rejection);
+    }
+    case "session":
+      return changeSession(draft, command);
     case "hear":
       return hear(draft, command);
     case "wake":

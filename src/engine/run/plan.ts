@@ -3,6 +3,8 @@ import { rfc3339, type Timestamp } from "../../lib/time.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
 import type { StagePlan } from "../../schema/plan.ts";
 import { toolNames } from "../policy/tools.ts";
+import { sessionIn } from "../transcript/session.ts";
+import { transcriptValue } from "./run-transcript.ts";
 import { runsAgentLoop, stageTimeout, unitNode } from "./stage-node.ts";
 import type { PreparedStage, Run } from "./state.ts";
 
@@ -24,6 +26,16 @@ const AGENT_KEYS = [
   "stop_after_successful_tools",
   "require_successful_tools",
   "turn_policy",
+  "max_total_tokens",
+  "max_cost_usd",
+  "llm_retries",
+  "llm_backoff_ms",
+  "tool_retries",
+  "tool_backoff_ms",
+  "loop_detect_warn",
+  "loop_detect_block",
+  "loop_detect_skip",
+  "permissions",
 ] as const;
 
 /** Settings of a node, without those that are not set. */
@@ -38,7 +50,7 @@ const llmOptions = (node: WorkflowNode, prepared: PreparedStage): JsonObject => 
     tool_format: policy["tool_format"] ?? "text",
     session_id: prepared.session_id,
     ...settings(policy, MODEL_KEYS),
-    ...settings(policy, ["base_url", "top_p", "top_k"]),
+    ...settings(policy, ["base_url", "top_p", "top_k", "output_schema", "schema_retries"]),
     ...(toolNames(node.tools as Json).length > 0 ? { tools: node.tools as Json } : {}),
   };
 };
@@ -61,14 +73,43 @@ const agentLoopOptions = (node: WorkflowNode, prepared: PreparedStage): JsonObje
   loop_detect_block: 3,
   loop_detect_skip: 4,
   ...settings(node.model_policy as unknown as JsonObject, AGENT_KEYS),
+  ...settings(node.auto_compact as unknown as JsonObject, ["tool_output_max_chars"]),
   ...(node.done_sentinel === null ? {} : { done_sentinel: node.done_sentinel as Json }),
 });
+
+const mapOptions = (run: Run): JsonObject => {
+  const transcript = transcriptValue(run.transcript);
+  return { task: run.task, ...(transcript === null ? {} : { transcript }) };
+};
+
+/** The conversation of a stage and what it has recorded, for those that have one (spec/workflow 14.3). */
+const sessionPart = (run: Run, { session_id: id, loop }: PreparedStage): Partial<StagePlan> => {
+  const session = sessionIn(run.sessions, id);
+  if (session === undefined) return {};
+  const { summary } = session;
+  const messages = session.messages.toArray();
+  return {
+    session: { id: session.id, messages, ...(summary === null ? {} : { summary }) },
+    ...(loop === null
+      ? {}
+      : {
+          progress: {
+            steps: loop.steps,
+            iterations: loop.iterations,
+            tool_calls: loop.tool_calls.toArray(),
+            usage: loop.usage,
+            messages_from: loop.messages_from,
+            approvals: loop.approvals,
+          },
+        }),
+  };
+};
 
 const mapPart = (run: Run, node: WorkflowNode): Partial<StagePlan> => ({
   run_map_stage: true,
   node: node as unknown as Json,
   artifacts: run.artifacts.toArray() as unknown as Json,
-  map_options: { task: run.task, ...(run.transcript === null ? {} : { transcript: run.transcript }) },
+  map_options: mapOptions(run),
 });
 
 const workPart = (run: Run, node: WorkflowNode, prepared: PreparedStage): Partial<StagePlan> => {
@@ -96,6 +137,8 @@ const workPart = (run: Run, node: WorkflowNode, prepared: PreparedStage): Partia
         run_agent_loop: runsAgentLoop(node),
         llm_options: llmOptions(node, prepared),
         agent_loop_options: agentLoopOptions(node, prepared),
+        ...(node.output_schema == null ? {} : { output_schema: node.output_schema as JsonObject }),
+        ...sessionPart(run, prepared),
       };
   }
 };

@@ -3,7 +3,8 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import { branchNode, branchNodeId, valueInput } from "../node/map.ts";
 import type { Draft } from "./draft.ts";
 import { failedStage } from "./executed-stage.ts";
-import { nodeSessionId, stageMode, stageNode } from "./stage-node.ts";
+import { sessionOf } from "./session-of.ts";
+import { stageMode, stageNode } from "./stage-node.ts";
 import { planUnit } from "./stage-work.ts";
 import type { Holder, MapPlan, PreparedStage, StageWork } from "./state.ts";
 
@@ -34,7 +35,7 @@ export const prepareBranch = (draft: Draft, map: PreparedStage, grant: Grant): v
     index,
     ...(plan.item_ids === null ? { input_id: input.id } : {}),
     mode: stageMode(node),
-    ...(work.type === "model" ? { session_id: nodeSessionId(node) ?? context.nextId("workflow_stage") } : {}),
+    ...(work.type === "model" ? sessionOf(draft, node) : {}),
     work,
     attempt_token: context.nextId("attempt"),
     holder: grant.holder,

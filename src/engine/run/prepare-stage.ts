@@ -8,7 +8,8 @@ import { effectiveNodePolicy } from "../policy/effective.ts";
 import type { Draft } from "./draft.ts";
 import { executeStatic } from "./execute-static.ts";
 import { failedStage } from "./executed-stage.ts";
-import { isStaticKind, nodeSessionId, stageMode, stageNode } from "./stage-node.ts";
+import { sessionOf } from "./session-of.ts";
+import { isStaticKind, stageMode, stageNode } from "./stage-node.ts";
 import { planWork, selectArtifactsFor } from "./stage-work.ts";
 import { planMap } from "../node/map.ts";
 import { deadlineOf } from "./waits.ts";
@@ -51,7 +52,7 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
     node_id: request.node_id,
     kind: node.kind,
     mode,
-    ...(work.type === "model" ? { session_id: nodeSessionId(node) ?? draft.context.nextId("workflow_stage") } : {}),
+    ...(work.type === "model" ? sessionOf(draft, node) : {}),
     ...(Object.keys(request.options).length === 0 ? {} : { options: request.options }),
     selected_artifact_ids: selected.map((artifact) => artifact.id),
     work,

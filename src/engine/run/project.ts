@@ -8,7 +8,10 @@ import type {
   RunStageAttemptRecord,
   RunStageRecord,
   RunTransitionRecord,
+  ToolCallRecord as RunToolCallRecord,
 } from "../../schema/record.ts";
+import type { ToolCallRecord } from "../../schema/agent-step.ts";
+import { digestOf } from "../../lib/digest.ts";
 import { childRunOf } from "../observe/child-runs.ts";
 import type { ArtifactContext } from "../artifact/normalize.ts";
 import { artifactTitle } from "../artifact/render.ts";
@@ -20,6 +23,8 @@ import { openById } from "./open.ts";
 import type { Completion, PreparedStage, Run, RunState } from "./state.ts";
 import { stageMetadata, stageInput } from "./stage-metadata.ts";
 import { augmentArtifact } from "../node/stage-output.ts";
+import { transcriptAfter } from "./evolve-sessions.ts";
+import { transcriptValue } from "./run-transcript.ts";
 import { unitNode } from "./stage-node.ts";
 
 /** Where a projection stops: after the newest event, after the newest checkpoint, or after a checkpoint's id. */
@@ -41,6 +46,7 @@ interface Growing {
   readonly children: Map<string, RunChildRecord>;
   readonly shown: ArtifactRecord[];
   readonly titles: Map<string, string>;
+  readonly tools: RunToolCallRecord[];
   finished_at: string | null;
 }
 
@@ -83,6 +89,7 @@ const collect = (entries: readonly ProjectedEntry[], until: ProjectUntil): Colle
     children: new Map((base?.child_runs ?? []).map((child) => [child.worker_id, child])),
     shown: base !== null && base.artifacts.length > 0 ? [...base.artifacts] : [...first.artifacts],
     titles: new Map(),
+    tools: [...(base?.tool_recordings ?? [])],
     finished_at: base?.finished_at ?? null,
   };
   nameAll(growing, growing.shown);
@@ -157,6 +164,18 @@ export const projectPart = (
   return { items, more: range.to < list.length };
 };
 
+/** A tool call in the record (spec/workflow 1.16, ToolCallRecord). */
+const toolRecording = (call: ToolCallRecord): RunToolCallRecord => ({
+  tool_name: call.tool_name,
+  tool_use_id: call.call_id,
+  args_hash: digestOf([call.tool_name, call.arguments]).slice(0, 16),
+  result: typeof call.result === "string" ? call.result : JSON.stringify(call.result),
+  is_rejected: call.status === "rejected",
+  duration_ms: call.duration_ms,
+  iteration: call.iteration,
+  timestamp: call.started_at,
+});
+
 /** A stage that enters the record with an event. */
 interface FinishedStage {
   readonly event: StageCompleted;
@@ -184,6 +203,8 @@ const show = (growing: Growing, event: RunEvent, before: RunState, run: Run): vo
       growing.children.delete(child.worker_id);
       growing.children.set(child.worker_id, child);
     }
+  } else if (event.type === "agent_step_recorded" || event.type === "call_answered") {
+    if (event.tool_call !== undefined) growing.tools.push(toolRecording(event.tool_call));
   } else if (event.type === "transitions_recorded")
     growing.transitions.push(...transitionRecords(event, before?.untransitioned ?? null));
   else if (event.type === "checkpoint_taken")
@@ -263,7 +284,7 @@ const stageRecord = (
     finished_at: event.at,
     visible_text: visibleText(result),
     private_reasoning: typeof reasoning === "string" ? reasoning : null,
-    transcript: event.transcript === undefined ? run.transcript : event.transcript,
+    transcript: transcriptValue(transcriptAfter(run, prepared, event)),
     verification: event.verification,
     usage: event.usage,
     artifacts,
@@ -294,14 +315,14 @@ const record = ({ growing, run, created }: Collected, context: ArtifactContext):
     child_runs: [...growing.children.values()],
     artifacts: growing.shown,
     handoffs: base?.handoffs ?? [],
-    transcript: run.transcript,
+    transcript: transcriptValue(run.transcript),
     usage: finalized ? run.usage : (base?.usage ?? null),
     replay_fixture: finalized
       ? replayFixture({ ...identity, stages: growing.stages }, context)
       : (base?.replay_fixture ?? null),
     observability: null,
     trace_spans: base?.trace_spans ?? [],
-    tool_recordings: base?.tool_recordings ?? [],
+    tool_recordings: growing.tools,
     hitl_questions: base?.hitl_questions ?? [],
     persona_runtime: base?.persona_runtime ?? [],
     metadata: {

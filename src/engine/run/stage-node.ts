@@ -34,13 +34,6 @@ export const unitNode = (run: Run, unit: PreparedStage): WorkflowNode => {
   return { ...branchNode(stageNode(run, map.node_id, unit.options) as WorkflowNode), id: unit.node_id };
 };
 
-/** The session a node shares with others; undefined for one of its own. */
-export const nodeSessionId = (node: WorkflowNode): string | undefined => {
-  for (const id of [node.model_policy.session_id, node.metadata["worker_session_id"]])
-    if (typeof id === "string" && id.trim() !== "") return id;
-  return undefined;
-};
-
 // Memoisation only: graphs and options are never changed in place.
 const defaultNodes = new WeakMap<WorkflowNode, { readonly options: JsonObject; readonly node: WorkflowNode }>();
 

@@ -8,6 +8,8 @@ import { selectForStage } from "../artifact/stage-selection.ts";
 import { stageContext } from "../prompt/context-assembler.ts";
 import { buildStagePrompt } from "../prompt/stage-prompt.ts";
 import { contractsForStage } from "../verification/contracts.ts";
+import { sessionExists } from "../transcript/session.ts";
+import { nodeSessionId } from "./session-id.ts";
 import { selectsArtifacts, stageMode, verifyCommand } from "./stage-node.ts";
 import type { PromptText, Run, StageWork } from "./state.ts";
 
@@ -33,9 +35,9 @@ export const selectArtifactsFor = (run: Run, node: WorkflowNode): readonly Artif
 };
 
 /** The input contract's count checks, with the texts of spec/workflow 8.1. */
-const inputContractError = (node: WorkflowNode, count: number): string | null => {
+const inputContractError = (run: Run, node: WorkflowNode, count: number): string | null => {
   const { min_inputs: min, max_inputs: max, require_transcript: needsSession } = node.input_contract;
-  if (needsSession)
+  if (needsSession && !sessionExists(run.sessions, nodeSessionId(node)))
     return `workflow stage ${node.id} requires an existing session (call agent_session_open and feed session_id through model_policy before entering this stage)`;
   if (min !== null && min !== undefined && count < min)
     return `workflow stage ${node.id} requires at least ${min} input artifacts`;
@@ -106,7 +108,7 @@ const missingPath = (node: WorkflowNode, path: string): Result<never, string> =>
 /** Work of a stage, verify or custom node, or the error that makes the stage fail (spec/workflow 8.1). */
 export const planWork = (run: Run, node: WorkflowNode): Result<PlannedWork, string> => {
   const selected = selectArtifactsFor(run, node);
-  const contractError = inputContractError(node, selected.length);
+  const contractError = inputContractError(run, node, selected.length);
   if (contractError !== null) return err(contractError);
   const work = planUnit(run, node, { selected, task: run.task });
   return work.ok ? ok({ selected, work: work.value }) : work;

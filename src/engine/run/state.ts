@@ -4,7 +4,10 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { VerificationContract, WorkflowEdge, WorkflowGraph } from "../../schema/graph.ts";
 import type { FunctionCall, HttpCall, LlmUsage, StageMode } from "../../schema/plan.ts";
 import type { RunStageAttemptRecord } from "../../schema/record.ts";
+import type { PendingToolCall, ToolApproval, ToolCallRecord } from "../../schema/agent-step.ts";
+import type { Sessions } from "../transcript/session.ts";
 import type { StageCompleted } from "./event.ts";
+import type { TranscriptAfter } from "./run-transcript.ts";
 
 /** Where a run stands. `completed`, `failed` and `cancelled` are final (I6). */
 export type RunStatus = "running" | "paused" | "completed" | "failed" | "cancelled";
@@ -27,6 +30,8 @@ export interface ExecutedStage {
   readonly error: string | null;
   /** The transcript after the stage; absent when the stage leaves it as it was. */
   readonly transcript?: Json;
+  /** The session that is the transcript after the stage. */
+  readonly transcript_from?: { readonly session_id: string; readonly visibility: string | null };
 }
 
 /** Parts of the prompt as offsets into it, so that it is stored once. */
@@ -125,8 +130,23 @@ export interface PreparedStage {
   readonly branch_of: BranchOf | null;
   /** Set for a map whose branches are executed one by one. */
   readonly map: MapProgress | null;
+  /** What an agent loop has recorded; null for any other work. */
+  readonly loop: LoopProgress | null;
   /** How it was completed, while a stage that was prepared before it is still open. */
   readonly settled: SettledStage | null;
+}
+
+/** What an agent loop has recorded, over all attempts. */
+export interface LoopProgress {
+  readonly steps: number;
+  readonly iterations: number;
+  readonly tool_calls: AppendList<ToolCallRecord>;
+  readonly usage: LlmUsage;
+  /** Where the stage's own messages begin in its session. */
+  readonly messages_from: number;
+  /** Calls that a client or a person has to answer before the loop goes on. */
+  readonly pending: readonly PendingToolCall[];
+  readonly approvals: Readonly<Record<string, ToolApproval>>;
 }
 
 /** A completed stage that waits for its turn in the record. */
@@ -170,7 +190,9 @@ export interface Run {
   readonly artifacts: AppendList<ArtifactRecord>;
   /** Index of the first artifact of the newest producer: what stages without a context policy of their own get. */
   readonly newest_artifacts_from: number;
-  readonly transcript: Json;
+  readonly transcript: TranscriptAfter;
+  /** The conversations of the run by id. */
+  readonly sessions: Sessions;
   /** Stages and branches that are not recorded yet, in the order in which they were prepared. */
   readonly open: readonly PreparedStage[];
   /** How many stages may be open at a time; 1 is the order of the specification. */
@@ -180,6 +202,8 @@ export interface Run {
   /** The completed stage whose transitions are not recorded yet. */
   readonly untransitioned: Completion | null;
   readonly completions: AppendMap<Completion>;
+  /** What attempts that ended in waiting handed in, by their token (I5). */
+  readonly parked: AppendMap<JsonObject>;
   /** Sequence number of the message that a stage has heard, by the stage's id. */
   readonly heard: AppendMap<number>;
   readonly usage: LlmUsage;

@@ -201,6 +201,7 @@ const REASONS = { sleep: "sleep", wait: "message" } as const;
 
 const reasonOf = (run: Run): NonNullable<AdvanceReply["waiting"]> => {
   const parked = run.open.find((unit) => unit.holder === "nobody" && unit.map === null && unit.settled === null);
+  if (parked?.loop != null) return "tool_call";
   const mode = parked?.mode;
   return mode === "sleep" || mode === "wait" ? REASONS[mode] : "external";
 };

@@ -110,3 +110,10 @@ export const tokensOfBytes = (bytes: number): number => Math.floor(bytes / BYTES
 /** Estimated tokens of messages: a quarter of the bytes of their texts (spec/workflow 14.4). */
 export const estimateTokens = (messages: readonly Message[]): number =>
   tokensOfBytes(messages.reduce((sum, message) => sum + messageBytes(message), 0));
+
+/** What a tool answered to a call, as a conversation keeps it. */
+export const toolResultMessage = (
+  call: { readonly id: string; readonly name: string },
+  content: string,
+  extra: JsonObject,
+): Message => ({ role: "tool_result", tool_call_id: call.id, tool_name: call.name, content, ...extra });

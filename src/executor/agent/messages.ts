@@ -62,15 +62,6 @@ export const assistantMessage = (blocks: readonly JsonObject[]): JsonObject => {
   return { role: "assistant", content: blocks.length === 0 ? "" : plain ? textAt(first, "text") : blocks };
 };
 
-/** What a tool answered, as the session keeps it. */
-export const toolResultMessage = (call: AskedCall, content: string, extra: JsonObject): JsonObject => ({
-  role: "tool_result",
-  tool_call_id: call.id,
-  tool_name: call.name,
-  content,
-  ...extra,
-});
-
 const resultText = (message: JsonObject): string => {
   const { content } = message;
   if (typeof content === "string") return content;

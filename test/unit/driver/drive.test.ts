@@ -34,6 +34,8 @@ const drivenBy = (
           return { ok: true, reply: answer };
         },
         renew: async () => ({ ok: true, reply: { lost: [], lease_expires_at_ms: 0 } }),
+        recordStep: async () => ({ ok: true, reply: null }),
+        showText: async () => false,
       };
     },
     executor: {
@@ -138,6 +140,8 @@ describe("driveRun", () => {
             ? { ok: true, reply: next("a") }
             : { ok: false, rejection: { code: "stale_attempt", detail: "too late" } },
         renew: async () => ({ ok: true, reply: { lost: [], lease_expires_at_ms: 0 } }),
+        recordStep: async () => ({ ok: true, reply: null }),
+        showText: async () => false,
       }),
       executor: { execute: async () => ({}) },
       now: () => 0,

@@ -33,6 +33,7 @@ export const resumed = (plan: StagePlan, steps: readonly AgentStep[], fields: Pa
     attempt: plan.attempt + 1,
     session: { id: "session-1", messages: [...before, ...steps.flatMap(({ messages = [] }) => messages)] },
     progress: {
+      steps: steps.length,
       iterations: Math.max(0, ...steps.map(({ iteration }) => iteration)),
       tool_calls: steps.flatMap(({ tool_call }) => (tool_call === undefined ? [] : [tool_call])),
       usage: {

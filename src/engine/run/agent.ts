@@ -1,0 +1,137 @@
+import type { JsonObject } from "../../lib/json.ts";
+import { rfc3339 } from "../../lib/time.ts";
+import type { PendingToolCall, ToolAnswer, ToolCallRecord } from "../../schema/agent-step.ts";
+import { type Rejection, reject } from "../machine.ts";
+import { toolResultMessage } from "../transcript/message.ts";
+import { goOn } from "./by-hand.ts";
+import type { AnswerCall, RecordStep } from "./command.ts";
+import type { Draft } from "./draft.ts";
+import type { AgentStepRecorded } from "./event.ts";
+import { openByToken } from "./open.ts";
+import { isTerminal, type PreparedStage } from "./state.ts";
+
+const STALE = "the attempt token is not the current one: stop working on this stage";
+
+/** Records a step of an agent loop for the holder of the current attempt; a repetition changes nothing (I5, I6). */
+export const recordStep = (draft: Draft, { attempt_token: token, number, step }: RecordStep): Rejection | null => {
+  const { run } = draft;
+  const unit = isTerminal(run.status) ? undefined : openByToken(run, token);
+  if (unit?.work.type !== "model" || unit.holder === "nobody" || unit.retry_at_ms !== null || unit.settled !== null)
+    return reject("stale_attempt", STALE).rejection;
+  const steps = unit.loop?.steps ?? 0;
+  if (unit.loop !== null && number < steps) return null;
+  if (unit.loop !== null && number !== steps)
+    return reject("invalid_transition", `step ${number} of ${unit.stage_id} does not follow step ${steps}`).rejection;
+  const { iteration, messages, tool_call, usage } = step;
+  const compaction = compactionOf(step.compaction);
+  draft.emit({
+    type: "agent_step_recorded",
+    stage_id: unit.stage_id,
+    iteration,
+    ...(messages === undefined ? {} : { messages }),
+    ...(tool_call === undefined ? {} : { tool_call }),
+    ...(usage === undefined ? {} : { usage }),
+    ...(compaction === undefined ? {} : { compaction }),
+  });
+  return null;
+};
+
+/** What a compaction changed; the messages it led to follow from it. */
+const compactionOf = (given: JsonObject | undefined): AgentStepRecorded["compaction"] =>
+  given === undefined ? undefined : (given["event"] as unknown as AgentStepRecorded["compaction"]);
+
+/** True for the result of a loop that waits for a client or a person. */
+export const isParkedResult = (result: JsonObject): boolean => result["__workflow_stage_parked"] === true;
+
+/** Ends an attempt in order: its loop waits for the answers to these calls. */
+export const parkStage = (draft: Draft, unit: PreparedStage, result: JsonObject): void => {
+  draft.emit({
+    type: "stage_parked",
+    stage_id: unit.stage_id,
+    record: {
+      attempt: unit.attempt,
+      status: "completed",
+      outcome: "waiting",
+      branch: null,
+      error: null,
+      verification: null,
+      started_at: unit.attempt_started_at,
+      finished_at: rfc3339(draft.context.now),
+    },
+    pending: result["pending"] as unknown as readonly PendingToolCall[],
+    handed_in: result,
+  });
+};
+
+interface Waiting {
+  readonly unit: PreparedStage;
+  readonly call: PendingToolCall;
+}
+
+const waitingCalls = (draft: Draft, { call_id: id, stage_id: stageId }: AnswerCall): readonly Waiting[] =>
+  draft.run.open
+    .filter((unit) => stageId === undefined || unit.stage_id === stageId)
+    .flatMap((unit) =>
+      (unit.loop?.pending ?? []).filter((call) => call.call_id === id).map((call) => ({ unit, call })),
+    );
+
+const mismatch = (call: PendingToolCall, answer: ToolAnswer): string | null => {
+  const isApproval = "approved" in answer;
+  if (isApproval === (call.reason === "approval")) return null;
+  return isApproval
+    ? `call ${call.call_id} of ${call.tool_name} waits for its result, not for an approval`
+    : `call ${call.call_id} of ${call.tool_name} waits for an approval, not for a result`;
+};
+
+/** Answers a call that a loop waits for; with the last answer a driver is ordered. */
+export const answerCall = (draft: Draft, command: AnswerCall): Rejection | null => {
+  const { run } = draft;
+  if (isTerminal(run.status))
+    return reject("invalid_transition", `run ${run.run_id} is ${run.status}: nothing waits for an answer`).rejection;
+  const [found, other] = waitingCalls(draft, command);
+  if (found === undefined) return reject("tool_call_not_found", `no stage waits for call ${command.call_id}`).rejection;
+  if (other !== undefined)
+    return reject("invalid_request", `several stages wait for a call ${command.call_id}: name one with stage_id`, {
+      stage_ids: [found.unit.stage_id, other.unit.stage_id],
+    }).rejection;
+  const { unit, call } = found;
+  const wrong = mismatch(call, command.answer);
+  if (wrong !== null) return reject("invalid_request", wrong).rejection;
+  draft.emit({
+    type: "call_answered",
+    stage_id: unit.stage_id,
+    call_id: call.call_id,
+    ...("approved" in command.answer ? { approval: command.answer } : clientAnswer(draft, found, command.answer)),
+  });
+  if (openStillWaits(draft, unit.stage_id)) return null;
+  goOn(draft);
+  return null;
+};
+
+const openStillWaits = (draft: Draft, stageId: string): boolean =>
+  (draft.run.open.find((unit) => unit.stage_id === stageId)?.loop?.pending.length ?? 0) > 0;
+
+const clientAnswer = (
+  draft: Draft,
+  { unit, call }: Waiting,
+  answer: Exclude<ToolAnswer, { approved: boolean }>,
+): { readonly message: JsonObject; readonly tool_call: ToolCallRecord } => {
+  const text = typeof answer.result === "string" ? answer.result : JSON.stringify(answer.result);
+  const isError = answer.is_error === true;
+  const parkedAt = unit.ended_attempts.at(-1)?.finished_at ?? rfc3339(draft.context.now);
+  return {
+    message: toolResultMessage({ id: call.call_id, name: call.tool_name }, text, isError ? { is_error: true } : {}),
+    tool_call: {
+      call_id: call.call_id,
+      tool_name: call.tool_name,
+      arguments: call.arguments,
+      status: isError ? "error" : "ok",
+      result: answer.result,
+      duration_ms: Math.max(0, draft.context.now - Date.parse(parkedAt)),
+      idempotency_key: `${unit.stage_id}:${call.call_id}`,
+      iteration: call.iteration,
+      started_at: parkedAt,
+      ...(isError ? { error_category: "tool_error" } : {}),
+    },
+  };
+};
