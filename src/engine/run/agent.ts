@@ -3,10 +3,10 @@ import { rfc3339 } from "../../lib/time.ts";
 import type { PendingToolCall, ToolAnswer, ToolCallRecord } from "../../schema/agent-step.ts";
 import { type Rejection, reject } from "../machine.ts";
 import { toolResultMessage } from "../transcript/message.ts";
-import { goOn } from "./by-hand.ts";
 import type { AnswerCall, RecordStep } from "./command.ts";
 import type { Draft } from "./draft.ts";
 import type { AgentStepRecorded } from "./event.ts";
+import { goOn } from "./finish.ts";
 import { openByToken } from "./open.ts";
 import { isTerminal, type PreparedStage } from "./state.ts";
 

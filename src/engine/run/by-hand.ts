@@ -10,7 +10,7 @@ import {
 import { completeStage } from "./complete-stage.ts";
 import { controlReply, decided, raisedReply, refused, type RunDecision } from "./decision.ts";
 import type { Draft } from "./draft.ts";
-import { completedReply, finalize, finishStage } from "./finish.ts";
+import { completedReply, finalize, goOn } from "./finish.ts";
 import { openById } from "./open.ts";
 import { planOf } from "./plan.ts";
 import { prepareStage } from "./prepare-stage.ts";
@@ -88,13 +88,6 @@ export const closeStage = (draft: Draft, command: CompleteStage): RunDecision =>
   if (completed.type === "completed" && draft.run.drive === "auto") goOn(draft);
   const stage = completedReply(draft, completed.completion);
   return decided(draft, { type: "completed", stage, control: controlOf(draft.run) });
-};
-
-/** Follows the edges of a stage that was completed without a driver, and orders one. */
-export const goOn = (draft: Draft): void => {
-  const { untransitioned } = draft.run;
-  if (untransitioned !== null) finishStage(draft, untransitioned);
-  if (draft.run.status === "running") draft.drive();
 };
 
 /** Records the transitions that a caller followed (spec/workflow 4.7). */

@@ -34,3 +34,10 @@ export const failRun = (draft: Draft, raised: Pick<Raised, "detail">): void => {
   draft.emit({ type: "run_failed", error: raised.detail });
   draft.index();
 };
+
+/** Follows the edges of a stage that was completed without a driver, and orders one. */
+export const goOn = (draft: Draft): void => {
+  const { untransitioned } = draft.run;
+  if (untransitioned !== null) finishStage(draft, untransitioned);
+  if (draft.run.status === "running") draft.drive();
+};

@@ -1,8 +1,8 @@
-import { goOn } from "./by-hand.ts";
 import type { Hear } from "./command.ts";
 import { recordResult } from "./complete-stage.ts";
 import { decided, type RunDecision } from "./decision.ts";
 import type { Draft } from "./draft.ts";
+import { goOn } from "./finish.ts";
 import { openById } from "./open.ts";
 import { isTerminal } from "./state.ts";
 import { heardResult } from "./waits.ts";
