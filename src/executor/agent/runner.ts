@@ -10,7 +10,7 @@ import { type ModelSource, openSource } from "../model-source.ts";
 import type { Runner, RunnerContext, StageOutcome } from "../runner.ts";
 import { readStructured, repairText, type StructuredOutput, structuredOutputOf } from "../structured-output.ts";
 import { JournalFault, openConversation } from "./conversation.ts";
-import { defaultGate } from "./gate.ts";
+import { coveringServers, defaultGate } from "./gate.ts";
 import { type AgentHooks, type AgentLoop, runLoop } from "./loop.ts";
 import type { LoopRules } from "./next-move.ts";
 import { restResult } from "./result.ts";
@@ -77,7 +77,8 @@ const runAgent = async (
   if (!toolset.ok) return toolset;
   const conversation = openConversation(plan, context.journal, context.redactor);
   const rules = rulesOf(settings.options, settings.output);
-  const loop = { ...settings, plan, rules, toolset: toolset.value, conversation, context, hooks };
+  const policy = coveringServers(settings.policy, [...toolset.value.tools.values()]);
+  const loop = { ...settings, policy, plan, rules, toolset: toolset.value, conversation, context, hooks };
   const rest = await runLoop(loop).finally(toolset.value.close);
   return rest.ok ? restResult(loop, rest.value) : rest;
 };

@@ -47,7 +47,7 @@ export const judge = (loop: AgentLoop, call: AskedCall): Verdict => {
   const verdict = ask(loop, asked);
   if (verdict.type === "rejected") return denied(call.name, verdict.category, verdict.reason);
   if (verdict.type === "needs_approval" && given === undefined) {
-    const request = { ...verdict.request, ...(verdict.reason === undefined ? {} : { reason: verdict.reason }) };
+    const { type: _type, ...request } = verdict as unknown as JsonObject;
     const asksMore = Object.keys(request).length > 0 ? { request } : {};
     return { type: "pending", reason: "approval", arguments: asked.arguments, ...asksMore };
   }
@@ -61,10 +61,17 @@ export const judge = (loop: AgentLoop, call: AskedCall): Verdict => {
   return { type: "allowed", tool, arguments: args };
 };
 
-const ask = ({ hooks, policy, approval, toolset }: AgentLoop, call: AskedCall): GateVerdict =>
-  hooks.gate({
+const ask = ({ plan, hooks, policy, approval, toolset }: AgentLoop, call: AskedCall): GateVerdict => {
+  const permissions = plan.agent_loop_options?.["permissions"] ?? null;
+  return hooks.gate({
     policy,
     approval,
-    tools: [...toolset.tools.values()],
+    tools: [...toolset.tools.values()].map(declarationOf),
     call: { name: call.name, arguments: call.arguments },
+    ...(permissions === null ? {} : { permissions }),
+    ...(policy.workspace_roots.length === 0 ? {} : { workspace_roots: policy.workspace_roots }),
   });
+};
+
+const declarationOf = ({ name, annotations }: AgentTool): JsonObject =>
+  annotations === null ? { name } : { name, policy: annotations as unknown as Json };

@@ -2,14 +2,17 @@ import type { Json, JsonObject } from "../../../lib/json.ts";
 import type { Result } from "../../../lib/result.ts";
 import type { StageFailure } from "../../../ports/stage-failure.ts";
 import type { ToolContext } from "../../../ports/tools.ts";
-import type { GatedTool } from "../gate.ts";
+import type { ToolAnnotations } from "../../../schema/policy.ts";
 import type { OfferedTool } from "../../model-call.ts";
 
 /** What a tool answered, or why it failed. */
 export type ToolOutcome = Result<Json, StageFailure>;
 
 /** A tool a model may call. */
-export interface AgentTool extends OfferedTool, GatedTool {
+export interface AgentTool extends OfferedTool {
+  /** The tool server it comes from. */
+  readonly server?: string;
+  readonly annotations: ToolAnnotations | null;
   /** Upper bound of one call in milliseconds; none but the stage's without it. */
   readonly timeout_ms?: number;
   /** True when the other side checks arguments against the schema, which is its own. */
