@@ -1,8 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { intersectApprovalPolicies } from "../../src/engine/policy/approval.ts";
-import { allowsOperation, allowsTool, intersectPolicies, sideEffectRank } from "../../src/engine/policy/capability.ts";
+import { allowsOperation, allowsTool, intersectPolicies } from "../../src/engine/policy/capability.ts";
 import { globMatch, globMatcher } from "../../src/engine/policy/glob.ts";
+import { sideEffectRank } from "../../src/engine/policy/side-effect.ts";
 import {
   type CapabilityPolicy,
   capabilityPolicySchema,
