@@ -172,7 +172,7 @@ const loseAttempt = (draft: Draft, prepared: PreparedStage): boolean => {
 export const startAttempt = (
   draft: Draft,
   prepared: PreparedStage,
-  to: { readonly holder?: "driver" | "caller"; readonly lease_ms?: number },
+  to: { readonly holder?: "driver" | "caller"; readonly lease_ms?: number; readonly options?: JsonObject },
 ): void => {
   draft.emit({
     type: "attempt_started",
@@ -180,6 +180,7 @@ export const startAttempt = (
     attempt_token: draft.context.nextId("attempt"),
     holder: to.holder ?? "driver",
     lease_ms: to.lease_ms ?? defaultLease(to.holder ?? "driver"),
+    ...(to.options === undefined ? {} : { options: to.options }),
   });
 };
 

@@ -7,6 +7,7 @@ import type { Draft } from "./draft.ts";
 import type { JournaledArtifact } from "./event.ts";
 import { callError, executedStage, isCallError } from "./executed-stage.ts";
 import { stageNode } from "./stage-node.ts";
+import { completionExcess } from "./stage-policy.ts";
 import { type Completion, type ExecutedStage, isTerminal, type PreparedStage, type Run } from "./state.ts";
 
 /** What became of a completion. */
@@ -59,6 +60,8 @@ const admit = (run: Run, request: CompletionRequest): Completed | PreparedStage 
 export const completeStage = (draft: Draft, request: CompletionRequest): Completed => {
   const admitted = admit(draft.run, request);
   if ("type" in admitted) return admitted;
+  const excess = completionExcess(draft.run, admitted, request.result);
+  if (excess !== null) return { type: "rejected", rejection: excess };
   return { type: "completed", completion: recordCompletion(draft, admitted, request.result) };
 };
 

@@ -82,6 +82,8 @@ const created = (event: RunCreated): Run => {
     contracts: contracts.ok ? contracts.value : [],
     task: event.task,
     options: event.options,
+    policy: event.record.policy,
+    approval_policy: event.approval_policy ?? null,
     trigger_event: event.trigger_event,
     max_steps: event.max_steps,
     steps: 0,
@@ -141,6 +143,7 @@ const attemptStarted = (run: Run, event: AttemptStarted): Run =>
           attempt_started_at: event.at,
           holder: event.holder,
           lease_ms: event.lease_ms,
+          options: event.options ?? run.prepared.options,
           retry_at_ms: null,
         },
       };

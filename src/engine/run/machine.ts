@@ -30,6 +30,8 @@ import { planOf } from "./plan.ts";
 import { prepareRun } from "./prepare-run.ts";
 import { defaultLease, prepareStage, type Raised } from "./prepare-stage.ts";
 import { isTerminal, type PreparedStage, type Run, type RunState } from "./state.ts";
+import { splitOptions } from "../policy/narrow.ts";
+import { stageOptions } from "./stage-policy.ts";
 import { checkTransitions, recordTransitions } from "./transitions.ts";
 
 /*
@@ -93,6 +95,9 @@ const takePrepared = (draft: Draft, prepared: PreparedStage, command: PrepareSta
       stage_id: prepared.stage_id,
       node_id: prepared.node_id,
     });
+  const { asked } = splitOptions(command.options ?? {});
+  const options = stageOptions(draft.run, prepared, asked);
+  if (!options.ok) return refused(options.error);
   const now = draft.context.now;
   if (prepared.holder === "caller" && prepared.retry_at_ms === null)
     endAttempt(draft, prepared, {
@@ -103,6 +108,7 @@ const takePrepared = (draft: Draft, prepared: PreparedStage, command: PrepareSta
   startAttempt(draft, prepared, {
     holder: "caller",
     lease_ms: command.lease_ms ?? defaultLease("caller"),
+    ...(Object.keys(asked).length === 0 ? {} : { options: options.value }),
   });
   return decided(draft, { type: "plan", plan: planOf(draft.run, draft.run.prepared as PreparedStage, now) });
 };
@@ -116,9 +122,11 @@ const openStage = (draft: Draft, command: PrepareStage): RunDecision => {
     return reject("node_not_found", `workflow_execute: missing node ${command.node_id}`);
   const order = command.ready === undefined ? orderError(run, command.node_id) : null;
   if (order !== null) return reject("invalid_transition", order, { ready_nodes: run.ready });
+  const options = stageOptions(run, { node_id: command.node_id, options: {} }, command.options ?? {});
+  if (!options.ok) return refused(options.error);
   const raised = prepareStage(draft, {
     node_id: command.node_id,
-    options: command.options ?? {},
+    options: options.value,
     holder: "caller",
     lease_ms: command.lease_ms ?? defaultLease("caller"),
     ...(command.ready === undefined ? {} : { ready: command.ready }),

@@ -1,15 +1,14 @@
 import type { JsonObject } from "../../lib/json.ts";
-import type { ArtifactRecord } from "../../schema/artifact.ts";
-import type { Result } from "../../lib/result.ts";
-import type { WorkflowGraph, WorkflowNode } from "../../schema/graph.ts";
+import type { WorkflowNode } from "../../schema/graph.ts";
 import type { CapabilityPolicy } from "../../schema/policy.ts";
-import { effectiveNodePolicy } from "../policy/effective.ts";
+import { stagePolicies } from "../policy/scopes.ts";
 import type { Draft } from "./draft.ts";
 import { executeStatic } from "./execute-static.ts";
 import { failedStage } from "./executed-stage.ts";
 import { isStaticKind, stageMode, stageNode } from "./stage-node.ts";
-import { planWork, selectArtifactsFor } from "./stage-work.ts";
-import type { Holder, Run, StageWork } from "./state.ts";
+import { workExcess } from "./stage-policy.ts";
+import { type PlannedWork, planWork, selectArtifactsFor } from "./stage-work.ts";
+import type { Holder, Run } from "./state.ts";
 
 /** How long a driver's attempt stays its own without a sign of life. */
 const DRIVER_LEASE_MS = 10_000;
@@ -41,10 +40,10 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
   const node = stageNode(run, request.node_id, request.options);
   if (node === undefined)
     return { code: "node_not_found", detail: `workflow_execute: missing node ${request.node_id}` };
-  const policy = nodePolicy(run.graph, node);
-  if (!policy.ok) return { code: "policy_exceeds_ceiling", detail: policy.error };
+  const policies = stagePolicies(run, node, request.options);
+  if (!policies.ok) return { code: "policy_exceeds_ceiling", detail: policies.error };
 
-  const { selected, work } = workOf(draft, run, node);
+  const { selected, work } = workWithin(policies.value.policy, workOf(draft, run, node));
   const mode = stageMode(node);
   draft.emit({
     type: "stage_prepared",
@@ -67,25 +66,13 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
   return null;
 };
 
-// Memoisation only: a node and its graph are never changed in place.
-const policies = new WeakMap<
-  WorkflowNode,
-  { readonly graph: WorkflowGraph; readonly policy: Result<CapabilityPolicy, string> }
->();
-
-const nodePolicy = (graph: WorkflowGraph, node: WorkflowNode): Result<CapabilityPolicy, string> => {
-  const known = policies.get(node);
-  if (known?.graph === graph) return known.policy;
-  const policy = effectiveNodePolicy(graph, node);
-  policies.set(node, { graph, policy });
-  return policy;
+const workWithin = (policy: CapabilityPolicy, planned: PlannedWork): PlannedWork => {
+  const excess = workExcess(policy, planned.work);
+  if (excess === null) return planned;
+  return { selected: [], work: { type: "precomputed", executed: failedStage(`Error [tool_rejected]: ${excess}`) } };
 };
 
-const workOf = (
-  draft: Draft,
-  run: Run,
-  node: WorkflowNode,
-): { readonly selected: readonly ArtifactRecord[]; readonly work: StageWork } => {
+const workOf = (draft: Draft, run: Run, node: WorkflowNode): PlannedWork => {
   if (isStaticKind(node.kind)) {
     const selected = selectArtifactsFor(run, node);
     return { selected, work: { type: "precomputed", executed: executeStatic(node, selected, draft.context) } };
