@@ -11,9 +11,8 @@ const listAt = (result: JsonObject, path: string): readonly Json[] => {
 const NAMES = ["name", "tool_name", "toolName", "tool", "function.name"] as const;
 
 const nameOf = (call: Json): string | null => {
-  if (typeof call === "string") return call;
-  const name = NAMES.map((path) => valueAt(call, path)).find((value) => typeof value === "string");
-  return name === undefined || name === "" ? null : (name as string);
+  const names = [call, ...NAMES.map((path) => valueAt(call, path))];
+  return names.find((name): name is string => typeof name === "string" && name !== "") ?? null;
 };
 
 /** A call that its own record says was rejected has had no effect. */
