@@ -37,7 +37,7 @@ const annotations = fc.record({
   side_effect_level: level,
   arg_schema: fc.record({
     path_params: fc.subarray(["path", "to"]),
-    arg_aliases: rarely(fc.constant({ file: "path" }), {}),
+    arg_aliases: rarely<Readonly<Record<string, string>>>(fc.constant({ file: "path" }), {}),
   }),
   capabilities: rarely(capabilities, {}),
 });
@@ -145,7 +145,7 @@ describe("the chain of scopes", () => {
   it("[I8] run, graph, node, preparation and child never allow what one of them refuses", () => {
     counted(100, (reached) => {
       fc.assert(
-        fc.property(scope, scope, scope, scope, call, (run, graph, node, child, made) => {
+        fc.property(fc.tuple(scope, scope, scope), scope, call, ([run, graph, node], child, made) => {
           const scopes = {
             policy: run.policy,
             approval_policy: run.approval,

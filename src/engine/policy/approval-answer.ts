@@ -7,11 +7,14 @@ export type ApprovalAnswer =
 
 const DENIED = "host did not grant approval";
 
-/** The reason of a denial where nobody can be asked (spec/workflow 10.4). */
-export const NO_APPROVER = "approval required but no host bridge is available";
-
-/** The reason of a denial where asking failed (spec/workflow 10.4). */
-export const APPROVAL_FAILED = "approval request failed or host does not implement session/request_permission";
+/** What becomes of a question that nobody answers: there is no one to ask, or asking failed (spec/workflow 10.4). */
+export const unansweredApproval = (why: "nobody" | "failed"): ApprovalAnswer => ({
+  type: "denied",
+  reason:
+    why === "nobody"
+      ? "approval required but no host bridge is available"
+      : "approval request failed or host does not implement session/request_permission",
+});
 
 const isGranted = (answer: { readonly [key: string]: Json }): boolean => {
   const { outcome } = answer;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readApprovalAnswer } from "../../../src/engine/policy/approval-answer.ts";
+import { readApprovalAnswer, unansweredApproval } from "../../../src/engine/policy/approval-answer.ts";
 import { type GateQuestion, gateToolCall, recheckAfter } from "../../../src/engine/policy/tool-gate.ts";
 import type { Json } from "../../../src/lib/json.ts";
 import { approvalOf, policyOf } from "../graph/fixture.ts";
@@ -209,5 +209,16 @@ describe("the answer to a question", () => {
     [null, { type: "denied", reason: "host did not grant approval" }],
   ])("[W-10.4] %j", (answer, expected) => {
     expect(readApprovalAnswer(answer)).toEqual(expected);
+  });
+
+  it("[W-10.4] is a denial where there is none", () => {
+    expect(unansweredApproval("nobody")).toEqual({
+      type: "denied",
+      reason: "approval required but no host bridge is available",
+    });
+    expect(unansweredApproval("failed")).toEqual({
+      type: "denied",
+      reason: "approval request failed or host does not implement session/request_permission",
+    });
   });
 });

@@ -121,9 +121,9 @@ describe("hooks before a call", () => {
   });
 });
 
-describe("hooks after a call", () => {
-  const after = (hooks: readonly ToolHook[], result: Json) => postToolHooks(call(hooks), result);
+const after = (hooks: readonly ToolHook[], result: Json) => postToolHooks(call(hooks), result);
 
+describe("hooks after a call", () => {
   it("[W-17.1] rewrite the result, each after the other", () => {
     const redact: ToolHook = { pattern: "*", post: { when_contains: "SECRET", replace_with: "[REDACTED]" } };
     expect(valueOf(after([redact], "a SECRET"))).toBe("[REDACTED]");
