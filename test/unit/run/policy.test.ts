@@ -51,11 +51,12 @@ const TWO_TOOLS = { tools: [tool("read"), tool("edit", { side_effect_level: "wor
 
 describe("the policy of a run", () => {
   it("[W-10.1] is the builtin ceiling under the run's option, and stands in the record", () => {
-    const { shell, store } = runFixture();
+    const { shell } = runFixture();
     accepted(shell, createRun(graph({}), { options: { capability_policy: { side_effect_level: "read_only" } } }));
     const policy = { side_effect_level: "read_only", recursion_limit: 8 };
     expect(shell.state?.policy).toMatchObject(policy);
-    expect(store).toBeDefined();
+    const record = projectRun(shell.entries(), counting());
+    expect(record).toMatchObject({ policy, metadata: { effective_policy: policy } });
     expect(policiesOf(shell).policy).toMatchObject(policy);
   });
 
