@@ -1,4 +1,11 @@
-import type { AdvanceReply, NumberedStep, Renewal, RunCommand, RunEffect, RunReply } from "../src/engine/run/command.ts";
+import type {
+  AdvanceReply,
+  NumberedStep,
+  Renewal,
+  RunCommand,
+  RunEffect,
+  RunReply,
+} from "../src/engine/run/command.ts";
 import { indexRow } from "../src/engine/run/draft.ts";
 import type { RunEvent } from "../src/engine/run/event.ts";
 import { runMachine } from "../src/engine/run/machine.ts";

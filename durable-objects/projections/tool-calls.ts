@@ -6,21 +6,19 @@ const nodeOfStage = (stageId: string): string => stageId.split(":").at(-2) ?? ""
 
 /** Calls of tools as they were recorded, oldest first. */
 const recordedCalls = (shell: RunShell): readonly JsonObject[] =>
-  shell
-    .entries()
-    .flatMap(({ events }) =>
-      events.flatMap((event) =>
-        (event.type === "agent_step_recorded" || event.type === "call_answered") && event.tool_call !== undefined
-          ? [
-              {
-                ...event.tool_call,
-                stage_id: event.stage_id,
-                node_id: nodeOfStage(event.stage_id),
-              } as unknown as JsonObject,
-            ]
-          : [],
-      ),
-    );
+  shell.entries().flatMap(({ events }) =>
+    events.flatMap((event) =>
+      (event.type === "agent_step_recorded" || event.type === "call_answered") && event.tool_call !== undefined
+        ? [
+            {
+              ...event.tool_call,
+              stage_id: event.stage_id,
+              node_id: nodeOfStage(event.stage_id),
+            } as unknown as JsonObject,
+          ]
+        : [],
+    ),
+  );
 
 /** Calls that wait for a client's result, or for a person's approval. */
 const pendingCalls = (shell: RunShell): readonly JsonObject[] =>

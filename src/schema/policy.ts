@@ -269,13 +269,18 @@ export const capabilityPolicySchema = z
 /** What a stage may use (spec/workflow 1.11). */
 export type CapabilityPolicy = z.output<typeof capabilityPolicySchema>;
 
-/** Which tool calls are approved, refused or asked about; all lists hold globs (spec/workflow 1.12). */
+/**
+ * Which tool calls are approved, refused or asked about; all lists hold globs (spec/workflow 1.12).
+ * `always_require_approval` and `denied_all` are written by intersections: questions that no approval of another scope
+ * answers, and lists of which nothing is left.
+ */
 export const toolApprovalPolicySchema = z
   .object({
     auto_approve: texts,
     auto_deny: texts,
     require_approval: texts,
     write_path_allowlist: texts,
+    always_require_approval: z.array(z.string()).readonly().exactOptional(),
     denied_all: z
       .array(z.enum(["auto_approve", "write_path_allowlist"]))
       .readonly()

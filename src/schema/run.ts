@@ -4,7 +4,7 @@ import { err, ok, type Result } from "../lib/result.ts";
 import type { RunOptions } from "../engine/run/command.ts";
 import type { Completion, FollowedEdge } from "../engine/run/state.ts";
 import { type DecodeError, type DecodeIssue, decodeAt, nestingIssue } from "./decode.ts";
-import { toolApprovalPolicySchema } from "./policy.ts";
+import { decodeApprovalPolicy, decodeCapabilityPolicy } from "./policy.ts";
 import { decodeMutationSession, decodeRunExecution, decodeRunRecord } from "./record.ts";
 
 /** The highest `max_steps` a run may ask for. */
@@ -104,11 +104,24 @@ const documents = (raw: JsonObject): Result<Partial<RunOptions>, DecodeError> =>
       return failure("workflow_execute: trigger_event parse error: expected an object", "trigger_event");
     found.trigger_event = event;
   }
-  // A policy that cannot be read is ignored, as specified (spec/workflow 4.2 step 11).
-  const approval = toolApprovalPolicySchema.safeParse(raw["approval_policy"]);
-  if (approval.success) found.approval_policy = approval.data as unknown as Json;
   if (raw["transcript"] != null) found.transcript = raw["transcript"] as Json;
   if (raw["delegated"] === true) found.delegated = true;
+  return ok(found);
+};
+
+/** The policies of the run. One that cannot be read is refused: ignoring it would lift what it forbids. */
+const policies = (raw: JsonObject): Result<Partial<RunOptions>, DecodeError> => {
+  const found: { -readonly [Key in keyof RunOptions]?: RunOptions[Key] } = {};
+  if (raw["capability_policy"] != null) {
+    const policy = decodeCapabilityPolicy(raw["capability_policy"]);
+    if (!policy.ok) return below("capability_policy", policy.error);
+    found.capability_policy = policy.value;
+  }
+  if (raw["approval_policy"] != null) {
+    const approval = decodeApprovalPolicy(raw["approval_policy"], "workflow_execute: approval_policy");
+    if (!approval.ok) return below("approval_policy", approval.error);
+    found.approval_policy = approval.value;
+  }
   return ok(found);
 };
 
@@ -131,8 +144,11 @@ export const decodeRunOptions = (value: unknown): Result<RunOptions, DecodeError
   if (!end.ok) return end;
   const parts = documents(given);
   if (!parts.ok) return parts;
+  const limits = policies(given);
+  if (!limits.ok) return limits;
   const raw = Object.fromEntries(Object.entries(given).filter(([key]) => !NOT_KEPT.has(key)));
-  return ok({ raw, ...textOptions(given), ...steps.value, ...lanes.value, ...end.value, ...parts.value });
+  const bounds = { ...steps.value, ...lanes.value, ...end.value };
+  return ok({ raw, ...textOptions(given), ...bounds, ...parts.value, ...limits.value });
 };
 
 const ids = z.array(z.string()).default([]);

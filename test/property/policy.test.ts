@@ -1,8 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { intersectApprovalPolicies } from "../../src/engine/policy/approval.ts";
-import { allowsOperation, allowsTool, intersectPolicies, sideEffectRank } from "../../src/engine/policy/capability.ts";
+import { allowsOperation, allowsTool, intersectPolicies, meetPolicies } from "../../src/engine/policy/capability.ts";
 import { globMatch, globMatcher } from "../../src/engine/policy/glob.ts";
+import { sideEffectRank } from "../../src/engine/policy/side-effect.ts";
 import {
   type CapabilityPolicy,
   capabilityPolicySchema,
@@ -88,6 +89,21 @@ describe("the meet of capability policies", () => {
       { numRuns: 1000 },
     );
     expect(compared).toBeGreaterThan(20);
+  });
+
+  it("[W-10.2] without refusals is commutative up to the order of lists, associative and idempotent for any policies", () => {
+    fc.assert(
+      fc.property(policy, policy, policy, (a, b, c) => {
+        expect(unordered(meetPolicies(a, b))).toEqual(unordered(meetPolicies(b, a)));
+        expect(unordered(meetPolicies(meetPolicies(a, b), c))).toEqual(unordered(meetPolicies(a, meetPolicies(b, c))));
+        expect(meetPolicies(meetPolicies(a, b), meetPolicies(a, b))).toEqual(meetPolicies(a, b));
+        for (const x of NAMES) {
+          const both = allowsTool(a, x) && allowsTool(b, x);
+          expect(allowsTool(meetPolicies(a, b), x)).toBe(both);
+        }
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   it("[W-10.2] is idempotent", () => {

@@ -1,7 +1,8 @@
 import { isObject } from "../../lib/json.ts";
 import type { CapabilityPolicy, ToolAnnotations, ToolApprovalPolicy } from "../../schema/policy.ts";
-import { deniesAll, sideEffectRank } from "../policy/capability.ts";
+import { deniesAll } from "../policy/capability.ts";
 import { globMatch, globMatcher } from "../policy/glob.ts";
+import { sideEffectRank } from "../policy/side-effect.ts";
 import { declaredAnnotations, type DeclaredTool } from "../policy/tools.ts";
 import { type PromptReferences, promptReferences } from "./prompt-references.ts";
 

@@ -1,6 +1,8 @@
-import { isObject, type Json } from "../../lib/json.ts";
+import type { Json } from "../../lib/json.ts";
 import type { ToolAnnotations, ToolApprovalPolicy } from "../../schema/policy.ts";
+import { isReadOnlyKind } from "./annotations.ts";
 import { globMatch, globMatcher } from "./glob.ts";
+import { declaredPaths, pathCandidates } from "./paths.ts";
 
 /** An approval policy without any opinion. */
 export const NO_APPROVAL_RULES: ToolApprovalPolicy = {
@@ -24,9 +26,16 @@ const meet = (a: readonly string[] | null, b: readonly string[] | null): readonl
 
 const union = (a: readonly string[], b: readonly string[]): readonly string[] => [...new Set([...a, ...b])];
 
+/** What `one` wants to be asked about and would no longer be: the other's approvals must not answer its questions. */
+const overridden = (one: ToolApprovalPolicy, other: ToolApprovalPolicy): readonly string[] =>
+  opinion(one, "auto_approve") === null && opinion(other, "auto_approve") !== null ? one.require_approval : [];
+
 /**
  * The rules of both policies together (spec/workflow 10.4): refusals and questions add up, approvals and write paths are
  * those in both. Where two non-empty lists have nothing in common `denied_all` says that nothing is left.
+ *
+ * Within a policy an approval beats a question. Between two it must not: what one side asks about and does not approve is
+ * kept in `always_require_approval`.
  */
 export const intersectApprovalPolicies = (a: ToolApprovalPolicy, b: ToolApprovalPolicy): ToolApprovalPolicy => {
   const approve = meet(opinion(a, "auto_approve"), opinion(b, "auto_approve"));
@@ -34,11 +43,16 @@ export const intersectApprovalPolicies = (a: ToolApprovalPolicy, b: ToolApproval
   const denied: NarrowingList[] = [];
   if (approve?.length === 0) denied.push("auto_approve");
   if (paths?.length === 0) denied.push("write_path_allowlist");
+  const always = union(
+    union(a.always_require_approval ?? [], overridden(a, b)),
+    union(b.always_require_approval ?? [], overridden(b, a)),
+  );
   return {
     auto_approve: approve ?? [],
     auto_deny: union(a.auto_deny, b.auto_deny),
     require_approval: union(a.require_approval, b.require_approval),
     write_path_allowlist: paths ?? [],
+    ...(always.length > 0 ? { always_require_approval: always } : {}),
     ...(denied.length > 0 ? { denied_all: denied } : {}),
   };
 };
@@ -58,51 +72,6 @@ export type ApprovalVerdict =
   | { readonly decision: "auto_approved" }
   | { readonly decision: "auto_denied"; readonly reason: string }
   | { readonly decision: "requires_host_approval" };
-
-const READ_ONLY_KINDS: ReadonlySet<ToolAnnotations["kind"]> = new Set(["read", "search", "think", "fetch"]);
-
-/** True for kinds of tools that change nothing; `other` is not one of them (spec/workflow 1.11). */
-export const isReadOnlyKind = (kind: ToolAnnotations["kind"]): boolean => READ_ONLY_KINDS.has(kind);
-
-const declaredPaths = (args: Json, annotations: ToolAnnotations): readonly string[] => {
-  if (!isObject(args)) return [];
-  const { path_params: params, arg_aliases: aliases } = annotations.arg_schema;
-  // A path given under an alias is a path too; otherwise the alias would be a way around the list.
-  const keys = [...params, ...Object.keys(aliases).filter((alias) => params.includes(aliases[alias] ?? ""))];
-  return keys
-    .flatMap((key): readonly Json[] => {
-      const value = Object.hasOwn(args, key) ? args[key] : undefined;
-      return Array.isArray(value) ? (value as readonly Json[]) : value === undefined ? [] : [value];
-    })
-    .filter((path) => typeof path === "string");
-};
-
-const segmentsOf = (path: string): readonly string[] => path.replaceAll("\\", "/").split("/");
-
-const normalizePath = (path: string): string => {
-  const absolute = path.startsWith("/");
-  const kept: string[] = [];
-  for (const segment of segmentsOf(path)) {
-    if (segment === "" || segment === ".") continue;
-    if (segment !== "..") kept.push(segment);
-    else if (kept.length > 0 && kept.at(-1) !== "..") kept.pop();
-    else if (!absolute) kept.push(segment);
-  }
-  return `${absolute ? "/" : ""}${kept.join("/")}`;
-};
-
-const pathCandidates = (path: string, roots: readonly string[]): readonly string[] => {
-  const normal = normalizePath(path);
-  const candidates = [normal];
-  // The raw text of `src/../secret` starts with `src/` but does not name anything there.
-  if (!segmentsOf(path).includes("..")) candidates.push(path);
-  for (const root of roots.filter((text) => text.startsWith("/"))) {
-    const base = normalizePath(`${root}/`).replace(/\/*$/, "/");
-    if (!normal.startsWith("/")) candidates.push(normalizePath(base + normal));
-    else if (normal.startsWith(base)) candidates.push(normal.slice(base.length));
-  }
-  return candidates;
-};
 
 const forbiddenPath = (question: ToolCallQuestion): string | null => {
   const { policy, args, annotations, workspace_roots: roots = [] } = question;
@@ -128,6 +97,9 @@ export const evaluateApproval = (question: ToolCallQuestion): ApprovalVerdict =>
       decision: "auto_denied",
       reason: `tool '${tool}' targets '${path}' which is not in the write-path allowlist`,
     };
+  }
+  if (policy.always_require_approval?.some((pattern) => globMatch(pattern, tool)) === true) {
+    return { decision: "requires_host_approval" };
   }
   const asked = policy.require_approval.some((pattern) => globMatch(pattern, tool));
   if (!asked || policy.auto_approve.some((pattern) => globMatch(pattern, tool))) return { decision: "auto_approved" };

@@ -1,6 +1,8 @@
 import { byCodePoint } from "../../lib/json.ts";
 import { err, ok, type Result } from "../../lib/result.ts";
 import type { CapabilityPolicy, ToolAnnotations } from "../../schema/policy.ts";
+import { policyAnnotations, strictestAnnotations } from "./annotations.ts";
+import { sideEffectRank } from "./side-effect.ts";
 
 /** A policy without any opinion. */
 export const UNRESTRICTED: CapabilityPolicy = {
@@ -48,40 +50,38 @@ const sortedKeys = (map: Readonly<Record<string, unknown>>): readonly string[] =
 const operationsOf = (capabilities: Capabilities, capability: string): readonly string[] | undefined =>
   Object.hasOwn(capabilities, capability) ? capabilities[capability] : undefined;
 
-/** The operations both sides allow; a side that lists none has no opinion. */
-const meetOperations = (ceiling: readonly string[], requested: readonly string[]): readonly string[] =>
-  requested.length === 0 ? ceiling : (meetLists(ceiling, requested) ?? []);
-
-const meetCapabilities = (
-  ceiling: Capabilities | null,
-  requested: Capabilities | null,
-): Result<Capabilities | null, string> => {
-  if (ceiling === null || requested === null) return ok(requested ?? ceiling);
-  const met: [string, readonly string[]][] = [];
+/** What a request asks for beyond a ceiling's capabilities, as the text of the refusal; null for nothing. */
+const capabilityExcess = (ceiling: Capabilities | null, requested: Capabilities): string | null => {
+  if (ceiling === null) return null;
   for (const capability of sortedKeys(requested)) {
-    const wanted = operationsOf(requested, capability) ?? [];
     const allowed = operationsOf(ceiling, capability);
-    if (allowed === undefined) return err(`requested capability exceeds host ceiling: ${capability}`);
+    if (allowed === undefined) return `requested capability exceeds host ceiling: ${capability}`;
     const known = new Set(allowed);
-    const excess = wanted.filter((operation) => !known.has(operation));
+    const excess = (operationsOf(requested, capability) ?? []).filter((operation) => !known.has(operation));
     if (excess.length > 0) {
-      return err(`requested capability operations exceed host ceiling: ${capability}.${excess.join(",")}`);
+      return `requested capability operations exceed host ceiling: ${capability}.${excess.join(",")}`;
     }
-    met.push([capability, meetOperations(allowed, wanted)]);
   }
-  return ok(Object.fromEntries(met));
+  return null;
 };
 
-const LEVEL_RANKS: ReadonlyMap<string, number> = new Map([
-  ["none", 0],
-  ["read_only", 1],
-  ["workspace_write", 2],
-  ["process_exec", 3],
-  ["network", 4],
-]);
+/** The operations both sides allow; a side that lists none allows all, null when nothing is left. */
+const meetOperations = (ceiling: readonly string[], requested: readonly string[]): readonly string[] | null => {
+  if (ceiling.length === 0 || requested.length === 0) return requested.length === 0 ? ceiling : requested;
+  const met = meetLists(ceiling, requested) ?? [];
+  return met.length === 0 ? null : met;
+};
 
-/** The rank of a side-effect level; unknown levels come last (spec/workflow 10.2). */
-export const sideEffectRank = (level: string): number => LEVEL_RANKS.get(level) ?? LEVEL_RANKS.size;
+const meetCapabilities = (ceiling: Capabilities | null, requested: Capabilities | null): Capabilities | null => {
+  if (ceiling === null || requested === null) return requested ?? ceiling;
+  return Object.fromEntries(
+    sortedKeys(requested).flatMap((capability): [string, readonly string[]][] => {
+      const allowed = operationsOf(ceiling, capability);
+      const met = allowed === undefined ? null : meetOperations(allowed, operationsOf(requested, capability) ?? []);
+      return met === null ? [] : [[capability, met]];
+    }),
+  );
+};
 
 const meetLevels = (ceiling: string | null, requested: string | null): string | null => {
   if (ceiling === null || requested === null) return ceiling ?? requested;
@@ -109,51 +109,62 @@ const meetAnnotations = (
   requested: CapabilityPolicy,
   tools: readonly string[] | null,
 ): CapabilityPolicy["tool_annotations"] => {
-  const known: ReadonlyMap<string, ToolAnnotations> = new Map([
-    ...Object.entries(ceiling.tool_annotations),
-    ...Object.entries(requested.tool_annotations),
-  ]);
+  const known = new Map<string, ToolAnnotations>(Object.entries(ceiling.tool_annotations));
+  for (const [tool, restated] of Object.entries(requested.tool_annotations)) {
+    const stated = policyAnnotations(ceiling, tool);
+    known.set(tool, stated === null ? restated : strictestAnnotations(stated, restated));
+  }
   // Where any tool is allowed, every annotation is kept: dropping one would lift the limits that hang on it.
   const names = new Set(tools ?? known.keys());
   return Object.fromEntries([...known].filter(([tool]) => names.has(tool)).toSorted(([a], [b]) => byCodePoint(a, b)));
 };
 
-/**
- * What remains of a request under a ceiling, or why the request is refused (spec/workflow 10.2).
- *
- * In a document an empty list or map is "no opinion", and so it is here on either side. Where two sides with an opinion
- * have nothing in common the list of the result is empty too, and `denied_all` names it: the marker travels with the
- * policy, through JSON as well, so "none" never turns into "unrestricted". A request is never refused for its side-effect
- * level; that is lowered silently.
- */
-export const intersectPolicies = (
-  ceiling: CapabilityPolicy,
-  requested: CapabilityPolicy,
-): Result<CapabilityPolicy, string> => {
+/** Why a request goes beyond a ceiling, or null; side-effect levels, roots and limits never do (spec/workflow 10.2). */
+const policyExcess = (ceiling: CapabilityPolicy, requested: CapabilityPolicy): string | null => {
   const allowedTools = opinion(ceiling, "tools");
   if (allowedTools !== null) {
     const allowed = new Set(allowedTools);
     const excess = requested.tools.filter((tool) => !allowed.has(tool));
-    if (excess.length > 0) return err(`requested tools exceed host ceiling: ${excess.join(", ")}`);
+    if (excess.length > 0) return `requested tools exceed host ceiling: ${excess.join(", ")}`;
   }
+  return capabilityExcess(capabilityOpinion(ceiling), requested.capabilities);
+};
+
+/**
+ * What both policies allow. In a document an empty list or map is "no opinion", and so it is here on either side. Where
+ * two sides with an opinion have nothing in common the list of the result is empty too, and `denied_all` names it: the
+ * marker travels with the policy, through JSON as well, so "none" never turns into "unrestricted".
+ */
+export const meetPolicies = (ceiling: CapabilityPolicy, requested: CapabilityPolicy): CapabilityPolicy => {
   const capabilities = meetCapabilities(capabilityOpinion(ceiling), capabilityOpinion(requested));
-  if (!capabilities.ok) return capabilities;
-  const tools = meetLists(allowedTools, opinion(requested, "tools"));
+  const tools = meetLists(opinion(ceiling, "tools"), opinion(requested, "tools"));
   const roots = meetLists(opinion(ceiling, "workspace_roots"), opinion(requested, "workspace_roots"));
   const denied: PolicyScope[] = [];
   if (tools?.length === 0) denied.push("tools");
-  if (capabilities.value !== null && Object.keys(capabilities.value).length === 0) denied.push("capabilities");
+  if (capabilities !== null && Object.keys(capabilities).length === 0) denied.push("capabilities");
   if (roots?.length === 0) denied.push("workspace_roots");
-  return ok({
+  return {
     tools: tools ?? [],
-    capabilities: capabilities.value ?? {},
+    capabilities: capabilities ?? {},
     workspace_roots: roots ?? [],
     side_effect_level: meetLevels(ceiling.side_effect_level, requested.side_effect_level),
     recursion_limit: meetLimits(ceiling.recursion_limit, requested.recursion_limit),
     tool_arg_constraints: joinConstraints(ceiling.tool_arg_constraints, requested.tool_arg_constraints),
     tool_annotations: meetAnnotations(ceiling, requested, tools),
     ...(denied.length > 0 ? { denied_all: denied } : {}),
-  });
+  };
+};
+
+/**
+ * What remains of a request under a ceiling, or why the request is refused (spec/workflow 10.2). A request is never
+ * refused for its side-effect level; that is lowered silently.
+ */
+export const intersectPolicies = (
+  ceiling: CapabilityPolicy,
+  requested: CapabilityPolicy,
+): Result<CapabilityPolicy, string> => {
+  const excess = policyExcess(ceiling, requested);
+  return excess === null ? ok(meetPolicies(ceiling, requested)) : err(excess);
 };
 
 /** True when the policy lets this tool be called, by exact name (spec/workflow 1.11). */
@@ -166,4 +177,10 @@ export const allowsOperation = (policy: CapabilityPolicy, capability: string, op
   if (capabilities === null) return true;
   const operations = operationsOf(capabilities, capability);
   return operations !== undefined && (operations.length === 0 || operations.includes(operation));
+};
+
+/** True when the policy lets some operation of this capability be used. */
+export const allowsCapability = (policy: CapabilityPolicy, capability: string): boolean => {
+  const capabilities = capabilityOpinion(policy);
+  return capabilities === null || operationsOf(capabilities, capability) !== undefined;
 };

@@ -7,14 +7,16 @@ import { BUILTIN_CEILING, deniesAll, intersectPolicies } from "./capability.ts";
 import { filterTools, policyFromTools, toolNames } from "./tools.ts";
 
 /**
- * What a node may use: the builtin ceiling, the graph's policy, the node's policy and what its tools need, each under the
- * one before (spec/workflow 10.3). The error is the text of the first refusal.
+ * What a node may use: the run's policy (the builtin ceiling under the run's option), the graph's policy, the node's
+ * policy and what its tools need, each under the one before (spec/workflow 10.3). The error is the text of the first
+ * refusal.
  */
 export const effectiveNodePolicy = (
   graph: Pick<WorkflowGraph, "capability_policy">,
   node: Pick<WorkflowNode, "capability_policy" | "tools">,
+  run: CapabilityPolicy = BUILTIN_CEILING,
 ): Result<CapabilityPolicy, string> => {
-  const ofGraph = intersectPolicies(BUILTIN_CEILING, graph.capability_policy);
+  const ofGraph = intersectPolicies(run, graph.capability_policy);
   if (!ofGraph.ok) return ofGraph;
   const ofNode = intersectPolicies(ofGraph.value, node.capability_policy);
   return ofNode.ok ? intersectPolicies(ofNode.value, policyFromTools(node.tools)) : ofNode;

@@ -1,6 +1,7 @@
 import { byCodePoint, isObject, type Json, type JsonObject } from "../../lib/json.ts";
 import type { CapabilityPolicy, ToolAnnotations } from "../../schema/policy.ts";
-import { sideEffectRank, UNRESTRICTED } from "./capability.ts";
+import { UNRESTRICTED } from "./capability.ts";
+import { sideEffectRank } from "./side-effect.ts";
 
 const isRegistry = (value: JsonObject): boolean => value["_type"] === "tool_registry";
 

@@ -18,7 +18,7 @@ export const defaultLease = (holder: Holder): number => (holder === "driver" ? D
 export const startAttempt = (
   draft: Draft,
   unit: PreparedStage,
-  to: { readonly holder?: "driver" | "caller"; readonly lease_ms?: number },
+  to: { readonly holder?: "driver" | "caller"; readonly lease_ms?: number; readonly options?: JsonObject },
 ): void => {
   draft.emit({
     type: "attempt_started",
@@ -27,6 +27,7 @@ export const startAttempt = (
     attempt_token: draft.context.nextId("attempt"),
     holder: to.holder ?? "driver",
     lease_ms: to.lease_ms ?? defaultLease(to.holder ?? "driver"),
+    ...(to.options === undefined ? {} : { options: to.options }),
   });
 };
 

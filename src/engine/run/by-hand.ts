@@ -14,6 +14,8 @@ import { completedReply, finalize, goOn } from "./finish.ts";
 import { openById } from "./open.ts";
 import { planOf } from "./plan.ts";
 import { prepareStage } from "./prepare-stage.ts";
+import { splitOptions } from "../policy/narrow.ts";
+import { stageOptions } from "./stage-policy.ts";
 import { isTerminal, type PreparedStage, type Run } from "./state.ts";
 import { checkTransitions, recordTransitions } from "./transitions.ts";
 
@@ -33,6 +35,9 @@ const takePrepared = (draft: Draft, prepared: PreparedStage, command: PrepareSta
       stage_id: prepared.stage_id,
       node_id: prepared.node_id,
     });
+  const { asked } = splitOptions(command.options ?? {});
+  const options = stageOptions(draft.run, prepared, asked);
+  if (!options.ok) return refused(options.error);
   const now = draft.context.now;
   if (prepared.holder === "caller" && prepared.retry_at_ms === null)
     endAttempt(draft, prepared, {
@@ -43,6 +48,7 @@ const takePrepared = (draft: Draft, prepared: PreparedStage, command: PrepareSta
   startAttempt(draft, prepared, {
     holder: "caller",
     lease_ms: command.lease_ms ?? defaultLease("caller"),
+    ...(Object.keys(asked).length === 0 ? {} : { options: options.value }),
   });
   return planReply(draft, prepared.stage_id);
 };
@@ -58,9 +64,11 @@ export const openStage = (draft: Draft, command: PrepareStage): RunDecision => {
     return reject("node_not_found", `workflow_execute: missing node ${command.node_id}`);
   const order = command.ready === undefined ? orderError(run, command.node_id) : null;
   if (order !== null) return reject("invalid_transition", order, { ready_nodes: run.ready });
+  const options = stageOptions(run, { node_id: command.node_id, options: {} }, command.options ?? {});
+  if (!options.ok) return refused(options.error);
   const raised = prepareStage(draft, {
     node_id: command.node_id,
-    options: command.options ?? {},
+    options: options.value,
     holder: "caller",
     whole: true,
     lease_ms: command.lease_ms ?? defaultLease("caller"),

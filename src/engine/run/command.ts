@@ -2,6 +2,7 @@ import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { DecodedGraph, WorkflowGraph } from "../../schema/graph.ts";
 import type { StagePlan } from "../../schema/plan.ts";
+import type { CapabilityPolicy, ToolApprovalPolicy } from "../../schema/policy.ts";
 import type { MutationSessionRecord, RunExecutionRecord, RunRecord } from "../../schema/record.ts";
 import type { AgentStep, ToolAnswer } from "../../schema/agent-step.ts";
 import type { SessionCommand, SessionReply } from "../transcript/command.ts";
@@ -24,7 +25,8 @@ export interface RunOptions {
   readonly delegated?: boolean;
   readonly replay_mode?: string;
   readonly mutation_scope?: string;
-  readonly approval_policy?: Json;
+  readonly capability_policy?: CapabilityPolicy;
+  readonly approval_policy?: ToolApprovalPolicy;
   readonly audit?: Partial<MutationSessionRecord>;
   readonly execution?: RunExecutionRecord;
   readonly trigger_event?: JsonObject;

@@ -11,6 +11,7 @@ import { openByToken } from "./open.ts";
 import { sessionExists } from "../transcript/session.ts";
 import { mustWait } from "./schedule.ts";
 import { unitNode } from "./stage-node.ts";
+import { completionExcess } from "./stage-policy.ts";
 import { type Completion, type ExecutedStage, isTerminal, type PreparedStage, type Run } from "./state.ts";
 
 /** What became of a completion. */
@@ -74,6 +75,8 @@ const admit = (run: Run, request: CompletionRequest): Completed | PreparedStage 
 export const completeStage = (draft: Draft, request: CompletionRequest): Completed => {
   const admitted = admit(draft.run, request);
   if ("type" in admitted) return admitted;
+  const excess = completionExcess(draft.run, admitted, request.result);
+  if (excess !== null) return { type: "rejected", rejection: excess };
   if (admitted.loop !== null && isParkedResult(request.result)) {
     parkStage(draft, admitted, request.result);
     return { type: "parked" };

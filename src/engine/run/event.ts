@@ -2,6 +2,7 @@ import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { WorkflowGraph } from "../../schema/graph.ts";
 import type { LlmUsage, StageMode } from "../../schema/plan.ts";
+import type { ToolApprovalPolicy } from "../../schema/policy.ts";
 import type { RunRecord, RunStageAttemptRecord } from "../../schema/record.ts";
 import type { PendingToolCall, ToolApproval, ToolCallRecord } from "../../schema/agent-step.ts";
 import type { SessionCompacted, SessionEvent } from "../transcript/session-event.ts";
@@ -35,6 +36,8 @@ export interface RunCreated extends Stamped {
   readonly task: string;
   readonly artifacts: readonly ArtifactRecord[];
   readonly options: JsonObject;
+  /** Approval rules of the run itself; absent for none. */
+  readonly approval_policy?: ToolApprovalPolicy;
   readonly max_steps: number;
   /** Absent for one stage at a time. */
   readonly max_parallel?: number;
@@ -155,6 +158,8 @@ export interface AttemptStarted extends Stamped {
   readonly attempt_token: string;
   readonly holder: Holder;
   readonly lease_ms: number;
+  /** The options of the stage, where its new holder narrowed its policies. */
+  readonly options?: JsonObject;
 }
 
 /** A driver left its attempt to another one; the new token keeps a second copy of its message from doing the same. */

@@ -198,6 +198,7 @@ export const attemptStarted = (run: Run, event: AttemptStarted): Run =>
     attempt_started_at: event.at,
     holder: event.holder,
     lease_ms: event.lease_ms,
+    options: event.options ?? unit.options,
     retry_at_ms: null,
   }));
 

@@ -40,6 +40,8 @@ const created = (event: RunCreated): Run => {
     contracts: contracts.ok ? contracts.value : [],
     task: event.task,
     options: event.options,
+    policy: event.record.policy,
+    approval_policy: event.approval_policy ?? null,
     trigger_event: event.trigger_event,
     max_steps: event.max_steps,
     steps: 0,

@@ -2,6 +2,7 @@ import type { Json, JsonObject } from "../../lib/json.ts";
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
 import type { StagePlan } from "../../schema/plan.ts";
+import { stagePolicies } from "../policy/scopes.ts";
 import { toolNames } from "../policy/tools.ts";
 import { sessionIn } from "../transcript/session.ts";
 import { transcriptValue } from "./run-transcript.ts";
@@ -55,8 +56,17 @@ const llmOptions = (node: WorkflowNode, prepared: PreparedStage): JsonObject => 
   };
 };
 
-const agentLoopOptions = (node: WorkflowNode, prepared: PreparedStage): JsonObject => ({
+/** What the calls of an agent are judged by: the policies of all scopes together (spec/workflow 10.3, 10.4, I8). */
+const policyOptions = (run: Run, node: WorkflowNode, { options }: PreparedStage): JsonObject => {
+  const policies = stagePolicies(run, node, options);
+  if (!policies.ok) return {};
+  const { policy, approval } = policies.value;
+  return { policy: policy as unknown as Json, approval_policy: approval as unknown as Json };
+};
+
+const agentLoopOptions = (run: Run, node: WorkflowNode, prepared: PreparedStage): JsonObject => ({
   ...llmOptions(node, prepared),
+  ...policyOptions(run, node, prepared),
   loop_until_done: true,
   persistent: true,
   max_iterations: 16,
@@ -136,7 +146,7 @@ const workPart = (run: Run, node: WorkflowNode, prepared: PreparedStage): Partia
         system: work.text.system,
         run_agent_loop: runsAgentLoop(node),
         llm_options: llmOptions(node, prepared),
-        agent_loop_options: agentLoopOptions(node, prepared),
+        agent_loop_options: agentLoopOptions(run, node, prepared),
         ...(node.output_schema == null ? {} : { output_schema: node.output_schema as JsonObject }),
         ...sessionPart(run, prepared),
       };

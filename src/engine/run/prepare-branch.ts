@@ -1,12 +1,15 @@
 import type { Json } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
+import type { WorkflowNode } from "../../schema/graph.ts";
 import { branchNode, branchNodeId, valueInput } from "../node/map.ts";
 import type { Draft } from "./draft.ts";
 import { failedStage } from "./executed-stage.ts";
 import { sessionOf } from "./session-of.ts";
 import { stageMode, stageNode } from "./stage-node.ts";
-import { planUnit } from "./stage-work.ts";
-import type { Holder, MapPlan, PreparedStage, StageWork } from "./state.ts";
+import { stagePolicies } from "../policy/scopes.ts";
+import { workExcess } from "./stage-policy.ts";
+import { planUnit, type UnitInput } from "./stage-work.ts";
+import type { Holder, MapPlan, PreparedStage, Run, StageWork } from "./state.ts";
 
 export interface Grant {
   readonly holder: Holder;
@@ -26,8 +29,7 @@ export const prepareBranch = (draft: Draft, map: PreparedStage, grant: Grant): v
   if (parent === undefined) return;
   const node = { ...branchNode(parent), id: nodeId };
   const task = `${run.task}\n\nMap item ${index + 1} of ${Math.max(plan.total, 1)}`;
-  const planned = planUnit(run, node, { selected: [input], task });
-  const work: StageWork = planned.ok ? planned.value : { type: "precomputed", executed: failedStage(planned.error) };
+  const work = workOf(run, node, { map, input: { selected: [input], task } });
   draft.emit({
     type: "branch_prepared",
     stage_id: `${run.run_id}:${nodeId}:${map.stage_id.slice(map.stage_id.lastIndexOf(":") + 1)}`,
@@ -42,6 +44,21 @@ export const prepareBranch = (draft: Draft, map: PreparedStage, grant: Grant): v
     lease_ms: grant.lease_ms,
     granted_by: grant.granted_by ?? null,
   });
+};
+
+const failed = (error: string): StageWork => ({ type: "precomputed", executed: failedStage(error) });
+
+/** The work of a branch, or the error that makes it fail: a branch is held to the policy of its map (I8). */
+const workOf = (
+  run: Run,
+  node: WorkflowNode,
+  { map, input }: { readonly map: PreparedStage; readonly input: UnitInput },
+): StageWork => {
+  const planned = planUnit(run, node, input);
+  if (!planned.ok) return failed(planned.error);
+  const policies = stagePolicies(run, node, map.options);
+  const excess = policies.ok ? workExcess(policies.value.policy, planned.value) : policies.error;
+  return excess === null ? planned.value : failed(`Error [tool_rejected]: ${excess}`);
 };
 
 const inputOf = (map: PreparedStage, plan: MapPlan, draft: Draft): ArtifactRecord => {

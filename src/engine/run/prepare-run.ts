@@ -10,6 +10,7 @@ import { BUILTIN_CEILING } from "../policy/capability.ts";
 import { collectContracts } from "../verification/contracts.ts";
 import type { CreateRun, RunOptions } from "./command.ts";
 import type { RunCreated } from "./event.ts";
+import { policiesOfRun } from "./stage-policy.ts";
 
 type Prepared =
   | { readonly ok: true; readonly event: Omit<RunCreated, "v" | "at"> }
@@ -28,8 +29,7 @@ const mutationSession = (options: RunOptions, runId: string, context: Context): 
     worker_id: audit.worker_id ?? null,
     execution_kind: "workflow",
     mutation_scope: audit.mutation_scope || requested,
-    approval_policy:
-      audit.approval_policy ?? (options.approval_policy as MutationSessionRecord["approval_policy"]) ?? null,
+    approval_policy: audit.approval_policy ?? options.approval_policy ?? null,
   };
 };
 
@@ -40,6 +40,7 @@ interface MetadataInput {
   readonly lineage: { readonly parent: string | null; readonly root: string };
   readonly session: MutationSessionRecord;
   readonly base: RunRecord | null;
+  readonly policy: RunRecord["policy"];
   readonly maxSteps: number;
 }
 
@@ -51,7 +52,7 @@ const runMetadata = (input: MetadataInput): JsonObject => {
   const { graph, options, base, lineage } = input;
   return {
     ...base?.metadata,
-    effective_policy: (base?.policy ?? BUILTIN_CEILING) as unknown as Json,
+    effective_policy: input.policy as unknown as Json,
     ...optional("parent_worker_id", options.parent_worker_id),
     ...optional("parent_stage_id", options.parent_stage_id),
     ...(options.delegated === true ? { delegated: true } : {}),
@@ -93,6 +94,9 @@ export const prepareRun = (command: CreateRun, context: Context): Prepared => {
   if (!contracts.ok) return reject("graph_invalid", contracts.error);
 
   const base = options.resume_run ?? null;
+  const policies = policiesOfRun(graph, options);
+  if (!policies.ok) return { ok: false, rejection: policies.error };
+  const { policy, approval_policy: approval } = policies.value;
   const runId = base?.id ?? command.run_id;
   const parent = options.parent_run_id ?? base?.parent_run_id ?? null;
   const root = base?.root_run_id ?? options.root_run_id ?? options.parent_run_id ?? runId;
@@ -102,7 +106,16 @@ export const prepareRun = (command: CreateRun, context: Context): Prepared => {
   const parallel = command.drive === "auto" ? (options.max_parallel ?? 1) : 1;
   const execution = base?.execution ?? options.execution ?? null;
   const session = mutationSession(options, runId, context);
-  const metadata = runMetadata({ graph, validation, options, lineage: { parent, root }, session, base, maxSteps });
+  const metadata = runMetadata({
+    graph,
+    validation,
+    options,
+    lineage: { parent, root },
+    session,
+    base,
+    policy,
+    maxSteps,
+  });
   return {
     ok: true,
     event: {
@@ -115,6 +128,7 @@ export const prepareRun = (command: CreateRun, context: Context): Prepared => {
       task: command.task,
       artifacts: command.artifacts,
       options: options.raw,
+      ...(approval === null ? {} : { approval_policy: approval }),
       max_steps: maxSteps,
       ...(parallel > 1 ? { max_parallel: parallel } : {}),
       ...(options.deadline === undefined ? {} : { deadline_ms: deadlineMs(options.deadline, context.now) }),
@@ -126,7 +140,7 @@ export const prepareRun = (command: CreateRun, context: Context): Prepared => {
         execution,
         metadata,
         persisted_path: options.persist_path ?? `runs/${runId}`,
-        policy: base?.policy ?? BUILTIN_CEILING,
+        policy,
       },
       resumed_from: base,
     },

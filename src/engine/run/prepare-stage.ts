@@ -1,19 +1,18 @@
 import type { JsonObject } from "../../lib/json.ts";
-import type { ArtifactRecord } from "../../schema/artifact.ts";
-import type { Result } from "../../lib/result.ts";
-import type { WorkflowGraph, WorkflowNode } from "../../schema/graph.ts";
+import type { WorkflowNode } from "../../schema/graph.ts";
 import type { StageMode } from "../../schema/plan.ts";
 import type { CapabilityPolicy } from "../../schema/policy.ts";
-import { effectiveNodePolicy } from "../policy/effective.ts";
+import { stagePolicies } from "../policy/scopes.ts";
 import type { Draft } from "./draft.ts";
 import { executeStatic } from "./execute-static.ts";
 import { failedStage } from "./executed-stage.ts";
 import { sessionOf } from "./session-of.ts";
 import { isStaticKind, stageMode, stageNode } from "./stage-node.ts";
-import { planWork, selectArtifactsFor } from "./stage-work.ts";
+import { workExcess } from "./stage-policy.ts";
+import { type PlannedWork, planWork, selectArtifactsFor } from "./stage-work.ts";
 import { planMap } from "../node/map.ts";
 import { deadlineOf } from "./waits.ts";
-import type { Holder, Run, StageWork } from "./state.ts";
+import type { Holder, Run } from "./state.ts";
 
 export interface StageRequest {
   readonly node_id: string;
@@ -38,10 +37,10 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
   const node = stageNode(run, request.node_id, request.options);
   if (node === undefined)
     return { code: "node_not_found", detail: `workflow_execute: missing node ${request.node_id}` };
-  const policy = nodePolicy(run.graph, node);
-  if (!policy.ok) return { code: "policy_exceeds_ceiling", detail: policy.error };
+  const policies = stagePolicies(run, node, request.options);
+  if (!policies.ok) return { code: "policy_exceeds_ceiling", detail: policies.error };
 
-  const { selected, work } = workOf(draft, run, node);
+  const { selected, work } = workWithin(policies.value.policy, workOf(draft, run, node));
   const mode = stageMode(node);
   const holder = holderOf(request, mode);
   const stage_id = `${run.run_id}:${request.node_id}:${run.stage_count + openStages(run) + 1}`;
@@ -77,25 +76,13 @@ const holderOf = (request: StageRequest, mode: StageMode): Holder => {
   return mode === "external" && request.holder === "driver" ? "nobody" : request.holder;
 };
 
-// Memoisation only: a node and its graph are never changed in place.
-const policies = new WeakMap<
-  WorkflowNode,
-  { readonly graph: WorkflowGraph; readonly policy: Result<CapabilityPolicy, string> }
->();
-
-const nodePolicy = (graph: WorkflowGraph, node: WorkflowNode): Result<CapabilityPolicy, string> => {
-  const known = policies.get(node);
-  if (known?.graph === graph) return known.policy;
-  const policy = effectiveNodePolicy(graph, node);
-  policies.set(node, { graph, policy });
-  return policy;
+const workWithin = (policy: CapabilityPolicy, planned: PlannedWork): PlannedWork => {
+  const excess = workExcess(policy, planned.work);
+  if (excess === null) return planned;
+  return { selected: [], work: { type: "precomputed", executed: failedStage(`Error [tool_rejected]: ${excess}`) } };
 };
 
-const workOf = (
-  draft: Draft,
-  run: Run,
-  node: WorkflowNode,
-): { readonly selected: readonly ArtifactRecord[]; readonly work: StageWork } => {
+const workOf = (draft: Draft, run: Run, node: WorkflowNode): PlannedWork => {
   if (isStaticKind(node.kind)) {
     const selected = selectArtifactsFor(run, node);
     return { selected, work: { type: "precomputed", executed: executeStatic(node, selected, draft.context) } };

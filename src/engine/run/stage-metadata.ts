@@ -1,7 +1,7 @@
 import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
 import type { StageInput } from "../node/stage-output.ts";
-import { effectiveNodePolicy } from "../policy/effective.ts";
+import { stagePolicies } from "../policy/scopes.ts";
 import { contractsForStage } from "../verification/contracts.ts";
 import type { StageCompleted } from "./event.ts";
 import type { PreparedStage, Run } from "./state.ts";
@@ -87,7 +87,7 @@ const ofResult = (result: JsonObject): JsonObject => {
 
 /** The metadata of a stage's record: the policies, contracts and inputs that shaped it (spec/workflow 4.6). */
 export const stageMetadata = ({ run, node, prepared, event, input }: MetadataInput): JsonObject => {
-  const policy = effectiveNodePolicy(run.graph, node);
+  const policies = stagePolicies(run, node, prepared.options);
   const failed = event.branch === "error";
   const asked = input === null || failed ? {} : withoutMode(input);
   return {
@@ -95,7 +95,7 @@ export const stageMetadata = ({ run, node, prepared, event, input }: MetadataInp
     auto_compact: asJson(node.auto_compact),
     context_policy: asJson(node.context_policy),
     retry_policy: asJson(node.retry_policy),
-    effective_capability_policy: policy.ok ? asJson(policy.value) : null,
+    effective_capability_policy: policies.ok ? asJson(policies.value.policy) : null,
     input_contract: asJson(node.input_contract),
     output_contract: asJson(node.output_contract),
     ...(node.output_visibility == null ? {} : { output_visibility: node.output_visibility }),

@@ -3,6 +3,7 @@ import { isObject } from "../../lib/json.ts";
 import type { ContextPolicy, StageContract, WorkflowNode } from "../../schema/graph.ts";
 import type { StageMode } from "../../schema/plan.ts";
 import { applyRunOverrides } from "../policy/effective.ts";
+import { withNarrowedTools } from "../policy/scopes.ts";
 import { toolNames } from "../policy/tools.ts";
 import { branchNode } from "../node/map.ts";
 import { openById } from "./open.ts";
@@ -19,7 +20,8 @@ export const stageNode = (run: Run, nodeId: string, options: JsonObject): Workfl
   if (!Object.hasOwn(run.graph.nodes, nodeId)) return undefined;
   const node = run.graph.nodes[nodeId];
   if (node === undefined) return undefined;
-  if (Object.keys(options).length > 0) return applyRunOverrides(node, { ...run.options, ...options });
+  if (Object.keys(options).length > 0)
+    return withNarrowedTools(applyRunOverrides(node, { ...run.options, ...options }), options);
   const known = defaultNodes.get(node);
   if (known?.options === run.options) return known.node;
   const made = applyRunOverrides(node, run.options);

@@ -3,6 +3,7 @@ import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { VerificationContract, WorkflowEdge, WorkflowGraph } from "../../schema/graph.ts";
 import type { FunctionCall, HttpCall, LlmUsage, StageMode } from "../../schema/plan.ts";
+import type { CapabilityPolicy, ToolApprovalPolicy } from "../../schema/policy.ts";
 import type { RunStageAttemptRecord } from "../../schema/record.ts";
 import type { PendingToolCall, ToolApproval, ToolCallRecord } from "../../schema/agent-step.ts";
 import type { Sessions } from "../transcript/session.ts";
@@ -180,6 +181,10 @@ export interface Run {
   readonly contracts: readonly VerificationContract[];
   readonly task: string;
   readonly options: JsonObject;
+  /** What the run may do at most: the builtin ceiling under its option (spec/workflow 10.1). */
+  readonly policy: CapabilityPolicy;
+  /** Approval rules of the run itself; null for none (spec/workflow 10.4). */
+  readonly approval_policy: ToolApprovalPolicy | null;
   readonly trigger_event: Json;
   readonly max_steps: number;
   /** Steps taken since the run was prepared or resumed (spec/workflow 4.11). */

@@ -1,5 +1,6 @@
 import { evaluateApproval } from "../../engine/policy/approval.ts";
-import { allowsOperation, allowsTool, sideEffectRank } from "../../engine/policy/capability.ts";
+import { allowsOperation, allowsTool } from "../../engine/policy/capability.ts";
+import { sideEffectRank } from "../../engine/policy/side-effect.ts";
 import { declaredAnnotations, declaredTools } from "../../engine/policy/tools.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { StageErrorCategory } from "../../ports/stage-failure.ts";

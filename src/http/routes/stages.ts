@@ -12,6 +12,7 @@ import {
   transitionsSchema,
 } from "../../schema/api-run.ts";
 import { decodeEdges, decodeStageReference } from "../../schema/run.ts";
+import { decodeStageOptions } from "../../schema/stage-options.ts";
 import { decodeProblem } from "../graph-input.ts";
 import { keyOf } from "../idempotency.ts";
 import { fromRejection, problem } from "../problem.ts";
@@ -44,11 +45,13 @@ const addPrepare = (router: Router): void =>
       ],
     },
     async ({ params, body, call }) => {
+      const options = decodeStageOptions(body.options ?? {});
+      if (!options.ok) return decodeProblem("options", options.error);
       const answer = await runObject(call.env, call.tenant, params.run_id).request(
         {
           type: "prepare_stage",
           node_id: params.node_id,
-          options: body.options ?? {},
+          options: options.value,
           ...(body.lease_ms === undefined ? {} : { lease_ms: body.lease_ms }),
         },
         keyOf(call, `prepare ${params.node_id}`, body),
@@ -77,6 +80,7 @@ const addComplete = (router: Router): void =>
         "no_prepared_stage",
         "node_mismatch",
         "invalid_transition",
+        "policy_exceeds_ceiling",
         "idempotency_key_reused",
       ],
     },
@@ -153,7 +157,14 @@ const addAdvance = (router: Router): void =>
       access,
       body: { name: "Advance", schema: advanceSchema, optional: true },
       reply: { status: 200, description: "The step", name: "Advanced", schema: advancedSchema },
-      problems: ["run_not_found", "stale_attempt", "no_prepared_stage", "node_mismatch", "idempotency_key_reused"],
+      problems: [
+        "run_not_found",
+        "stale_attempt",
+        "no_prepared_stage",
+        "node_mismatch",
+        "policy_exceeds_ceiling",
+        "idempotency_key_reused",
+      ],
     },
     async ({ params, body, call }) => {
       const { complete, lease_ms: leaseMs } = body;

@@ -152,6 +152,18 @@ describe("intersectApprovalPolicies", () => {
     expect(intersectApprovalPolicies(NO_APPROVAL_RULES, one)).toEqual(one);
   });
 
+  it("[W-10.4] an approval of one scope does not answer the question of another", () => {
+    const asks = approvalOf({ require_approval: ["edit*"] });
+    const approves = approvalOf({ auto_approve: ["edit*"] });
+    for (const merged of [intersectApprovalPolicies(asks, approves), intersectApprovalPolicies(approves, asks)]) {
+      expect(merged.always_require_approval).toEqual(["edit*"]);
+      expect(evaluate(merged, "edit_file")).toEqual({ decision: "requires_host_approval" });
+      expect(evaluate(merged, "read_file")).toEqual({ decision: "auto_approved" });
+    }
+    const both = approvalOf({ auto_approve: ["edit*"], require_approval: ["edit*"] });
+    expect(intersectApprovalPolicies(both, approves)).toEqual(both);
+  });
+
   it("[W-19.12] nothing in common leaves none, and none stays none", () => {
     const none = intersectApprovalPolicies(
       approvalOf({ auto_approve: ["a"], write_path_allowlist: ["x"] }),

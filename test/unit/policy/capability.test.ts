@@ -5,9 +5,9 @@ import {
   BUILTIN_CEILING,
   deniesAll,
   intersectPolicies,
-  sideEffectRank,
   UNRESTRICTED,
 } from "../../../src/engine/policy/capability.ts";
+import { sideEffectRank } from "../../../src/engine/policy/side-effect.ts";
 import { capabilityPolicySchema } from "../../../src/schema/policy.ts";
 import { errorOf, policyOf, valueOf } from "../graph/fixture.ts";
 
