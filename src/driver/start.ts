@@ -1,6 +1,8 @@
 import type { AdvanceReply } from "../engine/run/command.ts";
 import { createExecutor } from "../executor/executor.ts";
 import { functions } from "../functions.ts";
+import { r2Blobs } from "./r2-blobs.ts";
+import { withBodies } from "./with-bodies.ts";
 import { type DrivenRun, driveRun, type DriveOutcome } from "./drive.ts";
 
 /** What a drive message asks for. */
@@ -32,7 +34,10 @@ const now = (): number => Date.now();
 const drive = async (env: Env, { tenant, run_id, budget_ms, ...from }: Drive): Promise<DriveOutcome> => {
   const outcome = await driveRun({
     run: () => env.WORKFLOW_RUN.getByName(`${tenant}/${run_id}`) as unknown as DrivenRun,
-    executor: createExecutor({ env: env as never, fetcher: (input, init) => fetch(input, init), functions, now }),
+    executor: withBodies(
+      createExecutor({ env: env as never, fetcher: (input, init) => fetch(input, init), functions, now }),
+      r2Blobs(env.BODIES, tenant),
+    ),
     deadline: now() + budget_ms,
     now,
     sleep: (ms) => scheduler.wait(ms),

@@ -1,3 +1,4 @@
+import { hasMarker, sliceMarked } from "../../lib/body-marker.ts";
 import type { JsonObject } from "../../lib/json.ts";
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
 import type { RunEvent } from "../run/event.ts";
@@ -25,7 +26,12 @@ export const parseEventId = (id: string): { readonly seq: number; readonly index
   return match === null ? null : { seq: Number(match[1]), index: Number(match[2]) };
 };
 
-const excerpt = (text: unknown): string | null => (typeof text === "string" ? text.slice(0, 2_000) : null);
+const EXCERPT = 2_000;
+
+const excerpt = (text: unknown): string | null => {
+  if (typeof text !== "string") return null;
+  return hasMarker(text) ? sliceMarked(text, 0, EXCERPT) : text.slice(0, EXCERPT);
+};
 
 /** What clients may see of an event: never an attempt token, never a whole graph, prompt or body. */
 const publicData = (event: RunEvent): JsonObject => {

@@ -2,7 +2,9 @@ import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
 import type { LlmUsage } from "../../schema/plan.ts";
 import type { Context } from "../machine.ts";
+import { conditionBranch } from "../node/condition.ts";
 import { outputArtifact } from "../node/stage-output.ts";
+import { takeEvidence } from "../verification/evidence.ts";
 import { evaluateVerification } from "../verification/evaluate.ts";
 import { classifyOutcome } from "../verification/outcome.ts";
 import type { ExecutedStage, PreparedStage } from "./state.ts";
@@ -54,15 +56,23 @@ const transcriptAfter = (prepared: PreparedStage, result: JsonObject): { readonl
       : { transcript: result["transcript"] }
     : { transcript: result["transcript"] ?? null };
 
+/** A condition that was decided outside; its text is the branch (spec/workflow 6.1). */
+const decidedCondition = (given: JsonObject): ExecutedStage => {
+  const execution = conditionBranch(given["text"] === "true");
+  return { status: "completed", verification: null, usage: null, error: null, ...execution };
+};
+
 /** What the result of a model, http, function, command or external call makes of a stage (spec/workflow 4.6, HarnCall). */
 export const executedStage = (
   node: WorkflowNode,
   prepared: PreparedStage,
-  result: JsonObject,
+  given: JsonObject,
   context: Context,
 ): ExecutedStage => {
+  if (prepared.work.type === "condition" && !isCallError(given)) return decidedCondition(given);
+  const { result, evidence } = takeEvidence(given);
   if (isCallError(result)) return failedStage(callError(result), usageOf(result));
-  const verification = evaluateVerification(node.verify as Json, result);
+  const verification = evaluateVerification(node.verify as Json, result, evidence);
   const { outcome, branch } = classifyOutcome(node.kind, result, verification);
   const succeeded = branch !== "failed";
   return {

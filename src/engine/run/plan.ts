@@ -3,6 +3,7 @@ import { rfc3339, type Timestamp } from "../../lib/time.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
 import type { StagePlan } from "../../schema/plan.ts";
 import { toolNames } from "../policy/tools.ts";
+import { textChecks } from "../verification/evidence.ts";
 import { runsAgentLoop, stageNode, stageTimeout } from "./stage-node.ts";
 import type { PreparedStage, Run } from "./state.ts";
 
@@ -73,6 +74,8 @@ const workPart = (node: WorkflowNode, prepared: PreparedStage): Partial<StagePla
       return { result: work.result };
     case "command":
       return { command: work.command };
+    case "condition":
+      return { condition: work.call };
     case "http":
       return { http: work.call };
     case "function":
@@ -96,6 +99,7 @@ const visitOf = (run: Run, nodeId: string): number =>
 export const planOf = (run: Run, prepared: PreparedStage, now: Timestamp): StagePlan => {
   const node = stageNode(run, prepared.node_id, prepared.options) as WorkflowNode;
   const script = (node as unknown as JsonObject)["script"];
+  const checks = textChecks(node.verify as Json);
   return {
     kind: prepared.kind,
     run_id: run.run_id,
@@ -109,6 +113,7 @@ export const planOf = (run: Run, prepared: PreparedStage, now: Timestamp): Stage
     mode: prepared.mode,
     timeout_ms: stageTimeout(node, prepared.mode),
     ...workPart(node, prepared),
+    ...(checks === null ? {} : { checks }),
     ...(Object.keys(node.metadata).length === 0 ? {} : { metadata: node.metadata as JsonObject }),
     task: run.task,
     ...(script === undefined ? {} : { script, visit: visitOf(run, prepared.node_id) }),

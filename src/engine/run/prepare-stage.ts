@@ -3,6 +3,7 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { Result } from "../../lib/result.ts";
 import type { WorkflowGraph, WorkflowNode } from "../../schema/graph.ts";
 import type { CapabilityPolicy } from "../../schema/policy.ts";
+import { needsBodies } from "../node/condition-work.ts";
 import { effectiveNodePolicy } from "../policy/effective.ts";
 import type { Draft } from "./draft.ts";
 import { executeStatic } from "./execute-static.ts";
@@ -88,6 +89,8 @@ const workOf = (
 ): { readonly selected: readonly ArtifactRecord[]; readonly work: StageWork } => {
   if (isStaticKind(node.kind)) {
     const selected = selectArtifactsFor(run, node);
+    const call = needsBodies(node, selected);
+    if (call !== null) return { selected, work: { type: "condition", call } };
     return { selected, work: { type: "precomputed", executed: executeStatic(node, selected, draft.context) } };
   }
   const planned = planWork(run, node);

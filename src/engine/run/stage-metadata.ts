@@ -14,7 +14,7 @@ export const stageInput = (
   titles: ReadonlyMap<string, string>,
 ): StageInput | null => {
   const { work } = prepared;
-  if (work.type === "precomputed") return null;
+  if (work.type === "precomputed" || work.type === "condition") return null;
   const text = work.type === "model" ? work.text : null;
   const part = (range: readonly [number, number] | undefined): string =>
     text === null || range === undefined ? "" : text.prompt.slice(range[0], range[1]);

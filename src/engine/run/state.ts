@@ -2,7 +2,7 @@ import type { AppendList, AppendMap } from "../../lib/append.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { VerificationContract, WorkflowEdge, WorkflowGraph } from "../../schema/graph.ts";
-import type { FunctionCall, HttpCall, LlmUsage, StageMode } from "../../schema/plan.ts";
+import type { ConditionCall, FunctionCall, HttpCall, LlmUsage, StageMode } from "../../schema/plan.ts";
 import type { RunStageAttemptRecord } from "../../schema/record.ts";
 
 /** Where a run stands. `completed`, `failed` and `cancelled` are final (I6). */
@@ -42,6 +42,8 @@ export type StageWork =
   | { readonly type: "http"; readonly call: HttpCall }
   | { readonly type: "function"; readonly call: FunctionCall }
   | { readonly type: "command"; readonly command: string }
+  /** A condition whose texts only a driver can read. */
+  | { readonly type: "condition"; readonly call: ConditionCall }
   | { readonly type: "precomputed"; readonly executed: ExecutedStage }
   | { readonly type: "given"; readonly result: JsonObject };
 
