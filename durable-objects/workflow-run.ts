@@ -4,12 +4,14 @@ import type { RunEvent } from "../src/engine/run/event.ts";
 import { runMachine } from "../src/engine/run/machine.ts";
 import { isOver, runHead } from "../src/engine/run/head.ts";
 import type { RunState } from "../src/engine/run/state.ts";
+import { openChecks } from "../src/engine/run/open-checks.ts";
+import type { JsonObject } from "../src/lib/json.ts";
 import type { StagePlan } from "../src/schema/plan.ts";
 import { nextWake } from "../src/engine/run/wake.ts";
 import { reject } from "../src/engine/machine.ts";
 import { liveEvents, type LiveEvent, parseEventId } from "../src/engine/observe/live.ts";
 import { RUN } from "./migrations/journaled.ts";
-import { pageOfPart, type PartName, type PartPage, type PartRequest } from "./projections/run-parts.ts";
+import { findArtifact, pageOfPart, type PartName, type PartPage, type PartRequest } from "./projections/run-parts.ts";
 import { readRecord, type RecordRequest, type RecordView } from "./projections/run-record.ts";
 import type { IdempotencyKey } from "./shell/idempotency.ts";
 import { LeaseWatch } from "./shell/lease-watch.ts";
@@ -82,6 +84,16 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
   /** One page of a part of the record. */
   part(part: PartName, request: PartRequest): PartPage | null {
     return pageOfPart(this.shell, part, request);
+  }
+
+  /** An artifact of the record, without its bodies; null for a run that does not exist. */
+  artifact(id: string): ReturnType<typeof findArtifact> {
+    return findArtifact(this.shell, id);
+  }
+
+  /** What the texts of an attempt's result are checked for, for whoever keeps them as bodies. */
+  checks(attemptToken: string): JsonObject | null {
+    return openChecks(this.shell.state, attemptToken);
   }
 
   /** Live events after an event id, oldest first. */

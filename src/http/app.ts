@@ -8,6 +8,8 @@ import { addEventRoutes } from "./routes/events.ts";
 import { addHookRoutes } from "./routes/hooks.ts";
 import { addKeyRoutes } from "./routes/keys.ts";
 import { addMetaRoutes } from "./routes/meta.ts";
+import { addArtifactRoutes } from "./routes/artifacts.ts";
+import { addRunArtifactRoutes } from "./routes/run-artifacts.ts";
 import { addRunControlRoutes } from "./routes/run-control.ts";
 import { addRunEventRoutes } from "./routes/run-events.ts";
 import { addRunReadRoutes } from "./routes/run-reads.ts";
@@ -25,9 +27,11 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addWorkflowEditRoutes,
   addRunRoutes,
   addRunReadRoutes,
+  addRunArtifactRoutes,
   addRunEventRoutes,
   addRunControlRoutes,
   addStageRoutes,
+  addArtifactRoutes,
   addTriggerRoutes,
   addHookRoutes,
   addEventRoutes,

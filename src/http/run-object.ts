@@ -5,6 +5,8 @@ import type { Answer } from "../../durable-objects/shell/machine-shell.ts";
 import type { RunRequest } from "../../durable-objects/workflow-run.ts";
 import type { RunReply } from "../engine/run/command.ts";
 import type { LiveEvent } from "../engine/observe/live.ts";
+import type { JsonObject } from "../lib/json.ts";
+import type { ArtifactRecord } from "../schema/artifact.ts";
 import type { Bindings } from "./call.ts";
 import { fromRejection, problem, type Problem } from "./problem.ts";
 
@@ -20,6 +22,9 @@ export interface RunObject {
   readonly renew: (attemptToken: string) => Promise<Answer<{ readonly lease_expires_at_ms: number }>>;
   readonly record: (request: RecordRequest) => Promise<RecordView | null>;
   readonly part: (part: PartName, request: PartRequest) => Promise<PartPage | null>;
+  /** Null for a run that does not exist. */
+  readonly artifact: (id: string) => Promise<{ readonly artifact: ArtifactRecord | null } | null>;
+  readonly checks: (attemptToken: string) => Promise<JsonObject | null>;
   readonly events: (after: string | null, limit: number) => Promise<EventPage | null>;
   readonly fetch: (input: string, init?: RequestInit) => Promise<Response>;
 }

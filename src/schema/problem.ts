@@ -22,6 +22,7 @@ export const PROBLEMS = {
   trigger_not_found: { status: 404, title: "There is no such trigger", retryable: false },
   event_not_found: { status: 404, title: "There is no such event", retryable: false },
   checkpoint_not_found: { status: 404, title: "The run has no such checkpoint", retryable: false },
+  artifact_not_found: { status: 404, title: "The run has no such artifact", retryable: false },
   key_not_found: { status: 404, title: "There is no such API key", retryable: false },
   method_not_allowed: { status: 405, title: "The route does not have this method", retryable: false },
   stale_attempt: { status: 409, title: "The attempt token is not the current one", retryable: false },
