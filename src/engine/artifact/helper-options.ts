@@ -10,7 +10,9 @@ const textsOf = (value: Json | undefined): readonly string[] =>
 const isCount = (value: Json | undefined): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 const texts = (options: JsonObject): ArtifactInput =>
-  Object.fromEntries(TEXT_FIELDS.flatMap((field) => (typeof options[field] === "string" ? [[field, options[field]]] : [])));
+  Object.fromEntries(
+    TEXT_FIELDS.flatMap((field) => (typeof options[field] === "string" ? [[field, options[field]]] : [])),
+  );
 
 const numbers = ({ priority, relevance, estimated_tokens: tokens }: JsonObject): ArtifactInput => ({
   ...(Number.isSafeInteger(priority) ? { priority: priority as number } : {}),

@@ -76,7 +76,6 @@ const ofTarget = (kind: HelperKind, target: ArtifactRecord, args: Arguments): Pa
     }
     case "patch_proposal": {
       const patch = args.body("patch");
-      // The patch is the body already; twice is enough.
       return { ...base, data: { ...data, patch }, title: `patch for ${nameOf(target)}`, text: patch };
     }
     default: {

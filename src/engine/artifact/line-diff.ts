@@ -1,7 +1,7 @@
 import { diffArrays } from "diff";
 
 /** Edits after which two texts count as wholly different: the search for fewer takes time with their square. */
-const MAX_EDITS = 4_000;
+const MAX_EDITS = 2_000;
 
 const SIGNS = { same: " ", removed: "-", added: "+" } as const;
 
@@ -16,7 +16,7 @@ const signed = (sign: string, lines: readonly string[]): readonly string[] => li
 /**
  * Two versions of a file as one unified text: every line, by Myers' algorithm, without hunks (spec/workflow 15.2).
  *
- * Beyond 4,000 edits the whole old text is followed by the whole new one.
+ * Beyond 2,000 edits the whole old text is followed by the whole new one.
  */
 export const unifiedDiff = (path: string, before: string, after: string): string => {
   const old = linesOf(before);

@@ -15,7 +15,11 @@ const shownEvents = (call: Call, runId: string): LiveSource => {
   const show = <Value>(value: Value): Promise<Value> => shown(call, value);
   return () => {
     const run = runObject(call.env, call.tenant, runId);
-    return { events: async (after, limit) => show(await run.events(after, limit)), fetch: (input, init) => run.fetch(input, init), show };
+    return {
+      events: async (after, limit) => show(await run.events(after, limit)),
+      fetch: (input, init) => run.fetch(input, init),
+      show,
+    };
   };
 };
 

@@ -1,6 +1,13 @@
 import type { PartName } from "../../../durable-objects/projections/run-parts.ts";
 import { NO_USAGE } from "../../engine/run/state.ts";
-import { partPageSchema, partQuery, recordQuery, runViewSchema, transcriptSchema, usageSchema } from "../../schema/api-run.ts";
+import {
+  partPageSchema,
+  partQuery,
+  recordQuery,
+  runViewSchema,
+  transcriptSchema,
+  usageSchema,
+} from "../../schema/api-run.ts";
 import type { RunRecord } from "../../schema/record.ts";
 import { BODIES_BYTES, shown, VIEW_BYTES } from "../bodies.ts";
 import type { Call } from "../call.ts";
@@ -85,7 +92,9 @@ const addWholeParts = (router: Router): void => {
     },
     async ({ params, call }) => {
       const record = await recordOf(call, params.run_id);
-      return record === null ? runNotFound(params.run_id) : done({ transcript: await shown(call, record.transcript, BODIES_BYTES) });
+      return record === null
+        ? runNotFound(params.run_id)
+        : done({ transcript: await shown(call, record.transcript, BODIES_BYTES) });
     },
   );
   router.add(
