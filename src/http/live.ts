@@ -62,13 +62,13 @@ const follow = (stream: Stream, socket: WebSocket): Promise<"over" | "closed"> =
   new Promise((resolve) => {
     let shown = Promise.resolve();
     socket.addEventListener("message", ({ data }) => {
-      const next = async (): Promise<void> => {
+      const showNext = async (): Promise<void> => {
         const event = await stream.source().show(JSON.parse(String(data)) as LiveEvent);
         show(stream, event);
         if (endsRun(event)) resolve("over");
       };
       // A fault ends the stream before the event: its reader resumes with it.
-      shown = shown.then(next).then(undefined, () => resolve("closed"));
+      shown = shown.then(showNext).then(undefined, () => resolve("closed"));
     });
     socket.addEventListener("close", () => resolve("closed"));
     socket.addEventListener("error", () => resolve("closed"));

@@ -59,6 +59,9 @@ const paths = (artifact: ArtifactRecord, field: string): readonly string[] =>
     typeof path === "string" && path.trim() !== "" ? [path.trim()] : [],
   );
 
+/** What a selection without preferences orders by. */
+const rankOf = ({ priority, estimated_tokens: tokens }: ArtifactRecord): string => `${priority} ${tokens}`;
+
 describe("plain selection", () => {
   it("[W-9.3] passes over, whole and only, what did not fit at its turn, pinned or not", () => {
     fc.assert(
@@ -83,10 +86,9 @@ describe("plain selection", () => {
     fc.assert(
       fc.property(artifacts, (list) => {
         const selected = selectArtifacts(list, NO_POLICY);
-        const key = ({ priority, estimated_tokens: tokens }: ArtifactRecord): string => `${priority} ${tokens}`;
-        for (const rank of new Set(list.map(key)))
-          expect(selected.filter((artifact) => key(artifact) === rank)).toEqual(
-            list.filter((artifact) => key(artifact) === rank),
+        for (const rank of new Set(list.map(rankOf)))
+          expect(selected.filter((artifact) => rankOf(artifact) === rank)).toEqual(
+            list.filter((artifact) => rankOf(artifact) === rank),
           );
       }),
     );

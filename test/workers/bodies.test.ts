@@ -158,27 +158,28 @@ describe("bodies of stages that callers execute", () => {
   });
 });
 
+const gateGraph = (wanted: string): JsonObject => ({
+  id: "gate",
+  entry: "gate",
+  nodes: {
+    gate: { kind: "condition", metadata: { contains_text: wanted } },
+    yes: { kind: "stage", mode: "function", function: "echo", input: "yes" },
+    no: { kind: "stage", mode: "function", function: "echo", input: "no" },
+  },
+  edges: [
+    { from: "gate", to: "yes", branch: "true" },
+    { from: "gate", to: "no", branch: "false" },
+  ],
+});
+
 describe("conditions on bodies", () => {
-  const graph = (wanted: string): JsonObject => ({
-    id: "gate",
-    entry: "gate",
-    nodes: {
-      gate: { kind: "condition", metadata: { contains_text: wanted } },
-      yes: { kind: "stage", mode: "function", function: "echo", input: "yes" },
-      no: { kind: "stage", mode: "function", function: "echo", input: "no" },
-    },
-    edges: [
-      { from: "gate", to: "yes", branch: "true" },
-      { from: "gate", to: "no", branch: "false" },
-    ],
-  });
   const artifacts = [{ id: "in", kind: "plan", text: `${textOf(200_000)} needle` }];
 
   it.each([
     ["needle", "yes"],
     ["haystack", "no"],
   ])("[W-6.1] are decided by what the body says: %s", async (wanted, answer) => {
-    const { run_id: run } = await clientFor().createRun({ graph: graph(wanted), task: "t", artifacts });
+    const { run_id: run } = await clientFor().createRun({ graph: gateGraph(wanted), task: "t", artifacts });
     expect(lastOf(await ended(run)).text).toBe(answer);
     const [stage] = (await clientFor().listPart(run, "stages")).items as readonly JsonObject[];
     expect(stage).toMatchObject({
@@ -191,7 +192,7 @@ describe("conditions on bodies", () => {
 
   it("[W-6.1] a caller who drives by hand is given the decision", async () => {
     const { run_id: run } = await clientFor().createRun({
-      graph: graph("needle"),
+      graph: gateGraph("needle"),
       task: "t",
       artifacts,
       drive: "manual",

@@ -2,7 +2,7 @@ import { selectAdaptive } from "../../engine/artifact/adaptive.ts";
 import { deriveArtifact, estimateMessageTokens } from "../../engine/artifact/derive.ts";
 import { constructArtifact, renderHandoff } from "../../engine/artifact/handoff-artifact.ts";
 import { handoffValueIn, normalizeHandoff } from "../../engine/artifact/handoff.ts";
-import { hasTarget, helperArtifact } from "../../engine/artifact/helpers.ts";
+import { hasTarget, helperArtifact } from "../../engine/artifact/helper-artifact.ts";
 import { microcompact } from "../../engine/artifact/microcompact.ts";
 import { type ArtifactContext, normalizeArtifact } from "../../engine/artifact/normalize.ts";
 import { renderArtifacts } from "../../engine/artifact/render.ts";

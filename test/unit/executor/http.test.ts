@@ -180,7 +180,13 @@ describe("size", () => {
   });
 
   test("a response within the limit whose result is beyond it is refused", async () => {
-    const server = await startServer((_q, r) => sendJson(r, 200, Array.from({ length: 17 }, () => "x".repeat(65_000))));
+    const server = await startServer((_q, r) =>
+      sendJson(
+        r,
+        200,
+        Array.from({ length: 17 }, () => "x".repeat(65_000)),
+      ),
+    );
     const result = await run(httpPlan({ url: server.origin }), { env: allow });
     expect(result["error"]).toMatch(
       /^Error \[generic\]: the stage's result has \d+ bytes as JSON, more than the limit/,

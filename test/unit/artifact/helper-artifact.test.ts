@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { deriveArtifact, estimateMessageTokens } from "../../../src/engine/artifact/derive.ts";
-import { type HelperCall, helperArtifact } from "../../../src/engine/artifact/helpers.ts";
+import { type HelperCall, helperArtifact } from "../../../src/engine/artifact/helper-artifact.ts";
 import { unifiedDiff } from "../../../src/engine/artifact/line-diff.ts";
 import { type ArtifactInput, normalizeArtifact } from "../../../src/engine/artifact/normalize.ts";
+import type { JsonObject } from "../../../src/lib/json.ts";
 import type { ArtifactRecord } from "../../../src/schema/artifact.ts";
 import { HELPER_OPS, type HelperKind } from "../../../src/schema/artifact-helper.ts";
 
@@ -25,68 +26,80 @@ const refusal = (kind: HelperKind, args: HelperCall["args"], rest: Omit<HelperCa
 
 const REFERENCE = { target_artifact_id: "t", target_kind: "diff" };
 
+/** A helper, its arguments, and the title, text, data and metadata of what it makes. */
+type Row = readonly [HelperKind, JsonObject, string, string | null, JsonObject, JsonObject];
+
+const toCase = ([kind, args, title, text, data, metadata]: Row) => ({ kind, args, title, text, data, metadata });
+
+const ALONE: readonly Row[] = [
+  ["workspace_file", { path: "a.ts", content: "x" }, "a.ts", "x", { path: "a.ts", content: "x" }, { path: "a.ts" }],
+  [
+    "workspace_snapshot",
+    { paths: ["a", "b"], summary: "two" },
+    "workspace snapshot",
+    "two",
+    { paths: ["a", "b"] },
+    { paths: ["a", "b"] },
+  ],
+  ["workspace_snapshot", { paths: [] }, "workspace snapshot", null, { paths: [] }, { paths: [] }],
+  ["editor_selection", { path: "a", text: "s" }, "selection a", "s", { path: "a", text: "s" }, { path: "a" }],
+  ["verification_result", { title: "t", text: "ok" }, "t", "ok", { title: "t", text: "ok" }, {}],
+  ["test_result", { title: "t", text: "ok" }, "t", "ok", { title: "t", text: "ok" }, {}],
+  ["command_result", { command: "ls", output: "a" }, "ls", "a", { command: "ls", output: "a" }, { command: "ls" }],
+  [
+    "command_result",
+    { command: "ls", output: { b: 1, a: [] } },
+    "ls",
+    '{"a":[],"b":1}',
+    { command: "ls", output: { b: 1, a: [] } },
+    { command: "ls" },
+  ],
+  [
+    "diff",
+    { path: "a", before: "1\n", after: "2\n" },
+    "diff a",
+    "--- a/a\n+++ b/a\n-1\n+2\n",
+    { path: "a", before: "1\n", after: "2\n" },
+    { path: "a" },
+  ],
+  ["git_diff", { diff_text: "-x" }, "git diff", "-x", { diff: "-x" }, {}],
+  ["verification_bundle", { title: "all", checks: ["a"] }, "all", '["a"]', { title: "all", checks: ["a"] }, {}],
+];
+
+const ABOUT_TARGETS: readonly Row[] = [
+  ["diff_review", { summary: "fine" }, "review the change", "fine", REFERENCE, REFERENCE],
+  ["diff_review", {}, "review the change", null, REFERENCE, REFERENCE],
+  [
+    "review_decision",
+    { decision: "approve" },
+    "approve the change",
+    "approve",
+    { ...REFERENCE, decision: "approve" },
+    { ...REFERENCE, decision: "approve" },
+  ],
+  ["patch_proposal", { patch: "+x" }, "patch for the change", "+x", { ...REFERENCE, patch: "+x" }, REFERENCE],
+  ["apply_intent", { intent: "apply" }, "apply the change", "apply", { ...REFERENCE, intent: "apply" }, REFERENCE],
+];
+
 describe("the helpers of artifacts", () => {
-  it.each([
-    ["workspace_file", { path: "a.ts", content: "x" }, "a.ts", "x", { path: "a.ts", content: "x" }, { path: "a.ts" }],
-    [
-      "workspace_snapshot",
-      { paths: ["a", "b"], summary: "two" },
-      "workspace snapshot",
-      "two",
-      { paths: ["a", "b"] },
-      { paths: ["a", "b"] },
-    ],
-    ["workspace_snapshot", { paths: [] }, "workspace snapshot", null, { paths: [] }, { paths: [] }],
-    ["editor_selection", { path: "a", text: "s" }, "selection a", "s", { path: "a", text: "s" }, { path: "a" }],
-    ["verification_result", { title: "t", text: "ok" }, "t", "ok", { title: "t", text: "ok" }, {}],
-    ["test_result", { title: "t", text: "ok" }, "t", "ok", { title: "t", text: "ok" }, {}],
-    ["command_result", { command: "ls", output: "a" }, "ls", "a", { command: "ls", output: "a" }, { command: "ls" }],
-    [
-      "command_result",
-      { command: "ls", output: { b: 1, a: [] } },
-      "ls",
-      '{"a":[],"b":1}',
-      { command: "ls", output: { b: 1, a: [] } },
-      { command: "ls" },
-    ],
-    [
-      "diff",
-      { path: "a", before: "1\n", after: "2\n" },
-      "diff a",
-      "--- a/a\n+++ b/a\n-1\n+2\n",
-      { path: "a", before: "1\n", after: "2\n" },
-      { path: "a" },
-    ],
-    ["git_diff", { diff_text: "-x" }, "git diff", "-x", { diff: "-x" }, {}],
-    ["verification_bundle", { title: "all", checks: ["a"] }, "all", '["a"]', { title: "all", checks: ["a"] }, {}],
-  ] as const)("[W-15.2] %s(%o)", (kind, args, title, text, data, metadata) => {
+  it.each(ALONE.map(toCase))("[W-15.2] $kind($args)", ({ kind, args, title, text, data, metadata }) => {
     expect(make(kind, args)).toEqual(artifact({ id: "artifact_new", kind, title, text, data, metadata }));
   });
 
-  it.each([
-    ["diff_review", { summary: "fine" }, "review the change", "fine", REFERENCE, REFERENCE],
-    ["diff_review", {}, "review the change", null, REFERENCE, REFERENCE],
-    [
-      "review_decision",
-      { decision: "approve" },
-      "approve the change",
-      "approve",
-      { ...REFERENCE, decision: "approve" },
-      { ...REFERENCE, decision: "approve" },
-    ],
-    ["patch_proposal", { patch: "+x" }, "patch for the change", "+x", { ...REFERENCE, patch: "+x" }, REFERENCE],
-    ["apply_intent", { intent: "apply" }, "apply the change", "apply", { ...REFERENCE, intent: "apply" }, REFERENCE],
-  ] as const)("[W-15.2] %s is about its target and comes after it", (kind, args, title, text, data, metadata) => {
-    const lineage = ["own", "p", "q", "t"];
-    const made = make(kind, args, {
-      target,
-      options: { lineage: ["own"], metadata: { kept: 1, target_kind: "forged" } },
-    });
-    expect(made).toEqual(
-      artifact({ id: "artifact_new", kind, title, text, data, lineage, metadata: { kept: 1, ...metadata } }),
-    );
-    expect(make(kind, args, { target: { ...target, title: null } }).title).toBe(title.replace("the change", "t"));
-  });
+  it.each(ABOUT_TARGETS.map(toCase))(
+    "[W-15.2] $kind is about its target and comes after it",
+    ({ kind, args, title, text, data, metadata }) => {
+      const lineage = ["own", "p", "q", "t"];
+      const made = make(kind, args, {
+        target,
+        options: { lineage: ["own"], metadata: { kept: 1, target_kind: "forged" } },
+      });
+      expect(made).toEqual(
+        artifact({ id: "artifact_new", kind, title, text, data, lineage, metadata: { kept: 1, ...metadata } }),
+      );
+      expect(make(kind, args, { target: { ...target, title: null } }).title).toBe(title.replace("the change", "t"));
+    },
+  );
 
   it("[W-15.2] options win over title, text and single keys of the data", () => {
     const options = {
@@ -161,6 +174,8 @@ describe("the helpers of artifacts", () => {
   });
 });
 
+const lines = (word: string): string => Array.from({ length: 20_000 }, (_, line) => `${word}${line}\n`).join("");
+
 describe("a diff of lines", () => {
   it("[W-15.2] shows every line of both versions, without hunks", () => {
     expect(unifiedDiff("src/a.ts", "a\nb\nc\nd\n", "a\nc\nx\nd\ne")).toBe(
@@ -172,7 +187,6 @@ describe("a diff of lines", () => {
   });
 
   it("[W-15.2] of texts that are wholly different it shows one after the other, in bounded time", () => {
-    const lines = (word: string): string => Array.from({ length: 20_000 }, (_, line) => `${word}${line}\n`).join("");
     const shown = unifiedDiff("a", lines("old"), lines("new")).split("\n");
     expect(shown).toHaveLength(40_003);
     expect([shown[2], shown[20_001], shown[20_002]]).toEqual(["-old0", "-old19999", "+new0"]);
