@@ -48,7 +48,7 @@ export const createExecutor = (config: ExecutorConfig): Executor => {
     config: { ...config, fetcher: networkFetcher(config.fetcher) },
     redactor: createRedactor(config.env),
   };
-  return { execute: async (plan, signal) => executeStage(plan, signal, tools) };
+  return { execute: (plan, signal) => executeStage(plan, signal, tools) };
 };
 
 interface Tools {

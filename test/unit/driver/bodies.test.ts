@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { fillBodies, spillBodies } from "../../../src/driver/bodies.ts";
 import { fillPlan, storeResult, withBodies } from "../../../src/driver/with-bodies.ts";
+import { createExecutor } from "../../../src/executor/executor.ts";
+import { createRegistry } from "../../../src/executor/registry.ts";
 import { markerText, MAX_BODY_BYTES, MAX_INLINE_BYTES, wholeBody } from "../../../src/lib/body-marker.ts";
 import type { JsonObject } from "../../../src/lib/json.ts";
 import type { StagePlan, StageResult } from "../../../src/schema/plan.ts";
@@ -118,6 +120,20 @@ describe("an executor with bodies", () => {
     expect(await executor.execute(given, signal)).toBe(answer);
     expect(seen[0]).toBe(given);
     expect(blobs.gets).toEqual([]);
+  });
+
+  it("[architecture 3] answers at once where its executor does, so that no heartbeat is started for it", async () => {
+    const config = { env: {}, fetcher: fetch, functions: createRegistry({ echo: (input) => input }), now: () => 0 };
+    const executor = withBodies(createExecutor(config), memoryBlobs());
+    const order: string[] = [];
+    const given = plan({ function: { name: "echo", input: "x" } });
+    const execution = executor.execute(given, signal).then(() => order.push("executed"));
+    const later = Promise.resolve()
+      .then(() => undefined)
+      .then(() => undefined)
+      .then(() => order.push("later"));
+    await Promise.all([execution, later]);
+    expect(order).toEqual(["executed", "later"]);
   });
 
   it("[W-8.1] a body in an HTTP call is text: no secret is read out of it", async () => {
