@@ -9,6 +9,8 @@ import { addHookRoutes } from "./routes/hooks.ts";
 import { addKeyRoutes } from "./routes/keys.ts";
 import { addMailboxRoutes } from "./routes/mailboxes.ts";
 import { addMetaRoutes } from "./routes/meta.ts";
+import { addArtifactRoutes } from "./routes/artifacts.ts";
+import { addRunArtifactRoutes } from "./routes/run-artifacts.ts";
 import { addRunControlRoutes } from "./routes/run-control.ts";
 import { addRunEventRoutes } from "./routes/run-events.ts";
 import { addRunReadRoutes } from "./routes/run-reads.ts";
@@ -30,12 +32,14 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addWorkflowReportRoutes,
   addRunRoutes,
   addRunReadRoutes,
+  addRunArtifactRoutes,
   addRunEventRoutes,
   addRunControlRoutes,
   addStageRoutes,
   addSessionRoutes,
   addToolCallRoutes,
   addMailboxRoutes,
+  addArtifactRoutes,
   addTriggerRoutes,
   addHookRoutes,
   addEventRoutes,

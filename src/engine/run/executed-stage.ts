@@ -3,7 +3,9 @@ import type { WorkflowNode } from "../../schema/graph.ts";
 import type { LlmUsage } from "../../schema/plan.ts";
 import type { Context } from "../machine.ts";
 import { redactTranscript } from "../prompt/visibility.ts";
+import { conditionBranch } from "../node/condition.ts";
 import { outputArtifact } from "../node/stage-output.ts";
+import { takeEvidence } from "../verification/evidence.ts";
 import { evaluateVerification } from "../verification/evaluate.ts";
 import { classifyOutcome } from "../verification/outcome.ts";
 import type { ExecutedStage, PreparedStage } from "./state.ts";
@@ -69,15 +71,23 @@ interface ExecutedUnit {
   readonly has_session: boolean;
 }
 
+/** A condition that was decided outside; its text is the branch (spec/workflow 6.1). */
+const decidedCondition = (given: JsonObject): ExecutedStage => {
+  const execution = conditionBranch(given["text"] === "true");
+  return { status: "completed", verification: null, usage: null, error: null, ...execution };
+};
+
 /** What the result of a model, http, function, command or external call makes of a stage (spec/workflow 4.6, HarnCall). */
 export const executedStage = (
   node: WorkflowNode,
   executed: ExecutedUnit,
-  result: JsonObject,
+  given: JsonObject,
   context: Context,
 ): ExecutedStage => {
+  if (executed.unit.work.type === "condition" && !isCallError(given)) return decidedCondition(given);
+  const { result, evidence } = takeEvidence(given);
   if (isCallError(result)) return failedStage(callError(result), usageOf(result));
-  const verification = evaluateVerification(node.verify as Json, result);
+  const verification = evaluateVerification(node.verify as Json, result, evidence);
   const { outcome, branch } = classifyOutcome(node.kind, result, verification);
   const succeeded = branch !== "failed";
   return {

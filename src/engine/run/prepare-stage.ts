@@ -2,6 +2,7 @@ import type { JsonObject } from "../../lib/json.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
 import type { StageMode } from "../../schema/plan.ts";
 import type { CapabilityPolicy } from "../../schema/policy.ts";
+import { needsBodies } from "../node/condition-work.ts";
 import { stagePolicies } from "../policy/scopes.ts";
 import type { Draft } from "./draft.ts";
 import { executeStatic } from "./execute-static.ts";
@@ -85,6 +86,8 @@ const workWithin = (policy: CapabilityPolicy, planned: PlannedWork): PlannedWork
 const workOf = (draft: Draft, run: Run, node: WorkflowNode): PlannedWork => {
   if (isStaticKind(node.kind)) {
     const selected = selectArtifactsFor(run, node);
+    const call = needsBodies(node, selected);
+    if (call !== null) return { selected, work: { type: "condition", call } };
     return { selected, work: { type: "precomputed", executed: executeStatic(node, selected, draft.context) } };
   }
   if (node.kind === "map") {

@@ -7,7 +7,7 @@ import type { StageCompleted } from "./event.ts";
 import type { PreparedStage, Run } from "./state.ts";
 
 /** Work that asks nobody anything. */
-const NOT_ASKED: ReadonlySet<string> = new Set(["precomputed", "map", "sleep", "wait"]);
+const NOT_ASKED: ReadonlySet<string> = new Set(["precomputed", "condition", "map", "sleep", "wait"]);
 
 /** How a stage was asked; null for one that was not asked anything (spec/workflow 8.5). */
 export const stageInput = (

@@ -1,3 +1,4 @@
+import { filledLength } from "../../lib/body-marker.ts";
 import { isObject, type Json, type JsonObject, valueAt } from "../../lib/json.ts";
 import { err, ok, type Result } from "../../lib/result.ts";
 import { fillTemplate } from "../../lib/template.ts";
@@ -57,9 +58,10 @@ const promptText = (run: Run, node: WorkflowNode, { selected, task }: UnitInput)
   const context = stageContext(node, selected, task);
   if (!context.ok) return context;
   const built = buildStagePrompt({ node, task, contracts: contracts.value, contextText: context.value });
-  if (built.prompt.length > MAX_PROMPT_LENGTH)
+  const length = filledLength(built.prompt);
+  if (length > MAX_PROMPT_LENGTH)
     return err(
-      `workflow stage ${node.id} has a prompt of ${built.prompt.length} characters, more than ${MAX_PROMPT_LENGTH}: bound it with context_policy.max_tokens`,
+      `workflow stage ${node.id} has a prompt of ${length} characters, more than ${MAX_PROMPT_LENGTH}: bound it with context_policy.max_tokens`,
     );
   return ok({
     prompt: built.prompt,

@@ -2,7 +2,7 @@ import type { AppendList, AppendMap } from "../../lib/append.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { VerificationContract, WorkflowEdge, WorkflowGraph } from "../../schema/graph.ts";
-import type { FunctionCall, HttpCall, LlmUsage, StageMode } from "../../schema/plan.ts";
+import type { ConditionCall, FunctionCall, HttpCall, LlmUsage, StageMode } from "../../schema/plan.ts";
 import type { CapabilityPolicy, ToolApprovalPolicy } from "../../schema/policy.ts";
 import type { RunStageAttemptRecord } from "../../schema/record.ts";
 import type { PendingToolCall, ToolApproval, ToolCallRecord } from "../../schema/agent-step.ts";
@@ -53,6 +53,8 @@ export type StageWork =
   /** Waits for a moment, or for a message of the run's mailbox; nobody executes it. */
   | { readonly type: "sleep" }
   | { readonly type: "wait"; readonly message: string }
+  /** A condition whose texts only a driver can read. */
+  | { readonly type: "condition"; readonly call: ConditionCall }
   | { readonly type: "precomputed"; readonly executed: ExecutedStage }
   | { readonly type: "given"; readonly result: JsonObject };
 
