@@ -3,6 +3,7 @@ import { artifactOperations } from "./artifact.ts";
 import { clockOperations } from "./clock.ts";
 import { graphOperations } from "./graph.ts";
 import { policyOperations } from "./policy.ts";
+import { queueOperations } from "./queue.ts";
 import { recordOperations } from "./record.ts";
 import { replayOperations } from "./replay.ts";
 import { runOperations } from "./run.ts";
@@ -20,4 +21,5 @@ export const OPERATIONS: Operations = {
   ...policyOperations,
   ...replayOperations,
   ...webhookOperations,
+  ...queueOperations,
 };
