@@ -16,6 +16,7 @@ import { LeaseWatch } from "./shell/lease-watch.ts";
 import type { Answer, Commit } from "./shell/machine-shell.ts";
 import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
 import { broadcast, openLiveSocket } from "./shell/live-sockets.ts";
+import { enqueueJob } from "./shell/command-jobs.ts";
 
 /** Commands as they come from outside: whether a lease is live only the object knows. */
 export type RunRequest = RunCommand extends infer C
@@ -111,6 +112,7 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
   async #perform(effect: RunEffect): Promise<void> {
     const tenant = this.shell.state?.tenant ?? "";
     if (effect.type === "drive") await this.env.DRIVE_QUEUE.send({ v: 1, tenant, run_id: effect.run_id });
+    else if (effect.type === "enqueue_job") await enqueueJob(this.env, tenant, effect, (request) => this.request(request));
     else await this.env.INDEX_QUEUE.send({ v: 1, seq: this.shell.seq, tenant, run: effect.row });
   }
 

@@ -64,6 +64,11 @@ export interface QueueView {
   readonly policy: QueuePolicy;
 }
 
+type Unbounded<C> = C extends unknown ? Omit<C, "max_deliveries"> : never;
+
+/** What a worker may say about a job that it claimed; how often jobs are handed out the queue knows. */
+export type WorkerCommand = Unbounded<Extract<JobCommand, { type: "renew" | "release" | "respond" | "ack" | "fail" }>>;
+
 /** What a job may carry: its payload, and each answer of a worker. */
 const MAX_JSON_BYTES = 262_144;
 
@@ -89,6 +94,11 @@ export class QueueShell {
   constructor(hosting: QueueHosting) {
     this.#hosting = hosting;
     this.#policy = hosting.policy;
+  }
+
+  /** Whether runs are still to be told of the end of their jobs. */
+  get owesEffects(): boolean {
+    return this.#isKept() && nextEffectAt(this.#hosting.store) !== null;
   }
 
   /** Puts a job into the queue; the same id with the same request is the same job. */
@@ -124,10 +134,11 @@ export class QueueShell {
   }
 
   /** Tells a job of its worker; see `jobMachine` for what each command does. */
-  tell(jobId: string, command: Exclude<JobCommand, { type: "enqueue" | "claim" }>): Answer<JobReply> {
+  tell(jobId: string, command: WorkerCommand): Answer<JobReply> {
     const said = "result" in command ? command.result : "outcome" in command ? command.outcome : null;
     if (said !== null && byteLength(JSON.stringify(said)) > MAX_JSON_BYTES) return tooLarge("answer");
-    return this.#tell(this.#find(jobId), command);
+    const { max_deliveries } = this.#policy;
+    return this.#tell(this.#find(jobId), command.type === "fail" ? { ...command, max_deliveries } : command);
   }
 
   /** Takes every ready job out of the queue; claimed ones are left alone (spec/triggers 16.3). */

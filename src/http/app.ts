@@ -8,6 +8,7 @@ import { addEventRoutes } from "./routes/events.ts";
 import { addHookRoutes } from "./routes/hooks.ts";
 import { addKeyRoutes } from "./routes/keys.ts";
 import { addMetaRoutes } from "./routes/meta.ts";
+import { addQueueRoutes } from "./routes/queues.ts";
 import { addRunControlRoutes } from "./routes/run-control.ts";
 import { addRunEventRoutes } from "./routes/run-events.ts";
 import { addRunReadRoutes } from "./routes/run-reads.ts";
@@ -31,6 +32,7 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addTriggerRoutes,
   addHookRoutes,
   addEventRoutes,
+  addQueueRoutes,
   addKeyRoutes,
 ];
 

@@ -21,6 +21,8 @@ export const PROBLEMS = {
   workflow_not_found: { status: 404, title: "There is no such workflow", retryable: false },
   trigger_not_found: { status: 404, title: "There is no such trigger", retryable: false },
   event_not_found: { status: 404, title: "There is no such event", retryable: false },
+  asset_not_found: { status: 404, title: "There is no such asset", retryable: false },
+  job_not_found: { status: 404, title: "The queue has no such job", retryable: false },
   checkpoint_not_found: { status: 404, title: "The run has no such checkpoint", retryable: false },
   key_not_found: { status: 404, title: "There is no such API key", retryable: false },
   method_not_allowed: { status: 405, title: "The route does not have this method", retryable: false },

@@ -3,6 +3,8 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { DecodedGraph, WorkflowGraph } from "../../schema/graph.ts";
 import type { StagePlan } from "../../schema/plan.ts";
 import type { MutationSessionRecord, RunExecutionRecord, RunRecord } from "../../schema/record.ts";
+import type { ContractAssets } from "../verification/contracts.ts";
+import type { JobRequest } from "../work-queue/job.ts";
 import type { Completion, DriveMode, FollowedEdge, Run, RunStatus } from "./state.ts";
 
 /** The options of a new run after decoding (spec/workflow 4.4); raw keeps the node overrides and what is only recorded. */
@@ -36,6 +38,8 @@ export interface CreateRun {
   readonly graph: DecodedGraph;
   readonly artifacts: readonly ArtifactRecord[];
   readonly options: RunOptions;
+  /** The texts of the assets that verification contracts name (spec/workflow 7.2). */
+  readonly assets?: ContractAssets;
   readonly drive: DriveMode;
   /** Prepares the first stage in the same commit, for a driver that goes on at once. */
   readonly start?: boolean;
@@ -149,6 +153,8 @@ export type RunReply =
 export type RunEffect =
   /** Somebody must drive the run. */
   | { readonly type: "drive"; readonly run_id: string }
+  /** A runner outside is to execute the command of a stage; the queue hands its result back under the attempt's token. */
+  | { readonly type: "enqueue_job"; readonly queue: string; readonly job: JobRequest }
   /** The list of runs shows another state. */
   | { readonly type: "index_run"; readonly row: RunIndexRow };
 

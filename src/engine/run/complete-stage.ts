@@ -82,7 +82,7 @@ const recordCompletion = (draft: Draft, prepared: PreparedStage, result: JsonObj
   const executed =
     prepared.work.type === "precomputed"
       ? prepared.work.executed
-      : executedStage(node, prepared, prepared.work.type === "given" ? prepared.work.result : result, draft.context);
+      : executedStage(draft, node, prepared, prepared.work.type === "given" ? prepared.work.result : result);
   recordExecuted(draft, prepared, executed, result);
   return draft.run.untransitioned as Completion;
 };

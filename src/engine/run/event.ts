@@ -3,6 +3,7 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { WorkflowGraph } from "../../schema/graph.ts";
 import type { LlmUsage, StageMode } from "../../schema/plan.ts";
 import type { RunRecord, RunStageAttemptRecord } from "../../schema/record.ts";
+import type { ContractAssets } from "../verification/contracts.ts";
 import type { DriveMode, FollowedEdge, Holder, StageWork } from "./state.ts";
 
 /** Fields every event of a run carries: its shape's version and its moment (RFC 3339). */
@@ -33,6 +34,8 @@ export interface RunCreated extends Stamped {
   readonly task: string;
   readonly artifacts: readonly ArtifactRecord[];
   readonly options: JsonObject;
+  /** The texts of the assets that verification contracts name, as they were when the run was created. */
+  readonly assets?: ContractAssets;
   readonly max_steps: number;
   readonly transcript: Json;
   readonly trigger_event: Json;

@@ -3,6 +3,7 @@ import { unixSeconds } from "../../lib/time.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { LlmUsage } from "../../schema/plan.ts";
 import { collectContracts } from "../verification/contracts.ts";
+import { foldFindings, NO_FINDINGS } from "../verification/findings.ts";
 import type {
   AttemptEnded,
   AttemptStarted,
@@ -68,7 +69,7 @@ const withoutFirst = (ready: readonly string[], node: string): readonly string[]
 
 const created = (event: RunCreated): Run => {
   const base = event.resumed_from;
-  const contracts = collectContracts(event.graph);
+  const contracts = collectContracts(event.graph, event.assets);
   // A resumed run keeps its artifacts; the new ones are ignored when it has any (spec/workflow 4.2 step 15).
   const artifacts = base !== null && base.artifacts.length > 0 ? base.artifacts : event.artifacts;
   return {
@@ -80,6 +81,8 @@ const created = (event: RunCreated): Run => {
     drive: event.drive,
     graph: event.graph,
     contracts: contracts.ok ? contracts.value : [],
+    assets: event.assets ?? {},
+    findings: NO_FINDINGS,
     task: event.task,
     options: event.options,
     trigger_event: event.trigger_event,
@@ -182,6 +185,7 @@ const completed = (run: Run, event: StageCompleted): Run => {
     untransitioned: completion,
     completions: run.prepared === null ? run.completions : run.completions.add(run.prepared.attempt_token, completion),
     usage: addUsage(run.usage, event.usage),
+    findings: foldFindings(run.findings, prepared.kind, event),
   };
 };
 

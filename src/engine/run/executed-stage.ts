@@ -1,10 +1,10 @@
 import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
 import type { LlmUsage } from "../../schema/plan.ts";
-import type { Context } from "../machine.ts";
 import { outputArtifact } from "../node/stage-output.ts";
-import { evaluateVerification } from "../verification/evaluate.ts";
 import { classifyOutcome } from "../verification/outcome.ts";
+import type { Draft } from "./draft.ts";
+import { verifyStage } from "./stage-verification.ts";
 import type { ExecutedStage, PreparedStage } from "./state.ts";
 
 /** A stage that ended with an error (spec/workflow 4.6). */
@@ -56,21 +56,21 @@ const transcriptAfter = (prepared: PreparedStage, result: JsonObject): { readonl
 
 /** What the result of a model, http, function, command or external call makes of a stage (spec/workflow 4.6, HarnCall). */
 export const executedStage = (
+  draft: Draft,
   node: WorkflowNode,
   prepared: PreparedStage,
   result: JsonObject,
-  context: Context,
 ): ExecutedStage => {
   if (isCallError(result)) return failedStage(callError(result), usageOf(result));
-  const verification = evaluateVerification(node.verify as Json, result);
-  const { outcome, branch } = classifyOutcome(node.kind, result, verification);
+  const verification = verifyStage(draft.run, node, prepared, result);
+  const { outcome, branch } = classifyOutcome(node.kind, result, verification as unknown as Json);
   const succeeded = branch !== "failed";
   return {
     status: succeeded ? "completed" : "failed",
     outcome,
     branch,
     result,
-    artifacts: [outputArtifact({ node, result, selectedIds: prepared.selected_artifact_ids, context })],
+    artifacts: [outputArtifact({ node, result, selectedIds: prepared.selected_artifact_ids, context: draft.context })],
     verification: verification as unknown as Json,
     usage: usageOf(result),
     error: succeeded ? null : "verification failed",

@@ -84,7 +84,7 @@ export const prepareRun = (command: CreateRun, context: Context): Prepared => {
     const detail = `workflow_execute: invalid workflow: ${validation.errors.join("; ")}`;
     return reject("graph_invalid", detail, { errors: validation.errors, warnings: validation.warnings });
   }
-  const contracts = collectContracts(graph);
+  const contracts = collectContracts(graph, command.assets);
   if (!contracts.ok) return reject("graph_invalid", contracts.error);
 
   const base = options.resume_run ?? null;
@@ -108,6 +108,7 @@ export const prepareRun = (command: CreateRun, context: Context): Prepared => {
       task: command.task,
       artifacts: command.artifacts,
       options: options.raw,
+      ...(command.assets === undefined ? {} : { assets: command.assets }),
       max_steps: maxSteps,
       transcript: (base?.transcript as Json | undefined) ?? options.transcript ?? null,
       trigger_event: isObject(options.trigger_event) ? options.trigger_event : null,

@@ -1,13 +1,14 @@
-import type { JsonObject } from "../../lib/json.ts";
+import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { Result } from "../../lib/result.ts";
 import type { WorkflowGraph, WorkflowNode } from "../../schema/graph.ts";
 import type { CapabilityPolicy } from "../../schema/policy.ts";
 import { effectiveNodePolicy } from "../policy/effective.ts";
+import { commandJob, commandQueue } from "../verification/command-job.ts";
 import type { Draft } from "./draft.ts";
 import { executeStatic } from "./execute-static.ts";
 import { failedStage } from "./executed-stage.ts";
-import { isStaticKind, stageMode, stageNode } from "./stage-node.ts";
+import { isStaticKind, stageMode, stageNode, stageTimeout } from "./stage-node.ts";
 import { planWork, selectArtifactsFor } from "./stage-work.ts";
 import type { Holder, Run, StageWork } from "./state.ts";
 
@@ -46,6 +47,7 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
 
   const { selected, work } = workOf(draft, run, node);
   const mode = stageMode(node);
+  const queue = work.type === "command" ? commandQueue(node.verify as Json, run.options) : null;
   draft.emit({
     type: "stage_prepared",
     stage_id: `${run.run_id}:${request.node_id}:${run.stage_count + 1}`,
@@ -59,12 +61,23 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
     // An external stage is nobody's until somebody takes it.
     attempt: mode === "external" && request.holder === "driver" ? 0 : 1,
     attempt_token: draft.context.nextId("attempt"),
-    holder: mode === "external" && request.holder === "driver" ? "nobody" : request.holder,
+    holder: (mode === "external" || queue !== null) && request.holder === "driver" ? "nobody" : request.holder,
     lease_ms: request.lease_ms,
     granted_by: request.granted_by ?? null,
     ...(request.ready === undefined ? {} : { ready: request.ready }),
   });
+  if (queue !== null && request.holder === "driver") orderCommand(draft, node, queue);
   return null;
+};
+
+/** Puts the prepared stage's command into a queue; the stage waits, like an external one. */
+const orderCommand = (draft: Draft, node: WorkflowNode, queue: string): void => {
+  const { run } = draft;
+  if (run.prepared?.work.type !== "command") return;
+  const { command } = run.prepared.work;
+  const timeout_ms = stageTimeout(node, "command");
+  const job = commandJob({ run, ...run.prepared, command, verify: node.verify as Json, timeout_ms });
+  draft.effects.push({ type: "enqueue_job", queue, job });
 };
 
 // Memoisation only: a node and its graph are never changed in place.

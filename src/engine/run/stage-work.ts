@@ -8,7 +8,8 @@ import { selectForStage } from "../artifact/stage-selection.ts";
 import { renderArtifacts } from "../artifact/render.ts";
 import { buildStagePrompt } from "../prompt/stage-prompt.ts";
 import { contractsForStage } from "../verification/contracts.ts";
-import { selectsArtifacts, stageMode, verifyCommand } from "./stage-node.ts";
+import { renderFindings } from "../verification/findings.ts";
+import { selectsArtifacts, stageMode, verifyCommand, verifyFunction } from "./stage-node.ts";
 import type { PromptText, Run, StageWork } from "./state.ts";
 
 /** What a stage works on and what it has to do. */
@@ -50,10 +51,11 @@ const rangeOf = (prompt: string, part: string): readonly [number, number] => {
 };
 
 const promptText = (run: Run, node: WorkflowNode, selected: readonly ArtifactRecord[]): Result<PromptText, string> => {
-  const contracts = contractsForStage(node, run.contracts);
+  const contracts = contractsForStage(node, run.contracts, run.assets);
   if (!contracts.ok) return contracts;
   const contextText = renderArtifacts(selected, node.context_policy);
-  const built = buildStagePrompt({ node, task: run.task, contracts: contracts.value, contextText });
+  const findings = renderFindings(run.findings, run.graph, node.id ?? "");
+  const built = buildStagePrompt({ node, task: run.task, contracts: contracts.value, findings, contextText });
   if (built.prompt.length > MAX_PROMPT_LENGTH)
     return err(
       `workflow stage ${node.id} has a prompt of ${built.prompt.length} characters, more than ${MAX_PROMPT_LENGTH}: bound it with context_policy.max_tokens`,
@@ -116,11 +118,14 @@ export const planWork = (run: Run, node: WorkflowNode): Result<PlannedWork, stri
   if (mode === "function") {
     const input = functionInput(run, node, selected);
     if (!input.ok) return missingPath(node, input.error);
-    return ok({ selected, work: { type: "function", call: { name: node.function ?? "", input: input.value } } });
+    return ok({ selected, work: { type: "function", call: { name: functionName(node), input: input.value } } });
   }
   const text = promptText(run, node, selected);
   return text.ok ? ok({ selected, work: { type: "model", text: text.value } }) : text;
 };
+
+const functionName = (node: WorkflowNode): string =>
+  (node.kind === "verify" ? verifyFunction(node) : node.function) ?? "";
 
 const verifyWork = (node: WorkflowNode): StageWork => {
   const command = verifyCommand(node);

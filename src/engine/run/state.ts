@@ -4,6 +4,8 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { VerificationContract, WorkflowEdge, WorkflowGraph } from "../../schema/graph.ts";
 import type { FunctionCall, HttpCall, LlmUsage, StageMode } from "../../schema/plan.ts";
 import type { RunStageAttemptRecord } from "../../schema/record.ts";
+import type { ContractAssets } from "../verification/contracts.ts";
+import type { OpenFindings } from "../verification/findings.ts";
 
 /** Where a run stands. `completed`, `failed` and `cancelled` are final (I6). */
 export type RunStatus = "running" | "paused" | "completed" | "failed" | "cancelled";
@@ -93,6 +95,10 @@ export interface Run {
   readonly drive: DriveMode;
   readonly graph: WorkflowGraph;
   readonly contracts: readonly VerificationContract[];
+  /** The assets that contracts name. */
+  readonly assets: ContractAssets;
+  /** What failed verifications found, for the stages that repair it. */
+  readonly findings: OpenFindings;
   readonly task: string;
   readonly options: JsonObject;
   readonly trigger_event: Json;

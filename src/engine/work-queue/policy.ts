@@ -1,10 +1,5 @@
 import { isObject, type Json } from "../../lib/json.ts";
-
-/** By what jobs are shared out fairly (spec/triggers 17). */
-export const FAIRNESS_KEYS = ["tenant", "binding", "trigger-id", "tenant-and-binding"] as const;
-
-/** By what jobs are shared out fairly. */
-export type FairnessKey = (typeof FAIRNESS_KEYS)[number];
+import type { FairnessKey } from "../../schema/api-queue.ts";
 
 /** How a queue chooses the next job, and how often it hands one out (spec/triggers 17). */
 export interface QueuePolicy {
