@@ -128,7 +128,8 @@ export class WorkQueue extends DurableObject<Env> {
     const { tenant, run_id, node_id, attempt_token } = target;
     const run = this.env.WORKFLOW_RUN.getByName(`${tenant}/${run_id}`) as unknown as StageTaker;
     const answer = await run.request({ type: "complete_stage", node_id, attempt_token, result });
-    if (!answer.ok) this.#report(new Error(`run ${run_id} took no result for ${target.stage_id}: ${answer.rejection.code}`));
+    if (!answer.ok)
+      this.#report(new Error(`run ${run_id} took no result for ${target.stage_id}: ${answer.rejection.code}`));
   }
 
   #report(error: unknown): void {

@@ -112,7 +112,8 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
   async #perform(effect: RunEffect): Promise<void> {
     const tenant = this.shell.state?.tenant ?? "";
     if (effect.type === "drive") await this.env.DRIVE_QUEUE.send({ v: 1, tenant, run_id: effect.run_id });
-    else if (effect.type === "enqueue_job") await enqueueJob(this.env, tenant, effect, (request) => this.request(request));
+    else if (effect.type === "enqueue_job")
+      await enqueueJob(this.env, tenant, effect, (request) => this.request(request));
     else await this.env.INDEX_QUEUE.send({ v: 1, seq: this.shell.seq, tenant, run: effect.row });
   }
 

@@ -4,6 +4,7 @@ import { problemOfError } from "./fault.ts";
 import { seal } from "./headers.ts";
 import { problem, problemResponse } from "./problem.ts";
 import { type App, type HonoEnv, Router } from "./router.ts";
+import { addAssetRoutes } from "./routes/assets.ts";
 import { addEventRoutes } from "./routes/events.ts";
 import { addHookRoutes } from "./routes/hooks.ts";
 import { addKeyRoutes } from "./routes/keys.ts";
@@ -24,6 +25,7 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addMetaRoutes,
   addWorkflowRoutes,
   addWorkflowEditRoutes,
+  addAssetRoutes,
   addRunRoutes,
   addRunReadRoutes,
   addRunEventRoutes,

@@ -30,7 +30,10 @@ import { done, type Router } from "../router.ts";
 const shared = { tag: "Queues", access: "queues" } as const;
 
 /** The queue of a path; spaces around its name do not count (spec/triggers 16.1). */
-const named = (call: Call, text: string): Result<{ readonly queue: string; readonly object: () => QueueObject }, Problem> => {
+const named = (
+  call: Call,
+  text: string,
+): Result<{ readonly queue: string; readonly object: () => QueueObject }, Problem> => {
   const name = queueName(text);
   if (!name.ok) return err(invalid([{ path: "name", message: name.error }], name.error));
   return ok({ queue: name.value, object: () => queueObject(call.env, call.tenant, name.value) });
