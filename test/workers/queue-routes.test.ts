@@ -222,6 +222,9 @@ const runIn = (runId: string, test: (run: Record<string, unknown>) => boolean): 
     { timeout: 10_000, interval: 20 },
   );
 
+const waitsForBad = (run: Record<string, unknown>): boolean =>
+  (run["waiting"] as { readonly node_id: string } | null)?.node_id === "bad";
+
 interface Stage {
   readonly node_id: string;
   readonly branch: string | null;
@@ -274,7 +277,7 @@ describe("commands of verify nodes", () => {
     const result = { stdout: "", stderr: "1 failing", exit_status: 2, success: false };
     await settle(queue, taken, "ack", { result });
     await settle(queue, taken, "ack", { result });
-    const run = await runIn(runId, (one) => one["waiting"] === "external");
+    const run = await runIn(runId, waitsForBad);
     expect(stageOf(run, "check")).toMatchObject({
       branch: "failed",
       verification: {
@@ -292,7 +295,7 @@ describe("commands of verify nodes", () => {
     const queue = name();
     const runId = await startRun({ command_queue: queue });
     await settle(queue, await jobOf(queue), "fail", { error: "no shell here", retry: false });
-    const run = await runIn(runId, (one) => one["waiting"] === "external");
+    const run = await runIn(runId, waitsForBad);
     expect(stageOf(run, "check")).toMatchObject({ branch: "error" });
     expect(String(stageOf(run, "check")?.metadata["error"])).toContain("no shell here");
   });
@@ -304,15 +307,17 @@ describe("commands of verify nodes", () => {
     await runInDurableObject(queueStub(queue), async (object) => {
       const inside = object as unknown as { env: object; tell: (jobId: string, command: unknown) => unknown };
       const whole = inside.env;
-      const unreachable = { getByName: () => ({ request: () => Promise.reject(new Error("unreachable")) }) };
-      inside.env = { ...whole, WORK_QUEUE: undefined, WORKFLOW_RUN: unreachable };
+      let tried = false;
+      const request = () => {
+        tried = true;
+        return Promise.reject(new Error("unreachable"));
+      };
+      inside.env = { ...whole, WORKFLOW_RUN: { getByName: () => ({ request }) } };
       const result = { stdout: "ok", stderr: "", exit_status: 0, success: true };
       inside.tell(taken.job?.job_id ?? "", { type: "ack", claim_id: taken.claim?.claim_id, result });
-      await vi.waitUntil(() => inside.env !== undefined);
-      await Promise.resolve();
+      await vi.waitUntil(() => tried);
       inside.env = whole;
     });
-    await runDurableObjectAlarm(queueStub(queue));
     await vi.waitUntil(
       async () => {
         await runDurableObjectAlarm(queueStub(queue));
@@ -325,7 +330,7 @@ describe("commands of verify nodes", () => {
 
   it("[W-20] without a queue the stage fails and says what to configure", async () => {
     const runId = await startRun({});
-    const run = await runIn(runId, (one) => one["waiting"] === "external");
+    const run = await runIn(runId, waitsForBad);
     expect(stageOf(run, "check")).toMatchObject({ branch: "error" });
     expect(String(stageOf(run, "check")?.metadata["error"])).toContain("GODWIT_COMMAND_QUEUE");
   });
