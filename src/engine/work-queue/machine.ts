@@ -25,9 +25,6 @@ const MAX_RESPONSES = 5;
 const FIRST_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 300_000;
 
-/** The longest a job can be claimed, renewed or put off at a time. */
-export const MAX_WAIT_MS = 24 * 3_600_000;
-
 /** True while somebody holds the job. */
 export const isClaimed = ({ claim }: Pick<Job, "claim">, now: Timestamp): boolean =>
   claim !== null && claim.expires_at_ms > now;
