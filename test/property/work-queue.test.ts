@@ -181,6 +181,32 @@ describe("a work queue", () => {
     );
   });
 
+  it("[T-16.3] one job is handed out at most so often, whether or not the alarm comes in time", () => {
+    const few = fc.constantFrom<Move>(
+      { do: "claim", ttl_ms: 1_000 },
+      { do: "wait", ms: 400_000 },
+      { do: "fail", claim: 0 },
+      { do: "restart" },
+    );
+    let exhausted = 0;
+    fc.assert(
+      fc.property(fc.array(few, { minLength: 12, maxLength: 40 }), (moves) => {
+        const world = new World({});
+        world.play({ do: "enqueue", priority: "normal", tenant: "a", waited_for: true });
+        for (const step of moves) world.play(step);
+        const job = world.shell.job("job-0")?.job;
+        expect(world.claims.length).toBe(job?.deliveries);
+        expect(world.claims.length).toBeLessThanOrEqual(MAX_DELIVERIES);
+        if (world.claims.length === MAX_DELIVERIES) exhausted += 1;
+        // Whoever held it last is waited for, and then the alarm makes a dead letter of it.
+        if (job?.status === "open" && job.deliveries === MAX_DELIVERIES) expect(world.store.alarmAt()).not.toBeNull();
+        world.store.close();
+      }),
+      { numRuns: 100 },
+    );
+    expect(exhausted).toBeGreaterThan(0);
+  });
+
   it("[T-17] a restart changes neither jobs nor claims", () => {
     fc.assert(
       fc.property(fc.array(move, { maxLength: 40 }), (moves) => {
