@@ -49,11 +49,15 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
       reducerVersion: 1,
       headOf: runHead,
       wakeAt: (state, now) => nextWake(state, (unit) => this.#leases.expiresAt(unit), now),
-      perform: (effect) => performRunEffect(this.env, this.shell, effect),
+      perform: (effect) => this.#perform(effect),
       isDerived: (effect) => effect.type === "index_run",
       derive: (state) => (state === null ? [] : [{ type: "index_run", row: indexRow(state) }]),
       onAlarm: (state) => (state === null ? null : { type: "wake", live_attempts: liveAttempts(this.#leases, state) }),
     };
+  }
+
+  #perform(effect: RunEffect): Promise<void> {
+    return performRunEffect(this.env, { shell: this.shell, tell: (request) => this.request(request) }, effect);
   }
 
   /** Executes a command of the API or of a driver; see `runMachine` for what each does. */

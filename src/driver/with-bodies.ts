@@ -1,5 +1,5 @@
 import { decideCondition } from "../engine/node/condition-work.ts";
-import { textEvidence, withEvidence } from "../engine/verification/evidence.ts";
+import { textEvidence, withEvidence } from "../engine/verification/body-evidence.ts";
 import { failedStage } from "../executor/failure.ts";
 import { type BodyMarker, hasMarker, MAX_BODY_BYTES } from "../lib/body-marker.ts";
 import type { Json } from "../lib/json.ts";

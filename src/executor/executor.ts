@@ -31,7 +31,8 @@ const RUNNERS: Readonly<Record<StageMode, Runner>> = {
   http: httpRunner,
   function: functionRunner,
   command: unavailableRunner(
-    "a command cannot run here: let a runner with a shell claim it from a work queue, or complete the stage through the API",
+    "a command cannot run here: name the work queue of a runner with verify.queue, the run option command_queue or the " +
+      "setting GODWIT_COMMAND_QUEUE, or complete the stage through the API",
   ),
   map: unavailableRunner("a map is executed by its branches, each with a plan of its own"),
   sleep: unavailableRunner("a sleep is not executed: it ends at its time"),

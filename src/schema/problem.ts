@@ -21,6 +21,8 @@ export const PROBLEMS = {
   workflow_not_found: { status: 404, title: "There is no such workflow", retryable: false },
   trigger_not_found: { status: 404, title: "There is no such trigger", retryable: false },
   event_not_found: { status: 404, title: "There is no such event", retryable: false },
+  asset_not_found: { status: 404, title: "There is no such asset", retryable: false },
+  job_not_found: { status: 404, title: "The queue has no such job", retryable: false },
   checkpoint_not_found: { status: 404, title: "The run has no such checkpoint", retryable: false },
   session_not_found: { status: 404, title: "The run has no such session", retryable: false },
   tool_call_not_found: { status: 404, title: "No stage waits for this tool call", retryable: false },

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
-import { textChecks } from "../verification/evidence.ts";
+import { textChecks } from "../verification/body-evidence.ts";
 import { openByToken } from "./open.ts";
 import { stageNode, unitNode } from "./stage-node.ts";
 import type { Run, RunState } from "./state.ts";

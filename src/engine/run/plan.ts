@@ -5,7 +5,7 @@ import type { StagePlan } from "../../schema/plan.ts";
 import { stagePolicies } from "../policy/scopes.ts";
 import { toolNames } from "../policy/tools.ts";
 import { sessionIn } from "../transcript/session.ts";
-import { textChecks } from "../verification/evidence.ts";
+import { textChecks } from "../verification/body-evidence.ts";
 import { transcriptValue } from "./run-transcript.ts";
 import { runsAgentLoop, stageTimeout, unitNode } from "./stage-node.ts";
 import type { PreparedStage, Run } from "./state.ts";

@@ -21,7 +21,7 @@ export const stageInput = (
   const text = work.type === "model" ? work.text : null;
   const part = (range: readonly [number, number] | undefined): string =>
     text === null || range === undefined ? "" : text.prompt.slice(range[0], range[1]);
-  const contracts = contractsForStage(node, run.contracts);
+  const contracts = contractsForStage(node, run.contracts, run.assets);
   return {
     prompt: text?.prompt ?? "",
     system_prompt: node.system ?? "",

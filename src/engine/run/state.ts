@@ -9,6 +9,8 @@ import type { PendingToolCall, ToolApproval, ToolCallRecord } from "../../schema
 import type { Sessions } from "../transcript/session.ts";
 import type { StageCompleted } from "./event.ts";
 import type { TranscriptAfter } from "./run-transcript.ts";
+import type { ContractAssets } from "../verification/contracts.ts";
+import type { OpenFindings } from "../verification/findings.ts";
 
 /** Where a run stands. `completed`, `failed` and `cancelled` are final (I6). */
 export type RunStatus = "running" | "paused" | "completed" | "failed" | "cancelled";
@@ -181,6 +183,10 @@ export interface Run {
   readonly drive: DriveMode;
   readonly graph: WorkflowGraph;
   readonly contracts: readonly VerificationContract[];
+  /** The assets that contracts name. */
+  readonly assets: ContractAssets;
+  /** What failed verifications found, for the stages that repair it. */
+  readonly findings: OpenFindings;
   readonly task: string;
   readonly options: JsonObject;
   /** What the run may do at most: the builtin ceiling under its option (spec/workflow 10.1). */

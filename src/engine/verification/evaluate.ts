@@ -1,20 +1,6 @@
 import { hasMarker } from "../../lib/body-marker.ts";
 import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
-
-/** One thing that was looked at, and whether it held. */
-export type VerificationCheck = {
-  readonly kind: string;
-  readonly ok: boolean;
-  readonly expected: Json;
-  readonly actual?: Json;
-};
-
-/** What a verification says: `none` when there was nothing to check, else all checks together (spec/workflow 7.1). */
-export type Verification = {
-  readonly kind: "none" | "composite";
-  readonly ok: boolean;
-  readonly checks?: readonly VerificationCheck[];
-};
+import type { Verification, VerificationCheck } from "./evidence.ts";
 
 /** The value of the first of these keys that is present, also when it is null (spec/workflow 4.6). */
 export const firstPresent = (source: JsonObject, keys: readonly string[]): Json | undefined => {

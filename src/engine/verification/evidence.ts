@@ -1,36 +1,76 @@
-import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
-import { evaluateVerification, type VerificationCheck } from "./evaluate.ts";
+import type { Json } from "../../lib/json.ts";
 
-/** Where a result carries what was seen in its texts before they became bodies; only trusted code may write it. */
-const EVIDENCE = "__checks";
-
-const READS_TEXT: ReadonlySet<string> = new Set(["assert_text", "expect_text"]);
-
-/** What a node's `verify` says about the texts of a result, for when they can no longer be read (spec/workflow 7.1). */
-export const textEvidence = (verify: Json, result: JsonObject): readonly VerificationCheck[] =>
-  (evaluateVerification(verify, result).checks ?? []).filter(({ kind }) => READS_TEXT.has(kind));
-
-/** The result with this evidence instead of any that it came with; the same object when there is none on either side. */
-export const withEvidence = (result: JsonObject, evidence: readonly VerificationCheck[]): JsonObject => {
-  const own = takeEvidence(result).result;
-  return evidence.length === 0 ? own : { ...own, [EVIDENCE]: evidence };
+/** One thing that was looked at, and whether it held. */
+export type VerificationCheck = {
+  readonly kind: string;
+  readonly ok: boolean;
+  readonly expected: Json;
+  readonly actual?: Json;
+  /** Where it was found. */
+  readonly excerpt?: string;
+  readonly note?: string;
 };
 
-const isCheck = (value: Json): value is VerificationCheck =>
-  isObject(value) && typeof value["kind"] === "string" && typeof value["ok"] === "boolean";
-
-/** A result without its evidence, and the evidence. */
-export const takeEvidence = (
-  result: JsonObject,
-): { readonly result: JsonObject; readonly evidence: readonly VerificationCheck[] } => {
-  if (!Object.hasOwn(result, EVIDENCE)) return { result, evidence: [] };
-  const { [EVIDENCE]: given, ...own } = result;
-  return { result: own, evidence: Array.isArray(given) ? (given as readonly Json[]).filter(isCheck) : [] };
+/**
+ * What a verification says: `none` when there was nothing to check, else all checks together (spec/workflow 7.1). A
+ * failed one has its findings.
+ */
+export type Verification = {
+  readonly kind: string;
+  readonly ok: boolean;
+  readonly checks?: readonly VerificationCheck[];
+  readonly findings?: readonly string[];
 };
 
-/** The settings of a node's `verify` that look into texts; null when it has none. */
-export const textChecks = (verify: Json): JsonObject | null => {
-  if (!isObject(verify)) return null;
-  const checks = Object.entries(verify).filter(([key, value]) => READS_TEXT.has(key) && typeof value === "string");
-  return checks.length === 0 ? null : Object.fromEntries(checks);
+/** Longest text of a piece of evidence, in UTF-16 units. */
+const MAX_EXCERPT = 500;
+const MAX_CHECKS = 100;
+const AROUND = 80;
+
+const cut = (text: string): string => (text.length <= MAX_EXCERPT ? text : `${text.slice(0, MAX_EXCERPT - 3)}...`);
+
+/** The text around a place, bounded. */
+export const excerptAround = (text: string, at: number, length: number): string =>
+  cut(text.slice(Math.max(at - AROUND, 0), Math.min(at + length + AROUND, text.length)));
+
+const bounded = (value: Json): Json => {
+  if (typeof value === "string") return cut(value);
+  const text = JSON.stringify(value);
+  return text.length <= MAX_EXCERPT ? value : cut(text);
+};
+
+const boundedCheck = ({ actual, excerpt, note, expected, ...check }: VerificationCheck): VerificationCheck => ({
+  ...check,
+  expected: bounded(expected),
+  ...(actual === undefined ? {} : { actual: bounded(actual) }),
+  ...(excerpt === undefined ? {} : { excerpt: cut(excerpt) }),
+  ...(note === undefined ? {} : { note: cut(note) }),
+});
+
+const shown = (value: Json | undefined): string =>
+  value === undefined || value === null ? "nothing" : typeof value === "string" ? value : JSON.stringify(value);
+
+/** What is missing, as a person or a model is told (spec/workflow 6.9). */
+export const findingOf = ({ kind, expected, actual }: VerificationCheck): string =>
+  cut(`${kind}: expected ${shown(expected)}, got ${shown(actual)}`);
+
+/**
+ * Puts checks together as a verification whose size is bounded: excerpts, and a hundred checks, failed ones first kept.
+ * `findings` are added to those of the failed checks.
+ */
+export const verificationOf = (
+  kind: string,
+  checks: readonly VerificationCheck[],
+  findings: readonly string[] = [],
+): Verification => {
+  const isOk = checks.every((check) => check.ok);
+  const failed = checks.filter((check) => !check.ok);
+  const kept = checks.length <= MAX_CHECKS ? checks : [...failed, ...checks.filter((check) => check.ok)];
+  const said = [...findings.map(cut), ...failed.map(findingOf)].slice(0, MAX_CHECKS);
+  return {
+    kind,
+    ok: isOk,
+    checks: kept.slice(0, MAX_CHECKS).map(boundedCheck),
+    ...(isOk && said.length === 0 ? {} : { findings: said }),
+  };
 };

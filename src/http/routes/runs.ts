@@ -17,6 +17,7 @@ import { invalid, problem, type Problem } from "../problem.ts";
 import { done, type Router } from "../router.ts";
 import { replyOf, runObject } from "../run-object.ts";
 import { listRuns, runPosition } from "../run-rows.ts";
+import { runSurroundings } from "../run-surroundings.ts";
 import { findVersion } from "../workflow-rows.ts";
 
 const OPERATION = "create_run";
@@ -88,6 +89,7 @@ const commandFor = async (call: Call, body: NewRun): Promise<Result<CreateRun, P
   if (!graph.ok) return graph;
   const kept = await stored(call, artifacts.value);
   if (!kept.ok) return kept;
+  const given = { graph: graph.value, options: options.value };
   return ok({
     type: "create_run",
     tenant: call.tenant,
@@ -95,7 +97,7 @@ const commandFor = async (call: Call, body: NewRun): Promise<Result<CreateRun, P
     task: body.task,
     graph: graph.value,
     artifacts: kept.value,
-    options: options.value,
+    ...(await runSurroundings(call.env, call.tenant, given)),
     drive: body.drive,
     // A repeated request is given the first answer, whose plan somebody executes already: it asks for the next step instead.
     start: body.drive === "auto" && call.idempotency_key === null,

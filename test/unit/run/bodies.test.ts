@@ -7,7 +7,7 @@ import { needsBodies } from "../../../src/engine/node/condition-work.ts";
 import { liveEvents } from "../../../src/engine/observe/live.ts";
 import type { RunEvent } from "../../../src/engine/run/event.ts";
 import { evaluateVerification } from "../../../src/engine/verification/evaluate.ts";
-import { takeEvidence, textChecks, withEvidence } from "../../../src/engine/verification/evidence.ts";
+import { takeEvidence, textChecks, withEvidence } from "../../../src/engine/verification/body-evidence.ts";
 import { fillMarkers, markerText, wholeBody } from "../../../src/lib/body-marker.ts";
 import type { ArtifactRecord } from "../../../src/schema/artifact.ts";
 
