@@ -247,7 +247,12 @@ export const advancedSchema = z
     status,
     stage: completedStageSchema.optional(),
     more: z.literal(true).optional().describe("Call again at once"),
-    waiting: z.enum(["external", "retry", "other_driver"]).optional(),
+    waiting: z.enum(["external", "retry", "other_driver", "recording"]).optional(),
+    recording: z
+      .object({ run_id: z.string(), from: z.int() })
+      .readonly()
+      .optional()
+      .describe("For `recording`: the stages of a recorded run that Godwit's driver reads next"),
     retry_at: time.optional(),
   })
   .readonly();

@@ -2,6 +2,7 @@ import type { JsonObject } from "../../lib/json.ts";
 import { rfc3339 } from "../../lib/time.ts";
 import { joinIsReady, nextEdges } from "../graph/edges.ts";
 import type { Rejection } from "../machine.ts";
+import { recordingWanted, replayOrder } from "../replay/next-stage.ts";
 import type { Advance, AdvanceReply, CompletedReply } from "./command.ts";
 import { completeStage, endAttempt, retryStage } from "./complete-stage.ts";
 import type { Draft } from "./draft.ts";
@@ -94,7 +95,11 @@ export const nextWork = (draft: Draft, command: Advance): AdvanceReply => {
     // A stage that was completed by hand and left there: its transitions come first.
     if (run.untransitioned !== null) finishStage(draft, run.untransitioned);
     else if (run.ready.length === 0 || run.steps >= run.max_steps) finalize(draft);
-    else openNext(draft, command);
+    else {
+      const recording = recordingWanted(run.replay, command.recorded);
+      if (recording !== null) return { ...idle(draft, "recording"), recording };
+      openNext(draft, command);
+    }
   }
   return { ...idle(draft), more: true };
 };
@@ -109,11 +114,12 @@ const openNext = (draft: Draft, command: Advance): void => {
     return;
   }
   const raised = prepareStage(draft, {
-    node_id: nodeId,
+    node_id: replayOrder(run, nodeId, command.recorded),
     options: {},
     holder: command.holder ?? "driver",
     lease_ms: command.lease_ms ?? defaultLease(command.holder ?? "driver"),
     ...(command.complete === undefined ? {} : { granted_by: command.complete.attempt_token }),
+    ...(command.recorded === undefined ? {} : { recorded: command.recorded }),
   });
   if (raised !== null) failRun(draft, raised);
 };

@@ -3,6 +3,7 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { DecodedGraph, WorkflowGraph } from "../../schema/graph.ts";
 import type { StagePlan } from "../../schema/plan.ts";
 import type { MutationSessionRecord, RunExecutionRecord, RunRecord } from "../../schema/record.ts";
+import type { RecordedPage, Recording } from "../replay/next-stage.ts";
 import type { Completion, DriveMode, FollowedEdge, Run, RunStatus } from "./state.ts";
 
 /** The options of a new run after decoding (spec/workflow 4.4); raw keeps the node overrides and what is only recorded. */
@@ -25,6 +26,10 @@ export interface RunOptions {
   readonly transcript?: Json;
   readonly resume_run?: RunRecord;
   readonly replay_run?: RunRecord;
+  /** The run whose recorded stages a replay is given page by page, in place of `replay_run`. */
+  readonly replay_source?: string;
+  /** With `resume_run`: goes on exactly where the record stands, its steps counted from here. */
+  readonly fork?: { readonly steps: number };
 }
 
 export interface CreateRun {
@@ -80,6 +85,8 @@ export interface Advance {
   readonly adopt?: string;
   /** Answers with the completed stage too; a driver has no use for it. */
   readonly report?: boolean;
+  /** Stages of the recording that the run's replay asked for (spec/workflow 12.5). */
+  readonly recorded?: RecordedPage;
   readonly holder?: "driver" | "caller";
   readonly lease_ms?: number;
   readonly lease_is_live: boolean;
@@ -131,7 +138,9 @@ export interface AdvanceReply {
   /** More static nodes than one command walks: call again at once. */
   readonly more?: true;
   /** Why there is nothing to execute although the run goes on. */
-  readonly waiting?: "external" | "retry" | "other_driver";
+  readonly waiting?: "external" | "retry" | "other_driver" | "recording";
+  /** For `recording`: the stages a replay needs to go on; hand them in with the next step. */
+  readonly recording?: Recording;
   /** For `retry`: when the next attempt may start. */
   readonly retry_at?: string;
 }

@@ -102,6 +102,7 @@ const recordExecuted = (draft: Draft, prepared: PreparedStage, executed: Execute
     usage: executed.usage,
     error: executed.error,
     ...(transcript === undefined ? {} : { transcript }),
+    ...(executed.attempts === undefined ? {} : { attempts: executed.attempts }),
     ...(executed.result === handedIn ? {} : { handed_in: handedIn }),
   });
 };

@@ -3,6 +3,7 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { WorkflowGraph } from "../../schema/graph.ts";
 import type { LlmUsage, StageMode } from "../../schema/plan.ts";
 import type { RunRecord, RunStageAttemptRecord } from "../../schema/record.ts";
+import type { RunReplay } from "../replay/next-stage.ts";
 import type { DriveMode, FollowedEdge, Holder, StageWork } from "./state.ts";
 
 /** Fields every event of a run carries: its shape's version and its moment (RFC 3339). */
@@ -43,6 +44,10 @@ export interface RunCreated extends Stamped {
   >;
   /** The record this run continues (spec/workflow 4.10); null for a new run. */
   readonly resumed_from: RunRecord | null;
+  /** Set for a fork: it goes on exactly where the record stands, also where nothing is ready any more. */
+  readonly fork?: { readonly steps: number };
+  /** The recording to follow; absent for a run that executes its stages. */
+  readonly replay?: RunReplay;
 }
 
 export interface CheckpointTaken extends Stamped {
@@ -108,6 +113,8 @@ export interface StageCompleted extends Stamped {
   readonly usage: LlmUsage | null;
   readonly error: string | null;
   readonly transcript?: Json;
+  /** The attempts of a replayed stage, as they were recorded. */
+  readonly attempts?: readonly RunStageAttemptRecord[];
   /** What was handed in, where the result is something else: of a failed call, or of a stage that was precomputed. */
   readonly handed_in?: JsonObject;
 }

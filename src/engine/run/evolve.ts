@@ -13,6 +13,7 @@ import type {
   StagePrepared,
   TransitionsRecorded,
 } from "./event.ts";
+import { newestFrom, visitsOf } from "../replay/continued.ts";
 import { type Completion, NO_USAGE, type PreparedStage, type Run, type RunState } from "./state.ts";
 
 /** The whole artifact of a journaled one (spec/workflow 8.5). */
@@ -84,17 +85,22 @@ const created = (event: RunCreated): Run => {
     options: event.options,
     trigger_event: event.trigger_event,
     max_steps: event.max_steps,
-    steps: 0,
+    steps: event.fork?.steps ?? 0,
     stage_count: base?.stages.length ?? 0,
-    ready: base !== null && base.pending_nodes.length > 0 ? base.pending_nodes : [event.graph.entry],
+    ready:
+      base !== null && (base.pending_nodes.length > 0 || event.fork !== undefined)
+        ? base.pending_nodes
+        : [event.graph.entry],
     completed: AppendMap.of((base?.completed_nodes ?? []).map((node) => [node, true] as const)),
     artifacts: AppendList.of(artifacts),
-    newest_artifacts_from: 0,
+    newest_artifacts_from: base === null ? 0 : newestFrom(base),
     transcript: event.transcript,
     prepared: null,
     untransitioned: null,
     completions: AppendMap.empty,
     usage: NO_USAGE,
+    replay: event.replay ?? null,
+    earlier_visits: base === null ? {} : visitsOf(base),
     error: null,
     created_at: event.at,
     updated_at: event.at,
@@ -106,6 +112,7 @@ const NO_OPTIONS = {};
 const stagePrepared = (run: Run, event: StagePrepared): Run => ({
   ...run,
   steps: run.steps + 1,
+  replay: run.replay === null ? null : { ...run.replay, position: run.replay.position + 1 },
   ready: event.ready ?? withoutFirst(run.ready, event.node_id),
   prepared: {
     stage_id: event.stage_id,
@@ -181,7 +188,8 @@ const completed = (run: Run, event: StageCompleted): Run => {
     prepared: null,
     untransitioned: completion,
     completions: run.prepared === null ? run.completions : run.completions.add(run.prepared.attempt_token, completion),
-    usage: addUsage(run.usage, event.usage),
+    // A replay calls nothing: what its stages used was used by the run they were recorded from.
+    usage: run.replay === null ? addUsage(run.usage, event.usage) : run.usage,
   };
 };
 

@@ -5,7 +5,7 @@ import type { Context } from "../machine.ts";
 import { outputArtifact } from "../node/stage-output.ts";
 import { evaluateVerification } from "../verification/evaluate.ts";
 import { classifyOutcome } from "../verification/outcome.ts";
-import type { ExecutedStage, PreparedStage } from "./state.ts";
+import type { ExecutedStage, PreparedStage, StageWork } from "./state.ts";
 
 /** A stage that ended with an error (spec/workflow 4.6). */
 export const failedStage = (error: string, usage: LlmUsage | null = null): ExecutedStage => ({
@@ -46,8 +46,11 @@ export const usageOf = (result: JsonObject): LlmUsage | null => {
   };
 };
 
+/** What of a prepared stage judging its result needs. */
+type Judged = Pick<PreparedStage, "selected_artifact_ids"> & { readonly work: Pick<StageWork, "type"> };
+
 /** A stage that talks replaces the run's transcript, also by none (spec/workflow 14.2); a mere call leaves it alone. */
-const transcriptAfter = (prepared: PreparedStage, result: JsonObject): { readonly transcript?: Json } =>
+const transcriptAfter = (prepared: Judged, result: JsonObject): { readonly transcript?: Json } =>
   prepared.work.type === "http" || prepared.work.type === "function"
     ? result["transcript"] === undefined
       ? {}
@@ -57,7 +60,7 @@ const transcriptAfter = (prepared: PreparedStage, result: JsonObject): { readonl
 /** What the result of a model, http, function, command or external call makes of a stage (spec/workflow 4.6, HarnCall). */
 export const executedStage = (
   node: WorkflowNode,
-  prepared: PreparedStage,
+  prepared: Judged,
   result: JsonObject,
   context: Context,
 ): ExecutedStage => {

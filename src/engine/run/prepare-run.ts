@@ -8,6 +8,7 @@ import { type Context, type Rejection, reject } from "../machine.ts";
 import { BUILTIN_CEILING } from "../policy/capability.ts";
 import { collectContracts } from "../verification/contracts.ts";
 import type { CreateRun, RunOptions } from "./command.ts";
+import { replayOf } from "../replay/next-stage.ts";
 import type { RunCreated } from "./event.ts";
 
 type Prepared =
@@ -67,7 +68,7 @@ const runMetadata = (input: MetadataInput): JsonObject => {
     max_steps: input.maxSteps,
     resumed: (base?.stages.length ?? 0) > 0,
     ...optional("replay_mode", options.replay_mode),
-    ...optional("replayed_from", options.replay_run?.id),
+    ...optional("replayed_from", options.replay_run?.id ?? options.replay_source),
   };
 };
 
@@ -120,6 +121,8 @@ export const prepareRun = (command: CreateRun, context: Context): Prepared => {
         policy: base?.policy ?? BUILTIN_CEILING,
       },
       resumed_from: base,
+      ...(options.fork === undefined ? {} : { fork: options.fork }),
+      ...replayOf(options),
     },
   };
 };

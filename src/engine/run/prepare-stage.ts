@@ -1,15 +1,17 @@
 import type { JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
-import type { Result } from "../../lib/result.ts";
+import { ok, type Result } from "../../lib/result.ts";
 import type { WorkflowGraph, WorkflowNode } from "../../schema/graph.ts";
 import type { CapabilityPolicy } from "../../schema/policy.ts";
 import { effectiveNodePolicy } from "../policy/effective.ts";
+import { blockedInFork } from "../replay/blocked.ts";
+import { nextRecordedStage, type RecordedPage } from "../replay/next-stage.ts";
 import type { Draft } from "./draft.ts";
 import { executeStatic } from "./execute-static.ts";
 import { failedStage } from "./executed-stage.ts";
 import { isStaticKind, stageMode, stageNode } from "./stage-node.ts";
 import { planWork, selectArtifactsFor } from "./stage-work.ts";
-import type { Holder, Run, StageWork } from "./state.ts";
+import type { ExecutedStage, Holder, StageWork } from "./state.ts";
 
 /** How long a driver's attempt stays its own without a sign of life. */
 const DRIVER_LEASE_MS = 10_000;
@@ -27,11 +29,13 @@ export interface StageRequest {
   readonly holder: Holder;
   readonly lease_ms: number;
   readonly granted_by?: string;
+  /** Stages of the recording that a replay follows, when they did not come with the run. */
+  readonly recorded?: RecordedPage;
 }
 
 /** A stage could not even be prepared: the run fails with this text (architecture 7). */
 export interface Raised {
-  readonly code: "policy_exceeds_ceiling" | "node_not_found";
+  readonly code: "policy_exceeds_ceiling" | "node_not_found" | "invalid_transition";
   readonly detail: string;
 }
 
@@ -44,7 +48,9 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
   const policy = nodePolicy(run.graph, node);
   if (!policy.ok) return { code: "policy_exceeds_ceiling", detail: policy.error };
 
-  const { selected, work } = workOf(draft, run, node);
+  const planned = workOf(draft, node, request);
+  if (!planned.ok) return { code: "invalid_transition", detail: planned.error };
+  const { selected_ids, work } = planned.value;
   const mode = stageMode(node);
   draft.emit({
     type: "stage_prepared",
@@ -54,7 +60,7 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
     mode,
     ...(work.type === "model" ? { session_id: sessionId(node) ?? draft.context.nextId("workflow_stage") } : {}),
     ...(Object.keys(request.options).length === 0 ? {} : { options: request.options }),
-    selected_artifact_ids: selected.map((artifact) => artifact.id),
+    selected_artifact_ids: selected_ids,
     work,
     // An external stage is nobody's until somebody takes it.
     attempt: mode === "external" && request.holder === "driver" ? 0 : 1,
@@ -81,19 +87,32 @@ const nodePolicy = (graph: WorkflowGraph, node: WorkflowNode): Result<Capability
   return policy;
 };
 
-const workOf = (
-  draft: Draft,
-  run: Run,
-  node: WorkflowNode,
-): { readonly selected: readonly ArtifactRecord[]; readonly work: StageWork } => {
+interface Work {
+  readonly selected_ids: readonly string[];
+  readonly work: StageWork;
+}
+
+const precomputed = (executed: ExecutedStage, selectedIds: readonly string[] = []): Result<Work, string> =>
+  ok({ selected_ids: selectedIds, work: { type: "precomputed", executed } });
+
+const idsOf = (artifacts: readonly ArtifactRecord[]): readonly string[] => artifacts.map((artifact) => artifact.id);
+
+const workOf = ({ run, context }: Draft, node: WorkflowNode, request: StageRequest): Result<Work, string> => {
+  const { node_id: nodeId, recorded } = request;
+  if (run.replay !== null) {
+    const stage = nextRecordedStage(run.replay, nodeId, recorded);
+    return stage.ok ? precomputed(stage.value.executed, stage.value.selected_artifact_ids) : stage;
+  }
+  const blocked = blockedInFork(run.options, nodeId);
+  if (blocked !== null) return precomputed(failedStage(blocked));
   if (isStaticKind(node.kind)) {
     const selected = selectArtifactsFor(run, node);
-    return { selected, work: { type: "precomputed", executed: executeStatic(node, selected, draft.context) } };
+    return precomputed(executeStatic(node, selected, context), idsOf(selected));
   }
   const planned = planWork(run, node);
-  if (planned.ok) return planned.value;
+  if (planned.ok) return ok({ selected_ids: idsOf(planned.value.selected), work: planned.value.work });
   // A stage that cannot be prepared is a failed stage of the run, not a failed run (spec/workflow 4.5).
-  return { selected: [], work: { type: "precomputed", executed: failedStage(planned.error) } };
+  return precomputed(failedStage(planned.error));
 };
 
 const sessionId = (node: WorkflowNode): string | undefined => {

@@ -202,7 +202,7 @@ const visibleText = (result: JsonObject): string | null => {
   return typeof value === "string" ? value : null;
 };
 
-const attemptsOf = (prepared: PreparedStage, event: StageCompleted): readonly RunStageAttemptRecord[] => [
+const attemptsOf = (prepared: PreparedStage, event: StageCompleted): readonly RunStageAttemptRecord[] => event.attempts ?? [
   ...prepared.ended_attempts,
   {
     attempt: prepared.ended_attempts.length + 1,

@@ -4,6 +4,7 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { VerificationContract, WorkflowEdge, WorkflowGraph } from "../../schema/graph.ts";
 import type { FunctionCall, HttpCall, LlmUsage, StageMode } from "../../schema/plan.ts";
 import type { RunStageAttemptRecord } from "../../schema/record.ts";
+import type { RunReplay } from "../replay/next-stage.ts";
 
 /** Where a run stands. `completed`, `failed` and `cancelled` are final (I6). */
 export type RunStatus = "running" | "paused" | "completed" | "failed" | "cancelled";
@@ -26,6 +27,8 @@ export interface ExecutedStage {
   readonly error: string | null;
   /** The transcript after the stage; absent when the stage leaves it as it was. */
   readonly transcript?: Json;
+  /** The attempts as they were recorded, for a replayed stage (spec/workflow 12.5). */
+  readonly attempts?: readonly RunStageAttemptRecord[];
 }
 
 /** Parts of the prompt as offsets into it, so that it is stored once. */
@@ -111,6 +114,10 @@ export interface Run {
   readonly untransitioned: Completion | null;
   readonly completions: AppendMap<Completion>;
   readonly usage: LlmUsage;
+  /** The recording that a deterministic replay follows; null for a run that executes its stages. */
+  readonly replay: RunReplay | null;
+  /** How often each node had been executed before this run continued another one's record. */
+  readonly earlier_visits: Readonly<Record<string, number>>;
   readonly error: string | null;
   readonly created_at: string;
   readonly updated_at: string;

@@ -1,0 +1,89 @@
+import type { Json, JsonObject } from "../../lib/json.ts";
+import type { WorkflowGraph } from "../../schema/graph.ts";
+import type { RunRecord } from "../../schema/record.ts";
+import type { ArtifactContext } from "../artifact/normalize.ts";
+import { type ProjectedEntry, projectBounded, projectPart } from "../run/project.ts";
+import { evolve } from "../run/evolve.ts";
+import type { DriveMode, Run, RunState, RunStatus } from "../run/state.ts";
+import { type EffectfulStage, effectfulStages } from "./effects.ts";
+
+/** A run as it stood at one of its checkpoints, with all that another run needs to go on from there. */
+export interface ForkSource {
+  readonly run_id: string;
+  readonly checkpoint_id: string;
+  /** What the run is now. */
+  readonly status: RunStatus;
+  readonly drive: DriveMode;
+  readonly graph: WorkflowGraph;
+  readonly options: JsonObject;
+  readonly trigger_event: Json;
+  readonly max_steps: number;
+  readonly steps: number;
+  /** The record at the checkpoint; its artifacts are those that stages work on. */
+  readonly record: RunRecord;
+  /** What was ready before the last stage's transitions were recorded. */
+  readonly ready_before: readonly string[];
+  /** Every execution of the whole run that may have changed something outside. */
+  readonly effects: readonly EffectfulStage[];
+}
+
+/** Why a run cannot be forked at a checkpoint. */
+export type NoForkSource = "checkpoint_not_found" | "too_large";
+
+/** Most items in each list of a record that a fork starts from. */
+const MAX_ITEMS = 20_000;
+
+const BOUNDS = { items: MAX_ITEMS, node_ids: 200_000 } as const;
+
+/** Longest JSON of what a fork starts from, in characters: it travels in one call and is kept by the fork. */
+const MAX_CHARACTERS = 24_000_000;
+
+interface AtCheckpoint {
+  readonly run: Run;
+  readonly ready_before: readonly string[];
+}
+
+/** The run when it took a checkpoint; null when it took no such checkpoint itself. */
+const stateAt = (entries: readonly ProjectedEntry[], checkpointId: string): AtCheckpoint | null => {
+  let state: RunState = null;
+  let readyBefore: readonly string[] = [];
+  for (const entry of entries)
+    for (const event of entry.events) {
+      if (event.type === "transitions_recorded" && state !== null) readyBefore = state.ready;
+      state = evolve(state, event);
+      if (event.type === "checkpoint_taken" && event.checkpoint_id === checkpointId && state !== null)
+        return { run: state, ready_before: readyBefore };
+    }
+  return null;
+};
+
+/** What a fork at a checkpoint starts from (architecture 1: fork is a function over the journal). */
+export const forkSource = (
+  entries: readonly ProjectedEntry[],
+  checkpointId: string,
+  context: ArtifactContext,
+): ForkSource | NoForkSource => {
+  const at = stateAt(entries, checkpointId);
+  const projected = projectBounded(entries, context, { checkpoint_id: checkpointId }, BOUNDS);
+  const whole = projectPart(entries, "stages", { from: 0, to: MAX_ITEMS });
+  const now = projectBounded(entries, context, "now", { items: 1, node_ids: 1 });
+  if (at === null || projected === null || whole === null || now === null) return "checkpoint_not_found";
+  const { omitted } = projected;
+  if (omitted !== null && omitted.stages + omitted.artifacts + omitted.transitions > 0) return "too_large";
+  const { run } = at;
+  const source: ForkSource = {
+    run_id: run.run_id,
+    checkpoint_id: checkpointId,
+    status: now.record.status as RunStatus,
+    drive: run.drive,
+    graph: run.graph,
+    options: run.options,
+    trigger_event: run.trigger_event,
+    max_steps: run.max_steps,
+    steps: run.steps,
+    record: { ...projected.record, artifacts: run.artifacts.toArray(), pending_nodes: run.ready },
+    ready_before: at.ready_before,
+    effects: effectfulStages(run.graph, whole.items as RunRecord["stages"]),
+  };
+  return JSON.stringify(source).length > MAX_CHARACTERS ? "too_large" : source;
+};
