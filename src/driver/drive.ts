@@ -1,8 +1,10 @@
 import type { AdvanceReply } from "../engine/run/command.ts";
 import type { Rejection } from "../engine/machine.ts";
 import type { Executor } from "../ports/executor.ts";
+import type { RecordedPage } from "../engine/replay/next-stage.ts";
 import type { StagePlan, StageResult } from "../schema/plan.ts";
 import { type Every, type Heartbeat, prepareHeartbeat } from "./heartbeat.ts";
+import type { ReadRecording } from "./recording.ts";
 import { holdStub, withFreshStub } from "./retry.ts";
 
 /** An answer of a run's object. */
@@ -15,6 +17,7 @@ export interface DrivenRun {
   readonly advance: (request: {
     readonly complete?: { readonly attempt_token: string; readonly result: StageResult };
     readonly adopt?: string;
+    readonly recorded?: RecordedPage;
   }) => Promise<Answer<AdvanceReply>>;
   readonly renew: (attemptToken: string) => Promise<Answer<{ readonly lease_expires_at_ms: number }>>;
 }
@@ -35,6 +38,8 @@ export interface DriveOptions {
   readonly first?: AdvanceReply;
   /** The attempt another driver handed over. */
   readonly adopt?: string;
+  /** Gives a replay the recorded stages it asks for. */
+  readonly recording?: ReadRecording;
 }
 
 /** Why a driver stopped. */
@@ -82,7 +87,9 @@ const driveSteps = async (options: DriveOptions, heartbeat: Heartbeat, step: Ste
       const result = await execute(options, reply.next, heartbeat);
       executed += 1;
       answer = await step({ complete: { attempt_token, result } });
-    } else if (reply.more === true) answer = await step({});
+    } else if (reply.recording !== undefined && options.recording !== undefined)
+      answer = await step({ recorded: await options.recording(reply.recording) });
+    else if (reply.more === true) answer = await step({});
     else if (await waitedForRetry(options, reply)) answer = await step({});
     else if (reply.waiting !== undefined) return { type: "waiting", for: reply.waiting };
     else return { type: "idle", status: reply.status };

@@ -1,7 +1,9 @@
 import type { AdvanceReply } from "../engine/run/command.ts";
 import { createExecutor } from "../executor/executor.ts";
 import { functions } from "../functions.ts";
+import type { RecordedPage, Recording } from "../engine/replay/next-stage.ts";
 import { type DrivenRun, driveRun, type DriveOutcome } from "./drive.ts";
+import { feedRecording } from "./recording.ts";
 
 /** What a drive message asks for. */
 export interface DriveMessage {
@@ -29,6 +31,16 @@ interface Drive {
 
 const now = (): number => Date.now();
 
+/** What the driver of a replay needs of the run that is replayed. */
+interface RecordedRun {
+  readonly recording: (from: number) => Promise<RecordedPage>;
+}
+
+const readRecording =
+  (env: Env, tenant: string) =>
+  ({ run_id, from }: Recording): Promise<RecordedPage> =>
+    (env.WORKFLOW_RUN.getByName(`${tenant}/${run_id}`) as unknown as RecordedRun).recording(from);
+
 const drive = async (env: Env, { tenant, run_id, budget_ms, ...from }: Drive): Promise<DriveOutcome> => {
   const outcome = await driveRun({
     run: () => env.WORKFLOW_RUN.getByName(`${tenant}/${run_id}`) as unknown as DrivenRun,
@@ -36,6 +48,7 @@ const drive = async (env: Env, { tenant, run_id, budget_ms, ...from }: Drive): P
     deadline: now() + budget_ms,
     now,
     sleep: (ms) => scheduler.wait(ms),
+    recording: feedRecording(readRecording(env, tenant)),
     ...from,
   });
   if (outcome.type === "out_of_time")
