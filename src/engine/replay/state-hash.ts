@@ -2,29 +2,7 @@ import { byCodePoint, isObject, type Json, type JsonObject } from "../../lib/jso
 import { sha256Hex } from "../../lib/stable-uuid.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { RunRecord, RunStageRecord } from "../../schema/record.ts";
-
-/** What a stage's output shows of how the stage was asked; the outcome is the same without it (spec/workflow 8.5). */
-const ASKED = new Set([
-  "prompt",
-  "system_prompt",
-  "rendered_context",
-  "verification_contracts",
-  "rendered_verification_context",
-  "selected_artifact_ids",
-  "selected_artifact_titles",
-]);
-
-const withoutToolMode = (tools: Json): JsonObject => {
-  if (!isObject(tools)) return { tools };
-  const { mode: _, ...own } = tools;
-  return Object.keys(own).length === 0 ? {} : { tools: own };
-};
-
-const outputData = (data: Json): Json => {
-  if (!isObject(data)) return data;
-  const { tools, ...own } = Object.fromEntries(Object.entries(data).filter(([key]) => !ASKED.has(key)));
-  return tools === undefined ? own : { ...own, ...withoutToolMode(tools) };
-};
+import { outputData, ownIds, VOLATILE } from "./neutral.ts";
 
 const artifactOutcome = (artifact: ArtifactRecord): JsonObject => {
   const { id, kind, title, text, data, source, stage, freshness, priority, lineage, relevance, metadata } = artifact;
@@ -54,9 +32,6 @@ const outcomeOf = (run: RunRecord): JsonObject => ({
   error: run.metadata["error"] ?? null,
 });
 
-const VOLATILE =
-  /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)/gi;
-
 /** Names ids and times by the order in which they first appear. */
 class Names {
   readonly #exact: ReadonlySet<string>;
@@ -67,7 +42,7 @@ class Names {
     const forked = run.metadata["forked_from"] ?? run.metadata["resumed_from"];
     const source = isObject(forked) ? forked["run_id"] : null;
     this.#runs = new Set([run.id, ...(typeof source === "string" ? [source] : [])]);
-    this.#exact = new Set([...run.stages.map(({ id }) => id), ...run.artifacts.map(({ id }) => id)]);
+    this.#exact = ownIds(run);
   }
 
   of(text: string): string {
