@@ -9,8 +9,7 @@ const STAGES_AT_ONCE = 150;
 /** Characters of stages handed over at once: they become one entry of the journal. */
 const CHARACTERS_AT_ONCE = 2_000_000;
 
-const holds = (page: RecordedPage, from: number): boolean =>
-  page.from <= from && from < page.from + page.stages.length;
+const holds = (page: RecordedPage, from: number): boolean => page.from <= from && from < page.from + page.stages.length;
 
 /** The beginning of a page from a position on, as much as one command takes. */
 const portionOf = ({ from, stages, total }: RecordedPage, position: number): RecordedPage => {
@@ -32,6 +31,8 @@ export const feedRecording = (read: ReadRecording): ReadRecording => {
   let page: RecordedPage | null = null;
   return async (wanted) => {
     if (page === null || !holds(page, wanted.from)) page = await read(wanted);
-    return holds(page, wanted.from) ? portionOf(page, wanted.from) : { from: wanted.from, stages: [], total: wanted.from };
+    return holds(page, wanted.from)
+      ? portionOf(page, wanted.from)
+      : { from: wanted.from, stages: [], total: wanted.from };
   };
 };

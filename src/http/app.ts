@@ -4,10 +4,13 @@ import { problemOfError } from "./fault.ts";
 import { seal } from "./headers.ts";
 import { problem, problemResponse } from "./problem.ts";
 import { type App, type HonoEnv, Router } from "./router.ts";
+import { addCompareRoutes } from "./routes/compare.ts";
 import { addEventRoutes } from "./routes/events.ts";
+import { addForkRoutes } from "./routes/fork.ts";
 import { addHookRoutes } from "./routes/hooks.ts";
 import { addKeyRoutes } from "./routes/keys.ts";
 import { addMetaRoutes } from "./routes/meta.ts";
+import { addReplayRoutes } from "./routes/replay.ts";
 import { addRunControlRoutes } from "./routes/run-control.ts";
 import { addRunEventRoutes } from "./routes/run-events.ts";
 import { addRunReadRoutes } from "./routes/run-reads.ts";
@@ -28,6 +31,9 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addRunEventRoutes,
   addRunControlRoutes,
   addStageRoutes,
+  addReplayRoutes,
+  addForkRoutes,
+  addCompareRoutes,
   addTriggerRoutes,
   addHookRoutes,
   addEventRoutes,

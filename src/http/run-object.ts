@@ -3,6 +3,9 @@ import type { PartName, PartPage, PartRequest } from "../../durable-objects/proj
 import type { IdempotencyKey } from "../../durable-objects/shell/idempotency.ts";
 import type { Answer } from "../../durable-objects/shell/machine-shell.ts";
 import type { RunRequest } from "../../durable-objects/workflow-run.ts";
+import type { ForkSource, NoForkSource } from "../engine/replay/fork-source.ts";
+import type { RecordedPage } from "../engine/replay/next-stage.ts";
+import type { ReplaySource } from "../engine/replay/source.ts";
 import type { RunReply } from "../engine/run/command.ts";
 import type { LiveEvent } from "../engine/observe/live.ts";
 import type { Bindings } from "./call.ts";
@@ -20,6 +23,9 @@ export interface RunObject {
   readonly renew: (attemptToken: string) => Promise<Answer<{ readonly lease_expires_at_ms: number }>>;
   readonly record: (request: RecordRequest) => Promise<RecordView | null>;
   readonly part: (part: PartName, request: PartRequest) => Promise<PartPage | null>;
+  readonly recording: (from: number) => Promise<RecordedPage>;
+  readonly replaySource: () => Promise<ReplaySource | null>;
+  readonly forkSource: (checkpointId: string) => Promise<ForkSource | NoForkSource | "run_not_found">;
   readonly events: (after: string | null, limit: number) => Promise<EventPage | null>;
   readonly fetch: (input: string, init?: RequestInit) => Promise<Response>;
 }

@@ -5,10 +5,15 @@ import { runRecordSchema } from "./record.ts";
 
 const version = z.int().min(1).optional().describe("Another version of the workflow; the run's own graph without it");
 
-const drive = z.enum(["auto", "manual"]).optional().describe("Who executes the stages; as in the run itself without it");
+const drive = z
+  .enum(["auto", "manual"])
+  .optional()
+  .describe("Who executes the stages; as in the run itself without it");
 
 /** Body of `POST /v1/runs/{run_id}/replay`. */
-export const replayRequestSchema = z.object({ mode: z.literal("deterministic").default("deterministic"), version }).readonly();
+export const replayRequestSchema = z
+  .object({ mode: z.literal("deterministic").default("deterministic"), version })
+  .readonly();
 
 /** Body of `POST /v1/runs/{run_id}/replay`. */
 export type ReplayBody = z.output<typeof replayRequestSchema>;
@@ -29,9 +34,14 @@ const editsSchema = z
       .record(z.string(), z.object({ result: anyObject }).readonly())
       .readonly()
       .optional()
-      .describe("Results by stage id, as if the stage had returned them; only the checkpoint's last stage can be named"),
+      .describe(
+        "Results by stage id, as if the stage had returned them; only the checkpoint's last stage can be named",
+      ),
     options: anyObject.optional().describe("Laid over the run's options (spec/workflow 4.4)"),
-    block_effects: z.boolean().optional().describe("Does not execute again a stage that called a tool with side effects"),
+    block_effects: z
+      .boolean()
+      .optional()
+      .describe("Does not execute again a stage that called a tool with side effects"),
   })
   .readonly();
 
@@ -81,7 +91,11 @@ export const forkReplySchema = z
   .readonly();
 
 const stageDiff = z
-  .object({ node_id: z.string(), change: z.enum(["removed", "added", "changed"]), details: z.array(z.string()).readonly() })
+  .object({
+    node_id: z.string(),
+    change: z.enum(["removed", "added", "changed"]),
+    details: z.array(z.string()).readonly(),
+  })
   .readonly();
 
 const toolDiff = z
@@ -205,14 +219,23 @@ export const evalReportSchema = z
 /** How far down and how wide a run's tree is read. */
 export const treeQuery = z.object({
   depth: z.coerce.number().int().min(0).max(16).default(8).describe("Levels of children"),
-  limit: z.coerce.number().int().min(1).max(200).default(50).describe("Runs in all; further ones are leaves without their run"),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(200)
+    .default(50)
+    .describe("Runs in all; further ones are leaves without their run"),
 });
 
 /** A run and everything it delegated (spec/workflow 12.8). */
 export const runTreeSchema = z
   .object({
     run: runRecordSchema,
-    children: z.array(anyJson).readonly().describe("`{worker, run, children}` each; `run` is null where it was not read"),
+    children: z
+      .array(anyJson)
+      .readonly()
+      .describe("`{worker, run, children}` each; `run` is null where it was not read"),
     truncated: z.boolean(),
   })
   .readonly();

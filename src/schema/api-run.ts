@@ -275,5 +275,8 @@ export const reasonSchema = z.object({ reason }).readonly();
 
 /** Body of `POST .../resume`. */
 export const resumeSchema = z
-  .object({ max_steps: z.int().min(1).max(1_000_000).optional().describe("Steps the run may take from now on") })
+  .object({
+    max_steps: z.int().min(1).max(1_000_000).optional().describe("Steps the run may take from now on"),
+    checkpoint_id: id.optional().describe("Goes on from this checkpoint as a new run; the run itself stays as it is"),
+  })
   .readonly();

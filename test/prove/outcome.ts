@@ -79,7 +79,13 @@ export const proveFork = (seed: number): Proof | null => {
   const checkpoint = random.pick(run.record.checkpoints);
   const from = forkSource(run.entries, checkpoint.id, context);
   if (typeof from === "string") throw new Error(`no source: ${from}`);
-  const request = { tenant: "default", run_id: context.nextId(""), edits: {}, as: "forked_from", decodeOptions } as const;
+  const request = {
+    tenant: "default",
+    run_id: context.nextId(""),
+    edits: {},
+    as: "forked_from",
+    decodeOptions,
+  } as const;
   const { command } = must(forkRun(from, request, context));
   const fork = new PlayedRun(context, answers(seed));
   const first = fork.create(command);

@@ -12,6 +12,7 @@ export const newestFrom = (base: RunRecord): number => {
 /** How often each node was executed in a record that a run continues. */
 export const visitsOf = (base: RunRecord): Readonly<Record<string, number>> => {
   const visits: Record<string, number> = {};
-  for (const { node_id: node } of base.stages) visits[node] = (Object.hasOwn(visits, node) ? (visits[node] ?? 0) : 0) + 1;
+  for (const { node_id: node } of base.stages)
+    visits[node] = (Object.hasOwn(visits, node) ? (visits[node] ?? 0) : 0) + 1;
   return visits;
 };

@@ -106,7 +106,9 @@ const missingNodes = (graph: WorkflowGraph, pending: readonly string[]): Result<
   if (missing.length === 0) return ok(null);
   const names = missing.join(", ");
   const errors = missing.map((node) => `node ${node} is pending at the checkpoint and not in this version`);
-  return err(reject("graph_invalid", `the other version has no node ${names}, pending at the checkpoint`, { errors }).rejection);
+  return err(
+    reject("graph_invalid", `the other version has no node ${names}, pending at the checkpoint`, { errors }).rejection,
+  );
 };
 
 interface Edited {
@@ -126,12 +128,17 @@ const editRecord = (
     if (!replaced.ok) return refuse(replaced.error, { path: `edits.stage_results.${stageId}` });
     record = replaced.value;
   }
-  const artifacts = edits.artifacts === undefined ? ok(record.artifacts) : editArtifacts(record.artifacts, edits.artifacts);
+  const artifacts =
+    edits.artifacts === undefined ? ok(record.artifacts) : editArtifacts(record.artifacts, edits.artifacts);
   if (!artifacts.ok) return artifacts;
   return ok({ record: { ...record, artifacts: artifacts.value }, given: given.map(([stageId]) => stageId) });
 };
 
-const optionsOf = (source: ForkSource, request: ForkRequest, blocked: readonly string[]): Result<RunOptions, Rejection> => {
+const optionsOf = (
+  source: ForkSource,
+  request: ForkRequest,
+  blocked: readonly string[],
+): Result<RunOptions, Rejection> => {
   const options = request.decodeOptions({
     ...without(source.options, OWN_OPTIONS),
     ...request.edits.options,

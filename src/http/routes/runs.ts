@@ -6,17 +6,17 @@ import { err, ok, type Result } from "../../lib/result.ts";
 import { uuidIds } from "../../ports/ids.ts";
 import { createdRunSchema, type NewRun, newRunSchema, runPageSchema, runQuery } from "../../schema/api-run.ts";
 import { type ArtifactRecord, decodeArtifacts } from "../../schema/artifact.ts";
-import { type DecodedGraph, decodeGraph, type WorkflowGraph } from "../../schema/graph.ts";
+import type { DecodedGraph, WorkflowGraph } from "../../schema/graph.ts";
 import { decodeRunOptions } from "../../schema/run.ts";
 import type { Call } from "../call.ts";
-import { asVersion, decodeProblem, graphOf } from "../graph-input.ts";
+import { decodeProblem, graphOf } from "../graph-input.ts";
 import { idFor, keyOf } from "../idempotency.ts";
 import { CURSOR_ISSUE, decodeCursor, pageFrom } from "../page.ts";
 import { invalid, problem, type Problem } from "../problem.ts";
 import { done, type Router } from "../router.ts";
 import { replyOf, runObject } from "../run-object.ts";
 import { listRuns, runPosition } from "../run-rows.ts";
-import { findVersion } from "../workflow-rows.ts";
+import { storedGraph } from "../stored-graph.ts";
 
 const OPERATION = "create_run";
 
@@ -42,21 +42,6 @@ const artifactsOf = (body: NewRun): Result<readonly ArtifactRecord[], Problem> =
   if (!artifacts.ok) return err(decodeProblem("artifacts", artifacts.error));
   const context = { now: Date.now(), nextId: uuidIds };
   return ok(artifacts.value.map((artifact) => normalizeArtifact(artifact, context)));
-};
-
-const storedGraph = async (
-  call: Call,
-  workflowId: string,
-  version: number | null,
-): Promise<Result<DecodedGraph, Problem>> => {
-  const found = await findVersion(call.env.DB, { tenant: call.tenant, workflow_id: workflowId, version });
-  if (found === null) {
-    const what = version === null ? `workflow ${workflowId}` : `version ${version} of a workflow ${workflowId}`;
-    return err(problem("workflow_not_found", `there is no ${what}; define it with PUT /v1/workflows/{workflow_id}`));
-  }
-  const graph = decodeGraph(JSON.parse(found.graph));
-  if (!graph.ok) return err(decodeProblem("graph", graph.error));
-  return ok(asVersion(graph.value, workflowId, found.version));
 };
 
 /** A graph from the request in its normal form; an id it lacks follows from the idempotency key too. */
