@@ -16,26 +16,36 @@ interface Side {
   readonly run: RunRecord;
   readonly ids: ReadonlySet<string>;
   readonly artifacts: ReadonlyMap<string, ArtifactRecord>;
+  /** Artifacts as their stages produced them, before a fork edited them. */
+  readonly produced: ReadonlyMap<string, ArtifactRecord>;
 }
+
+const byId = (artifacts: readonly ArtifactRecord[]): ReadonlyMap<string, ArtifactRecord> =>
+  new Map(artifacts.map((artifact) => [artifact.id, artifact]));
 
 const sideOf = (run: RunRecord): Side => ({
   run,
   ids: ownIds(run),
-  artifacts: new Map(run.artifacts.map((artifact) => [artifact.id, artifact])),
+  artifacts: byId(run.artifacts),
+  produced: byId(run.stages.flatMap((stage) => stage.artifacts)),
 });
 
 const content = ({ kind, title, text, data }: ArtifactRecord): Json => ({ kind, title, text, data: outputData(data) });
+
+/** The artifact as a stage got it: one that a fork took over saw what its own run had. */
+const consumedBy = ({ run, artifacts, produced }: Side, stage: RunStageRecord, id: string): Json => {
+  const isOwn = stage.id.startsWith(`${run.id}:`);
+  const found = isOwn ? (artifacts.get(id) ?? produced.get(id)) : (produced.get(id) ?? artifacts.get(id));
+  return found === undefined ? null : content(found);
+};
 
 const metadataOf = ({ metadata }: RunStageRecord, keys: readonly string[]): JsonObject =>
   Object.fromEntries(keys.flatMap((key) => (metadata[key] === undefined ? [] : [[key, metadata[key] as Json]])));
 
 /** A stage as stages are compared: what went in, what was called, what came out. */
-const comparable = ({ ids, artifacts }: Side, stage: RunStageRecord): JsonObject => {
+const comparable = (side: Side, stage: RunStageRecord): JsonObject => {
   const { node_id, kind, status, outcome, branch, visible_text, verification } = stage;
-  const consumed = stage.consumed_artifact_ids.map((id) => {
-    const artifact = artifacts.get(id);
-    return artifact === undefined ? null : content(artifact);
-  });
+  const consumed = stage.consumed_artifact_ids.map((id) => consumedBy(side, stage, id));
   const called = derivePlannerRound(stage);
   const value: JsonObject = {
     node_id,
@@ -52,7 +62,7 @@ const comparable = ({ ids, artifacts }: Side, stage: RunStageRecord): JsonObject
       ...metadataOf(stage, ["error"]),
     },
   };
-  return withoutIds(value, ids) as JsonObject;
+  return withoutIds(value, side.ids) as JsonObject;
 };
 
 const differences = (left: Json | undefined, right: Json | undefined, path: string): readonly string[] => {

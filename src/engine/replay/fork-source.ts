@@ -35,8 +35,36 @@ const MAX_ITEMS = 20_000;
 
 const BOUNDS = { items: MAX_ITEMS, node_ids: 200_000 } as const;
 
-/** Longest JSON of what a fork starts from, in characters: it travels in one call and is kept by the fork. */
-const MAX_CHARACTERS = 24_000_000;
+/** Most bytes of what a fork starts from: it travels in one call, which may carry 32 MiB, and is kept by the fork. */
+const MAX_BYTES = 26_000_000;
+
+/** What a stage's metadata repeats from its node. */
+const OF_NODE = new Set([
+  "model_policy",
+  "auto_compact",
+  "context_policy",
+  "retry_policy",
+  "effective_capability_policy",
+  "input_contract",
+  "output_contract",
+]);
+
+const isOwn = ([key]: readonly [string, unknown]): boolean => !OF_NODE.has(key);
+
+/** The record without what its stages repeat from their nodes; the other run's record has it. */
+const lean = (record: RunRecord): RunRecord => ({
+  ...record,
+  stages: record.stages.map((stage) => ({
+    ...stage,
+    metadata: Object.fromEntries(Object.entries(stage.metadata).filter(isOwn)),
+  })),
+});
+
+/** A text with a character beyond Latin-1 takes two bytes for each of its characters on the way. */
+const fits = (source: ForkSource): boolean => {
+  const text = JSON.stringify(source);
+  return text.length * (/[^\u0000-\u00ff]/.test(text) ? 2 : 1) <= MAX_BYTES;
+};
 
 interface AtCheckpoint {
   readonly run: Run;
@@ -85,5 +113,7 @@ export const forkSource = (
     ready_before: at.ready_before,
     effects: effectfulStages(run.graph, whole.items as RunRecord["stages"]),
   };
-  return JSON.stringify(source).length > MAX_CHARACTERS ? "too_large" : source;
+  if (fits(source)) return source;
+  const leaner = { ...source, record: lean(source.record) };
+  return fits(leaner) ? leaner : "too_large";
 };

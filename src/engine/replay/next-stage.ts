@@ -77,7 +77,12 @@ const INPUT_KEYS = [
   "rendered_verification_context",
   "selected_artifact_ids",
   "selected_artifact_titles",
+  "http",
+  "function",
 ] as const;
+
+/** What else of a stage's metadata comes from its result. */
+const RESULT_KEYS = ["worker", "tools", "provider", "model", "error_category", "status_code"] as const;
 
 const present = (source: JsonObject, keys: readonly string[]): JsonObject => {
   const found: Record<string, JsonObject[string]> = {};
@@ -101,7 +106,7 @@ const executedOf = (stage: RunStageRecord): ExecutedStage => ({
     status: stage.status,
     visible_text: stage.visible_text,
     private_reasoning: stage.private_reasoning,
-    ...present(stage.metadata, ["worker", "tools", ...INPUT_KEYS]),
+    ...present(stage.metadata, [...RESULT_KEYS, ...INPUT_KEYS]),
   },
   artifacts: stage.artifacts,
   transcript: stage.transcript,
