@@ -15,9 +15,8 @@ const MAX_CHARACTERS = 16_000_000;
 const recordOf = async (call: Call, runId: string): Promise<RunRecord | null> =>
   (await runObject(call.env, call.tenant, runId).record({}))?.record ?? null;
 
-const childIds = (record: RunRecord): readonly string[] => [
-  ...record.child_runs.flatMap(({ run_id: id }) => (id === null || id === "" ? [] : [id])),
-];
+const childIds = (record: RunRecord): readonly string[] =>
+  record.child_runs.flatMap(({ run_id: id }) => (id === null || id === "" ? [] : [id]));
 
 /**
  * The tree of a run, read level by level from the runs themselves; null for a run that does not exist. Runs beyond the

@@ -18,6 +18,11 @@ const twoStages = async (texts: Readonly<Record<string, string>> = {}): Promise<
   return runId;
 };
 
+const bad = (body: object) => refusedWith(client.evaluateRuns(body));
+
+/** The handle of a worker that made a run, as a stage's result shows it. */
+const worker = (id: string, child: string) => ({ id, name: id, status: "completed", child_run_id: child });
+
 describe("comparing runs", () => {
   it("[W-12.6] two runs that did the same do not differ, one that answered otherwise does from there on", async () => {
     const [left, same, other] = [await twoStages(), await twoStages(), await twoStages({ b: "not b" })];
@@ -108,7 +113,6 @@ describe("comparing runs", () => {
 
   it("[api] evaluation needs cases or a pack, fixtures that can be read and runs that exist", async () => {
     const run = await twoStages();
-    const bad = (body: object) => refusedWith(client.evaluateRuns(body));
     expect(await bad({})).toMatchObject({ status: 400, code: "invalid_request" });
     expect(await bad({ cases: [{ run_id: run, fixture: { stage_assertions: 1 } }] })).toMatchObject({ status: 400 });
     expect(await bad({ cases: [{ run_id: "nobody" }] })).toMatchObject({ status: 404 });
@@ -122,7 +126,6 @@ describe("comparing runs", () => {
 describe("the tree of a run", () => {
   it("[W-12.8] holds the runs that its workers made, down to the bounds", async () => {
     const grandchild = await twoStages();
-    const worker = (id: string, child: string) => ({ id, name: id, status: "completed", child_run_id: child });
     const parentOf = async (id: string, child: string): Promise<string> => {
       const { run_id: runId } = await client.createRun({ graph: TWO_STAGES, task: "t", drive: "manual" });
       await driveByHand(client, runId, { a: { status: "completed", text: "a", worker: worker(id, child) } });

@@ -63,7 +63,7 @@ const lean = (record: RunRecord): RunRecord => ({
 /** A text with a character beyond Latin-1 takes two bytes for each of its characters on the way. */
 const fits = (source: ForkSource): boolean => {
   const text = JSON.stringify(source);
-  return text.length * (/[^\u0000-\u00ff]/.test(text) ? 2 : 1) <= MAX_BYTES;
+  return text.length * (/[\u0100-\uffff]/.test(text) ? 2 : 1) <= MAX_BYTES;
 };
 
 interface AtCheckpoint {

@@ -12,7 +12,7 @@ import type { Call } from "../call.ts";
 import { decodeProblem, graphOf } from "../graph-input.ts";
 import { idFor, keyOf } from "../idempotency.ts";
 import { CURSOR_ISSUE, decodeCursor, pageFrom } from "../page.ts";
-import { invalid, problem, type Problem } from "../problem.ts";
+import { invalid, type Problem } from "../problem.ts";
 import { done, type Router } from "../router.ts";
 import { replyOf, runObject } from "../run-object.ts";
 import { listRuns, runPosition } from "../run-rows.ts";
@@ -24,9 +24,9 @@ const OPERATION = "create_run";
 const REFUSED_OPTIONS: Readonly<Record<string, string>> = {
   resume_run: "is not taken here: continue a run with POST /v1/runs/{run_id}/resume",
   resume_path: "is not taken here: continue a run with POST /v1/runs/{run_id}/resume",
-  replay_run: "is not taken here: a replay is made from a run that is stored",
-  replay_path: "is not taken here: a replay is made from a run that is stored",
-  replay_mode: "is not taken here: a replay is made from a run that is stored",
+  replay_run: "is not taken here: replay a run with POST /v1/runs/{run_id}/replay",
+  replay_path: "is not taken here: replay a run with POST /v1/runs/{run_id}/replay",
+  replay_mode: "is not taken here: replay a run with POST /v1/runs/{run_id}/replay",
 };
 
 const optionsOf = (body: NewRun): Result<RunOptions, Problem> => {

@@ -54,16 +54,15 @@ describe("the next recorded stage", () => {
   });
 
   it("[W-12.5] is refused with the texts of the specification", () => {
-    const error = (replay: RunReplay, node: string): unknown => nextRecordedStage(replay, node);
-    expect(error({ ...given, stages: null }, "a")).toEqual({
+    expect(nextRecordedStage({ ...given, stages: null }, "a")).toEqual({
       ok: false,
       error: "replay_mode requires replay_run or replay_path",
     });
-    expect(error({ ...given, position: 2 }, "c")).toEqual({
+    expect(nextRecordedStage({ ...given, position: 2 }, "c")).toEqual({
       ok: false,
       error: "workflow replay exhausted before node c",
     });
-    expect(error({ ...given, position: 1 }, "a")).toEqual({
+    expect(nextRecordedStage({ ...given, position: 1 }, "a")).toEqual({
       ok: false,
       error: "workflow replay mismatch: expected node a, next replay stage is b",
     });
