@@ -16,7 +16,11 @@ const STATIC_KINDS: ReadonlySet<string> = new Set(["fork", "join", "condition", 
 export const isStaticKind = (kind: string): boolean => STATIC_KINDS.has(kind);
 
 /** The node as this run executes it: run options fill what it leaves open (spec/workflow 10.5). */
-export const stageNode = (run: Run, nodeId: string, options: JsonObject): WorkflowNode | undefined => {
+export const stageNode = (
+  run: Pick<Run, "graph" | "options">,
+  nodeId: string,
+  options: JsonObject,
+): WorkflowNode | undefined => {
   if (!Object.hasOwn(run.graph.nodes, nodeId)) return undefined;
   const node = run.graph.nodes[nodeId];
   if (node === undefined) return undefined;
