@@ -4,6 +4,7 @@ import type { WorkflowNode } from "../../schema/graph.ts";
 import type { StagePlan } from "../../schema/plan.ts";
 import { stagePolicies } from "../policy/scopes.ts";
 import { toolNames } from "../policy/tools.ts";
+import { compactionIsEnabled } from "../transcript/compaction-settings.ts";
 import { sessionIn } from "../transcript/session.ts";
 import { transcriptValue } from "./run-transcript.ts";
 import { runsAgentLoop, stageTimeout, unitNode } from "./stage-node.ts";
@@ -51,7 +52,7 @@ const llmOptions = (node: WorkflowNode, prepared: PreparedStage): JsonObject => 
     tool_format: policy["tool_format"] ?? "text",
     session_id: prepared.session_id,
     ...settings(policy, MODEL_KEYS),
-    ...settings(policy, ["base_url", "top_p", "top_k", "output_schema", "schema_retries"]),
+    ...settings(policy, ["base_url", "context_tokens", "top_p", "top_k", "output_schema", "schema_retries"]),
     ...(toolNames(node.tools as Json).length > 0 ? { tools: node.tools as Json } : {}),
   };
 };
@@ -96,10 +97,15 @@ const mapOptions = (run: Run): JsonObject => {
 const sessionPart = (run: Run, { session_id: id, loop }: PreparedStage): Partial<StagePlan> => {
   const session = sessionIn(run.sessions, id);
   if (session === undefined) return {};
-  const { summary } = session;
+  const { summary, revision } = session;
   const messages = session.messages.toArray();
   return {
-    session: { id: session.id, messages, ...(summary === null ? {} : { summary }) },
+    session: {
+      id: session.id,
+      messages,
+      ...(summary === null ? {} : { summary }),
+      ...(revision === 0 ? {} : { revision }),
+    },
     ...(loop === null
       ? {}
       : {
@@ -147,6 +153,9 @@ const workPart = (run: Run, node: WorkflowNode, prepared: PreparedStage): Partia
         run_agent_loop: runsAgentLoop(node),
         llm_options: llmOptions(node, prepared),
         agent_loop_options: agentLoopOptions(run, node, prepared),
+        ...(compactionIsEnabled(node.auto_compact as unknown as JsonObject)
+          ? { auto_compact: node.auto_compact as unknown as JsonObject }
+          : {}),
         ...(node.output_schema == null ? {} : { output_schema: node.output_schema as JsonObject }),
         ...sessionPart(run, prepared),
       };

@@ -30,6 +30,15 @@ interface CompactionPlan {
   readonly split: number;
 }
 
+/** Where a message, or the place behind the last one, is found after a compaction; what was archived is before the first kept one. */
+export const placeAfterCompaction = (
+  place: number,
+  { keep_first: kept, archived }: Pick<Compaction, "keep_first" | "archived">,
+): number => {
+  if (place <= kept) return place;
+  return place >= kept + archived ? place - archived + 1 : kept + 1;
+};
+
 /** How far a compaction is: done, nothing to do, or waiting for an answer to hand to `finishCompaction`. */
 export type CompactionStep =
   | { readonly type: "none" }

@@ -1,15 +1,16 @@
 import { NO_APPROVAL_RULES } from "../../engine/policy/approval.ts";
 import { policyFromTools } from "../../engine/policy/tools.ts";
 import { err, ok, type Result } from "../../lib/result.ts";
-import { AttemptLost } from "../../ports/stage-journal.ts";
 import type { StageFailure } from "../../ports/stage-failure.ts";
 import { type AgentLoopOptions, decodeAgentLoopOptions } from "../../schema/agent-loop.ts";
 import type { StagePlan } from "../../schema/plan.ts";
 import { decodeApprovalPolicy, decodeCapabilityPolicy } from "../../schema/policy.ts";
+import { compactConversation } from "../compaction.ts";
 import { type ModelSource, openSource } from "../model-source.ts";
+import { journalFailure } from "../record-step.ts";
 import type { Runner, RunnerContext, StageOutcome } from "../runner.ts";
 import { readStructured, repairText, type StructuredOutput, structuredOutputOf } from "../structured-output.ts";
-import { JournalFault, openConversation } from "./conversation.ts";
+import { openConversation } from "./conversation.ts";
 import { coveringServers, defaultGate } from "./gate.ts";
 import { type AgentHooks, type AgentLoop, runLoop } from "./loop.ts";
 import type { LoopRules } from "./next-move.ts";
@@ -29,7 +30,7 @@ export const createAgentRunner = (hooks: AgentHooks): Runner => ({
 });
 
 /** The runner of agent stages, with the gate that knows ceilings and approval rules. */
-export const agentRunner: Runner = createAgentRunner({ gate: defaultGate });
+export const agentRunner: Runner = createAgentRunner({ gate: defaultGate, compact: compactConversation });
 
 type Settings = Pick<AgentLoop, "prompt" | "options" | "output" | "source" | "policy" | "approval">;
 
@@ -97,10 +98,9 @@ const rulesOf = (options: AgentLoopOptions, output: StructuredOutput | undefined
 });
 
 const explain = (thrown: unknown): StageFailure => {
-  if (thrown instanceof AttemptLost) return { category: "cancelled", message: thrown.message };
-  if (thrown instanceof JournalFault || thrown instanceof ToolServerFault) {
-    return { category: "transient_network", message: thrown.message };
-  }
+  const unrecorded = journalFailure(thrown);
+  if (unrecorded !== undefined) return unrecorded;
+  if (thrown instanceof ToolServerFault) return { category: "transient_network", message: thrown.message };
   // What a model call throws is a failure of its turn already; this is something else.
   const message = thrown instanceof Error && thrown.message !== "" ? thrown.message : "an unknown error";
   return { category: "generic", message: `the agent stage failed: ${message}` };
