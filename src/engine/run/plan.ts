@@ -6,6 +6,7 @@ import { stagePolicies } from "../policy/scopes.ts";
 import { toolNames } from "../policy/tools.ts";
 import { compactionIsEnabled } from "../transcript/compaction-settings.ts";
 import { sessionIn } from "../transcript/session.ts";
+import { promptOfAttempt } from "./retry-feedback.ts";
 import { transcriptValue } from "./run-transcript.ts";
 import { runsAgentLoop, stageTimeout, unitNode } from "./stage-node.ts";
 import type { PreparedStage, Run } from "./state.ts";
@@ -148,7 +149,7 @@ const workPart = (run: Run, node: WorkflowNode, prepared: PreparedStage): Partia
       return { function: work.call };
     case "model":
       return {
-        prompt: work.text.prompt,
+        prompt: promptOfAttempt(work.text.prompt, prepared, node.retry_policy),
         system: work.text.system,
         run_agent_loop: runsAgentLoop(node),
         llm_options: llmOptions(node, prepared),

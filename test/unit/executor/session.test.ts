@@ -190,7 +190,7 @@ describe("compaction before a call", () => {
     expect(await run(scripted({ progress }))).toMatchObject({ status: "done", usage: { call_count: 2 } });
   });
 
-  test("[I-6] an attempt that was lost records nothing and calls nobody", async () => {
+  test("[I6] an attempt that was lost records nothing and calls nobody", async () => {
     const { journal } = journalOf(0);
     const result = await createExecutor(configOf({})).execute(compacting(), new AbortController().signal, journal);
     expect(result).toMatchObject({ error_category: "cancelled" });
