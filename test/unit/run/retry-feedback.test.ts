@@ -50,7 +50,7 @@ describe("what an attempt is told of the one before", () => {
 });
 
 test("[W-6.9] the next attempt's prompt has it, what is stored does not", () => {
-  const { shell, clock } = runFixture();
+  const { shell } = runFixture();
   const node = {
     kind: "stage",
     mode: "llm",
@@ -65,9 +65,7 @@ test("[W-6.9] the next attempt's prompt has it, what is stored does not", () => 
     error_category: "overloaded",
     retryable: true,
   };
-  step(shell, { attempt_token: first.attempt_token, result: failed });
-  clock.now += 60_000;
-  const second = step(shell).next as StagePlan;
+  const second = step(shell, { attempt_token: first.attempt_token, result: failed }).next as StagePlan;
   expect(second.attempt).toBe(2);
   expect(second.prompt).toBe(`${first.prompt}\n\nPrevious attempt 1 failed: Error [overloaded]: busy`);
   step(shell, { attempt_token: second.attempt_token, result: { status: "done", text: "ok" } });
