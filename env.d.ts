@@ -6,6 +6,8 @@ interface Env {
   readonly GODWIT_QUEUES?: "memory";
   readonly GODWIT_MAX_BODY_BYTES?: string;
   readonly GODWIT_ALLOW_PRIVATE_HOSTS?: string;
+  /** The work queue for commands of verify nodes that name none. */
+  readonly GODWIT_COMMAND_QUEUE?: string;
   readonly GODWIT_DEFAULT_PROVIDER?: string;
   readonly GODWIT_MODEL?: string;
   readonly GODWIT_MODEL_URL?: string;

@@ -11,12 +11,14 @@ import type { RunEvent } from "../src/engine/run/event.ts";
 import { runMachine } from "../src/engine/run/machine.ts";
 import { isOver, runHead } from "../src/engine/run/head.ts";
 import type { RunState } from "../src/engine/run/state.ts";
+import { openChecks } from "../src/engine/run/open-checks.ts";
+import type { JsonObject } from "../src/lib/json.ts";
 import { nextWake } from "../src/engine/run/wake.ts";
 import { type Answer, reject } from "../src/engine/machine.ts";
 import type { Message } from "../src/engine/mailbox/state.ts";
 import { liveEvents, type LiveEvent, type LiveText, parseEventId } from "../src/engine/observe/live.ts";
 import { RUN } from "./migrations/journaled.ts";
-import { pageOfPart, type PartName, type PartPage, type PartRequest } from "./projections/run-parts.ts";
+import { findArtifact, pageOfPart, type PartName, type PartPage, type PartRequest } from "./projections/run-parts.ts";
 import { pageOfToolCalls } from "./projections/tool-calls.ts";
 import { readRecord, type RecordRequest, type RecordView } from "./projections/run-record.ts";
 import type { IdempotencyKey } from "./shell/idempotency.ts";
@@ -47,11 +49,15 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
       reducerVersion: 1,
       headOf: runHead,
       wakeAt: (state, now) => nextWake(state, (unit) => this.#leases.expiresAt(unit), now),
-      perform: (effect) => performRunEffect(this.env, this.shell, effect),
+      perform: (effect) => this.#perform(effect),
       isDerived: (effect) => effect.type === "index_run",
       derive: (state) => (state === null ? [] : [{ type: "index_run", row: indexRow(state) }]),
       onAlarm: (state) => (state === null ? null : { type: "wake", live_attempts: liveAttempts(this.#leases, state) }),
     };
+  }
+
+  #perform(effect: RunEffect): Promise<void> {
+    return performRunEffect(this.env, { shell: this.shell, tell: (request) => this.request(request) }, effect);
   }
 
   /** Executes a command of the API or of a driver; see `runMachine` for what each does. */
@@ -122,6 +128,16 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
   /** One page of the run's tool calls. */
   toolCalls(request: PartRequest & { readonly pending: boolean }): PartPage | null {
     return pageOfToolCalls(this.shell, request);
+  }
+
+  /** An artifact of the record, without its bodies; null for a run that does not exist. */
+  artifact(id: string): ReturnType<typeof findArtifact> {
+    return findArtifact(this.shell, id);
+  }
+
+  /** What the texts of an attempt's result are checked for, for whoever keeps them as bodies. */
+  checks(attemptToken: string): JsonObject | null {
+    return openChecks(this.shell.state, attemptToken);
   }
 
   /** Live events after an event id, oldest first. */

@@ -1,5 +1,6 @@
 import type { Json } from "../../src/lib/json.ts";
 import { projectPart } from "../../src/engine/run/project.ts";
+import type { ArtifactRecord } from "../../src/schema/artifact.ts";
 import type { RunShell } from "./run-record.ts";
 
 /** The lists of a run's record that can be read a page at a time. */
@@ -23,4 +24,12 @@ export const pageOfPart = (shell: RunShell, part: PartName, { cursor, limit }: P
   const page = projectPart(shell.entries(), part, { from: cursor, to: cursor + limit });
   if (page === null) return null;
   return { items: page.items as readonly Json[], next_cursor: page.more ? cursor + limit : null };
+};
+
+/** The newest artifact with this id, as the run's record shows it; null for a run that does not exist. */
+export const findArtifact = (shell: RunShell, id: string): { readonly artifact: ArtifactRecord | null } | null => {
+  const all = projectPart(shell.entries(), "artifacts", { from: 0, to: Number.MAX_SAFE_INTEGER });
+  if (all === null) return null;
+  const artifacts = all.items as readonly ArtifactRecord[];
+  return { artifact: artifacts.findLast((artifact) => artifact.id === id) ?? null };
 };

@@ -51,6 +51,7 @@ const BOUNDS: RecordBounds = { items: 1_000, node_ids: 200_000 };
 
 const REASONS: Readonly<Partial<Record<PreparedStage["mode"], RunWaiting["reason"]>>> = {
   external: "external",
+  command: "external",
   sleep: "sleep",
   wait: "message",
 };

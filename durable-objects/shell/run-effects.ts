@@ -2,6 +2,8 @@ import type { MailboxReply, MailboxRequest } from "../../src/engine/mailbox/comm
 import type { MailboxAddress } from "../../src/engine/mailbox/state.ts";
 import type { Answer } from "../../src/engine/machine.ts";
 import type { RunEffect } from "../../src/engine/run/command.ts";
+import type { RunRequest } from "../workflow-run.ts";
+import { enqueueJob } from "./command-jobs.ts";
 import type { RunShell } from "../projections/run-record.ts";
 
 /** What a run needs of its workflow's mailbox. */
@@ -15,11 +17,16 @@ class MailboxRefusal extends Error {
 }
 
 /** Performs an effect of a run. Throws when the world misbehaved: the outbox then tries again. */
-export const performRunEffect = async (env: Env, shell: RunShell, effect: RunEffect): Promise<void> => {
+export const performRunEffect = async (
+  env: Env,
+  { shell, tell }: { readonly shell: RunShell; readonly tell: (request: RunRequest) => unknown },
+  effect: RunEffect,
+): Promise<void> => {
   const run = shell.state;
   if (run === null) return;
   const { tenant, run_id } = run;
   if (effect.type === "drive") await env.DRIVE_QUEUE.send({ v: 1, tenant, run_id });
+  else if (effect.type === "enqueue_job") await enqueueJob(env, tenant, effect, tell);
   else if (effect.type === "index_run") await env.INDEX_QUEUE.send({ v: 1, seq: shell.seq, tenant, run: effect.row });
   else await tellMailbox(env, { tenant, run_id }, effect);
 };
@@ -27,7 +34,7 @@ export const performRunEffect = async (env: Env, shell: RunShell, effect: RunEff
 const tellMailbox = async (
   env: Env,
   { tenant, run_id }: { readonly tenant: string; readonly run_id: string },
-  effect: Extract<RunEffect, { readonly stage_id: string }>,
+  effect: Extract<RunEffect, { readonly type: "subscribe" | "unsubscribe" }>,
 ): Promise<void> => {
   const { workflow_id, stage_id } = effect;
   const mailbox = env.MAILBOX.getByName(`${tenant}/${workflow_id}`) as unknown as RunMailbox;

@@ -2,6 +2,8 @@ import type { AdvanceReply } from "../engine/run/command.ts";
 import { createExecutor } from "../executor/executor.ts";
 import { functions } from "../functions.ts";
 import { tools } from "../tools.ts";
+import { r2Blobs } from "./r2-blobs.ts";
+import { withBodies } from "./with-bodies.ts";
 import { type DrivenRun, driveRun, type DriveOutcome } from "./drive.ts";
 
 /** What a drive message asks for. */
@@ -36,13 +38,16 @@ const drive = async (env: Env, { tenant, run_id, budget_ms, ...from }: Drive): P
   };
   const outcome = await driveRun({
     run: () => env.WORKFLOW_RUN.getByName(`${tenant}/${run_id}`) as unknown as DrivenRun,
-    executor: createExecutor({
-      env: env as never,
-      fetcher: (input, init) => fetch(input, init),
-      functions,
-      tools,
-      now,
-    }),
+    executor: withBodies(
+      createExecutor({
+        env: env as never,
+        fetcher: (input, init) => fetch(input, init),
+        functions,
+        tools,
+        now,
+      }),
+      r2Blobs(env.BODIES, tenant),
+    ),
     deadline: now() + budget_ms,
     now,
     sleep: (ms) => scheduler.wait(ms),

@@ -1,5 +1,7 @@
-import { byteLength, isObject } from "../lib/json.ts";
+import { MAX_BODY_BYTES, MAX_INLINE_BYTES } from "../lib/body-marker.ts";
+import { byteLength, isObject, type Json } from "../lib/json.ts";
 import type { Result } from "../lib/result.ts";
+import { inlineBytes, longTexts } from "../lib/texts.ts";
 import { networkFetcher } from "../llm/network.ts";
 import type { Executor, ExecutorConfig } from "../ports/executor.ts";
 import type { StageJournal } from "../ports/stage-journal.ts";
@@ -17,8 +19,11 @@ import { unavailableRunner } from "./unavailable.ts";
 
 export type { Executor, ExecutorConfig } from "../ports/executor.ts";
 
-/** Largest result of a stage, as JSON in bytes. */
+/** Largest result of a stage, as JSON in bytes, without the texts that are kept as bodies. */
 const MAX_RESULT_BYTES = 1_048_576;
+
+/** Bytes of the texts that are kept as bodies, all together and each counted once. */
+const MAX_TEXT_BYTES = MAX_BODY_BYTES + MAX_RESULT_BYTES;
 
 const RUNNERS: Readonly<Record<StageMode, Runner>> = {
   llm: llmRunner,
@@ -26,7 +31,8 @@ const RUNNERS: Readonly<Record<StageMode, Runner>> = {
   http: httpRunner,
   function: functionRunner,
   command: unavailableRunner(
-    "a command cannot run here: let a runner with a shell claim it from a work queue, or complete the stage through the API",
+    "a command cannot run here: name the work queue of a runner with verify.queue, the run option command_queue or the " +
+      "setting GODWIT_COMMAND_QUEUE, or complete the stage through the API",
   ),
   map: unavailableRunner("a map is executed by its branches, each with a plan of its own"),
   sleep: unavailableRunner("a sleep is not executed: it ends at its time"),
@@ -46,7 +52,8 @@ export const createExecutor = (config: ExecutorConfig): Executor => {
     redactor: createRedactor(config.env),
   };
   return {
-    execute: async (plan, signal, journal) =>
+    // Not async: a stage that answers at once takes no more turns than it needs.
+    execute: (plan, signal, journal) =>
       executeStage(plan, signal, journal === undefined ? tools : { ...tools, journal }),
   };
 };
@@ -101,10 +108,17 @@ const endOf = (deadline: Deadline | undefined, limit: number): StageFailure | un
 const finished = (outcome: Result<StageResult, StageFailure>, redactor: Redactor): StageResult => {
   if (!outcome.ok) return failedStage(outcome.error, redactor.text);
   const result = redactor.json(outcome.value);
-  const size = byteLength(JSON.stringify(result));
-  if (size <= MAX_RESULT_BYTES && isObject(result)) return result;
-  const message =
-    `the stage's result has ${size} bytes as JSON, more than the limit of ${MAX_RESULT_BYTES}: ` +
-    "return less, or store it elsewhere and return its address";
+  const excess = excessOf(result);
+  if (excess === null && isObject(result)) return result;
+  const message = `the stage's result has ${excess}: return less, or store it elsewhere and return its address`;
   return failedStage({ category: "generic", message }, redactor.text);
+};
+
+/** What is too large about a result; null when nothing is. */
+const excessOf = (result: Json): string | null => {
+  const texts = [...longTexts(result)].reduce((sum, text) => sum + byteLength(text), 0);
+  if (texts > MAX_TEXT_BYTES)
+    return `${texts} bytes in texts of more than ${MAX_INLINE_BYTES}, more than the limit of ${MAX_TEXT_BYTES}`;
+  const size = inlineBytes(result);
+  return size > MAX_RESULT_BYTES ? `${size} bytes as JSON, more than the limit of ${MAX_RESULT_BYTES}` : null;
 };

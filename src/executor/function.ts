@@ -1,36 +1,45 @@
 import { isObject, type Json, type JsonObject } from "../lib/json.ts";
 import { err, ok } from "../lib/result.ts";
 import type { StageFailure } from "../ports/stage-failure.ts";
-import type { StageResult } from "../schema/plan.ts";
+import type { StagePlan, StageResult } from "../schema/plan.ts";
 import { isErrorCategory } from "./failure.ts";
-import type { Runner, StageOutcome } from "./runner.ts";
+import type { Runner, RunnerContext, StageOutcome } from "./runner.ts";
+import { asVerdict } from "./verifier.ts";
 
 /** Runs a handler that is registered in code. */
 export const functionRunner: Runner = {
-  run: (plan, context) => {
-    const call = plan.function;
-    if (call === undefined) return err({ category: "schema_validation", message: "the plan has no function call" });
-    const handler = context.functions.find(call.name);
-    if (handler === undefined) {
-      const known = context.functions.names.length === 0 ? "none" : context.functions.names.join(", ");
-      return err({ category: "not_found", message: `no function "${call.name}" is registered; registered: ${known}` });
-    }
-    const returned = handler(call.input, {
-      run_id: plan.run_id,
-      stage_id: plan.stage_id,
-      node_id: plan.node_id,
-      attempt: plan.attempt,
-      idempotency_key: plan.idempotency_key,
-      get signal() {
-        return context.signal;
-      },
-      ...(plan.task === undefined ? {} : { task: plan.task }),
-    });
-    return returned instanceof Promise
-      ? returned.then((value) => outcomeOf(call.name, value))
-      : outcomeOf(call.name, returned);
-  },
+  run: (plan, context) =>
+    plan.kind === "verify"
+      ? asVerdict(
+          () => callHandler(plan, context),
+          () => context.signal.aborted,
+        )
+      : callHandler(plan, context),
   explain: (thrown, plan) => thrownFailure(thrown, `function "${plan.function?.name ?? ""}"`),
+};
+
+const callHandler = (plan: StagePlan, context: RunnerContext): StageOutcome | Promise<StageOutcome> => {
+  const call = plan.function;
+  if (call === undefined) return err({ category: "schema_validation", message: "the plan has no function call" });
+  const handler = context.functions.find(call.name);
+  if (handler === undefined) {
+    const known = context.functions.names.length === 0 ? "none" : context.functions.names.join(", ");
+    return err({ category: "not_found", message: `no function "${call.name}" is registered; registered: ${known}` });
+  }
+  const returned = handler(call.input, {
+    run_id: plan.run_id,
+    stage_id: plan.stage_id,
+    node_id: plan.node_id,
+    attempt: plan.attempt,
+    idempotency_key: plan.idempotency_key,
+    get signal() {
+      return context.signal;
+    },
+    ...(plan.task === undefined ? {} : { task: plan.task }),
+  });
+  return returned instanceof Promise
+    ? returned.then((value) => outcomeOf(call.name, value))
+    : outcomeOf(call.name, returned);
 };
 
 const outcomeOf = (name: string, returned: unknown): StageOutcome => {

@@ -1,11 +1,12 @@
 import { categoryOfStatus, retryAfterMs } from "../llm/http-status.ts";
+import { MAX_BODY_BYTES } from "../lib/body-marker.ts";
 import { parseJson } from "../lib/json-text.ts";
 import { orNetworkFault } from "../llm/network.ts";
 import type { StageFailure } from "../ports/stage-failure.ts";
 import type { StageResult } from "../schema/plan.ts";
 
 /** Largest response body, in bytes after decompression. */
-export const MAX_RESPONSE_BYTES = 1_048_576;
+export const MAX_RESPONSE_BYTES = MAX_BODY_BYTES;
 
 /** A body as far as it was read. */
 interface ReadBody {

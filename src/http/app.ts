@@ -4,11 +4,15 @@ import { problemOfError } from "./fault.ts";
 import { seal } from "./headers.ts";
 import { problem, problemResponse } from "./problem.ts";
 import { type App, type HonoEnv, Router } from "./router.ts";
+import { addAssetRoutes } from "./routes/assets.ts";
 import { addEventRoutes } from "./routes/events.ts";
 import { addHookRoutes } from "./routes/hooks.ts";
 import { addKeyRoutes } from "./routes/keys.ts";
 import { addMailboxRoutes } from "./routes/mailboxes.ts";
 import { addMetaRoutes } from "./routes/meta.ts";
+import { addArtifactRoutes } from "./routes/artifacts.ts";
+import { addRunArtifactRoutes } from "./routes/run-artifacts.ts";
+import { addQueueRoutes } from "./routes/queues.ts";
 import { addRunControlRoutes } from "./routes/run-control.ts";
 import { addRunEventRoutes } from "./routes/run-events.ts";
 import { addRunReadRoutes } from "./routes/run-reads.ts";
@@ -28,17 +32,21 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addWorkflowRoutes,
   addWorkflowEditRoutes,
   addWorkflowReportRoutes,
+  addAssetRoutes,
   addRunRoutes,
   addRunReadRoutes,
+  addRunArtifactRoutes,
   addRunEventRoutes,
   addRunControlRoutes,
   addStageRoutes,
   addSessionRoutes,
   addToolCallRoutes,
   addMailboxRoutes,
+  addArtifactRoutes,
   addTriggerRoutes,
   addHookRoutes,
   addEventRoutes,
+  addQueueRoutes,
   addKeyRoutes,
 ];
 

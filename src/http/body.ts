@@ -8,7 +8,11 @@ const DEFAULT_MAX_BODY_BYTES = 1_048_576;
 export const maxBodyBytes = (setting: string | undefined): number =>
   setting !== undefined && /^[1-9]\d{0,9}$/.test(setting) ? Number(setting) : DEFAULT_MAX_BODY_BYTES;
 
-const tooLarge = (limit: number): Problem => ({
+/** A request whose long texts are kept as bodies may have so many bytes: one body, escaped, and what stands beside it. */
+export const MAX_REQUEST_BYTES = 32 * 1024 * 1024;
+
+/** The refusal of a body beyond a limit in bytes. */
+export const tooLarge = (limit: number): Problem => ({
   ...problem("payload_too_large", `the body is larger than ${limit} bytes`, { max_bytes: limit }),
 });
 

@@ -1,5 +1,6 @@
 import type * as z from "zod";
 import type { Json, JsonObject } from "../lib/json.ts";
+import type { ArtifactOp } from "../schema/api-artifact.ts";
 import type { createdKeySchema, keyPageSchema, Scope, Tenant } from "../schema/api-key.ts";
 import type {
   advancedSchema,
@@ -26,6 +27,7 @@ import type {
   workflowPageSchema,
   workflowVersionSchema,
 } from "../schema/api-workflow.ts";
+import type { ArtifactRecord } from "../schema/artifact.ts";
 import type { ValidationReport } from "../schema/graph.ts";
 import type { ProblemDocument } from "./problem.ts";
 import { readServerSentEvents } from "./server-sent-events.ts";
@@ -130,6 +132,9 @@ export class Client {
   diffWorkflows = (left: unknown, right: unknown) =>
     this.#send<Out<typeof workflowDiffSchema>>("POST", "/v1/workflows/diff", { body: { left, right } });
 
+  buildArtifact = (op: ArtifactOp, body: JsonObject) =>
+    this.#send<{ readonly result: Json }>("POST", "/v1/artifacts/build", { body: { op, ...body } });
+
   createRun = (body: NewRunInput, call: CallOptions = {}) =>
     this.#send<Out<typeof createdRunSchema>>("POST", "/v1/runs", { body, call });
   listRuns = (query: Query = {}) => this.#send<Out<typeof runPageSchema>>("GET", "/v1/runs", { query });
@@ -137,6 +142,10 @@ export class Client {
     this.#send<Out<typeof runViewSchema>>("GET", `/v1/runs/${segment(run)}`, { query: { checkpoint } });
   listPart = (run: string, part: RunPart, query: Query = {}) =>
     this.#send<Page>("GET", `/v1/runs/${segment(run)}/${part}`, { query });
+  getArtifact = (run: string, id: string) =>
+    this.#send<ArtifactRecord>("GET", `/v1/runs/${segment(run)}/artifacts/${segment(id)}`);
+  getArtifactBody = async (run: string, id: string): Promise<string> =>
+    (await this.#fetch(`/v1/runs/${segment(run)}/artifacts/${segment(id)}/body`, { headers: {} })).text();
   getTranscript = (run: string) => this.#send<{ transcript: Json }>("GET", `/v1/runs/${segment(run)}/transcript`);
   getUsage = (run: string) => this.#send<Out<typeof usageSchema>>("GET", `/v1/runs/${segment(run)}/usage`);
   listEvents = (run: string, query: Query = {}) =>

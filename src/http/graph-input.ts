@@ -1,4 +1,4 @@
-import { collectContracts } from "../engine/verification/contracts.ts";
+import { collectContracts, type ContractAssets } from "../engine/verification/contracts.ts";
 import { normalizeGraph } from "../engine/graph/normalize.ts";
 import { validateGraph } from "../engine/graph/validate.ts";
 import { BUILTIN_CEILING } from "../engine/policy/capability.ts";
@@ -37,11 +37,11 @@ export const asVersion = (graph: DecodedGraph, workflowId: string, version: numb
 });
 
 /** The graph in its normal form, if a run could be prepared from it. */
-export const validGraph = (graph: DecodedGraph): Result<WorkflowGraph, Problem> => {
+export const validGraph = (graph: DecodedGraph, assets: ContractAssets): Result<WorkflowGraph, Problem> => {
   const normal = normalizeGraph(graph, { nextId: uuidIds });
   const { valid, errors, warnings } = validateGraph(normal, BUILTIN_CEILING);
   if (!valid) return err(problem("graph_invalid", `invalid workflow: ${errors.join("; ")}`, { errors, warnings }));
-  const contracts = collectContracts(normal);
+  const contracts = collectContracts(normal, assets);
   return contracts.ok
     ? ok(normal)
     : err(problem("graph_invalid", contracts.error, { errors: [contracts.error], warnings }));

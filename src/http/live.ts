@@ -11,7 +11,10 @@ const PAGE = 500;
 const MAX_BACKLOG = 5_000;
 
 /** What a stream is made from; asked anew for each call, because a stub of a reset object stays broken. */
-export type LiveSource = () => Pick<RunObject, "events" | "fetch">;
+export type LiveSource = () => Pick<RunObject, "events" | "fetch"> & {
+  /** Puts the long texts into an event that came through a socket. */
+  readonly show: <Event extends Shown>(event: Event) => Promise<Event>;
+};
 
 interface Stream {
   readonly source: LiveSource;
@@ -60,10 +63,15 @@ const openSocket = async (stream: Stream): Promise<WebSocket | null> => {
 /** Follows the socket until the run is over, or the socket closes. */
 const follow = (stream: Stream, socket: WebSocket): Promise<"over" | "closed"> =>
   new Promise((resolve) => {
+    let shown = Promise.resolve();
     socket.addEventListener("message", ({ data }) => {
-      const event = JSON.parse(String(data)) as Shown;
-      show(stream, event);
-      if (endsRun(event)) resolve("over");
+      const showNext = async (): Promise<void> => {
+        const event = await stream.source().show(JSON.parse(String(data)) as Shown);
+        show(stream, event);
+        if (endsRun(event)) resolve("over");
+      };
+      // A fault ends the stream before the event: its reader resumes with it.
+      shown = shown.then(showNext).then(undefined, () => resolve("closed"));
     });
     socket.addEventListener("close", () => resolve("closed"));
     socket.addEventListener("error", () => resolve("closed"));

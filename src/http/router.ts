@@ -5,7 +5,8 @@ import type { Scope } from "../schema/api-key.ts";
 import { decodeAt } from "../schema/decode.ts";
 import type { ProblemCode } from "../schema/problem.ts";
 import { authenticate } from "./auth.ts";
-import { maxBodyBytes, readJson } from "./body.ts";
+import { excessBeside } from "./bodies.ts";
+import { MAX_REQUEST_BYTES, maxBodyBytes, readJson } from "./body.ts";
 import type { Bindings, Call } from "./call.ts";
 import { decodePath, type PathParams, pathTest } from "./path.ts";
 import { invalid, problem, type Problem, problemResponse } from "./problem.ts";
@@ -37,7 +38,8 @@ export interface Route<Path extends string, Query extends z.ZodType, Body extend
   /** `open` needs no key, `any` any valid one. */
   readonly access: "open" | "any" | Scope;
   readonly query?: Query & z.ZodObject;
-  readonly body?: Shape<Body> & { readonly optional?: boolean };
+  /** `bodies_in` names the field whose long texts do not count to the limit: they are kept as bodies. */
+  readonly body?: Shape<Body> & { readonly optional?: boolean; readonly bodies_in?: string };
   readonly reply: { readonly status: number; readonly description: string } & Partial<Shape<Reply>>;
   /** Codes beside those that every route may answer. */
   readonly problems?: readonly ProblemCode[];
@@ -132,8 +134,12 @@ const decodeQuery = (schema: z.ZodType | undefined, url: URL): Result<unknown, P
 
 const decodeBody = async (route: Pick<AnyRoute, "body">, call: Call): Promise<Result<unknown, Problem>> => {
   if (route.body === undefined) return ok(undefined);
-  const given = await readJson(call.request, maxBodyBytes(call.env.GODWIT_MAX_BODY_BYTES));
+  const limit = maxBodyBytes(call.env.GODWIT_MAX_BODY_BYTES);
+  const { bodies_in: field } = route.body;
+  const given = await readJson(call.request, field === undefined ? limit : Math.max(limit, MAX_REQUEST_BYTES));
   if (!given.ok) return given;
+  const excess = field === undefined ? null : excessBeside(given.value, field, limit);
+  if (excess !== null) return err(excess);
   if (given.value === undefined && route.body.optional !== true)
     return err(
       problem("invalid_request", "the request has no body; send a JSON object", {

@@ -5,6 +5,8 @@ import type { IdempotencyKey } from "../../durable-objects/shell/idempotency.ts"
 import type { RunRequest } from "../../durable-objects/workflow-run.ts";
 import type { Renewal, RunReply } from "../engine/run/command.ts";
 import type { LiveEvent } from "../engine/observe/live.ts";
+import type { JsonObject } from "../lib/json.ts";
+import type { ArtifactRecord } from "../schema/artifact.ts";
 import type { Bindings } from "./call.ts";
 import { fromRejection, problem, type Problem } from "./problem.ts";
 
@@ -21,6 +23,9 @@ export interface RunObject {
   readonly record: (request: RecordRequest) => Promise<RecordView | null>;
   readonly toolCalls: (request: PartRequest & { readonly pending: boolean }) => Promise<PartPage | null>;
   readonly part: (part: PartName, request: PartRequest) => Promise<PartPage | null>;
+  /** Null for a run that does not exist. */
+  readonly artifact: (id: string) => Promise<{ readonly artifact: ArtifactRecord | null } | null>;
+  readonly checks: (attemptToken: string) => Promise<JsonObject | null>;
   readonly events: (after: string | null, limit: number) => Promise<EventPage | null>;
   readonly fetch: (input: string, init?: RequestInit) => Promise<Response>;
 }

@@ -1,5 +1,7 @@
+import { escapeMarkers } from "./body-marker.ts";
 import { isObject, type Json, valueAt } from "./json.ts";
 import { err, ok, type Result } from "./result.ts";
+import { mapTexts } from "./texts.ts";
 
 const PLACEHOLDER = /\{\{\s*([^{}\s]+)\s*\}\}/g;
 const WHOLE = /^\{\{\s*([^{}\s]+)\s*\}\}$/;
@@ -31,7 +33,8 @@ const quoteJson = (value: Json): Json => {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, quoteJson(item)]));
 };
 
-const asText = (value: Json): string => (typeof value === "string" ? value : JSON.stringify(value));
+const asText = (value: Json): string =>
+  typeof value === "string" ? value : JSON.stringify(mapTexts(value, escapeMarkers));
 
 const fillText = (text: string, { scope, secrets }: Filling): Result<Json, string> => {
   const isQuoted = secrets === "quoted";
@@ -109,6 +112,19 @@ export const fillSecrets = (text: string, secret: (name: string) => string): str
   text.replaceAll(SECRET, (_whole, space: string, quoted: string | undefined, name: string | undefined) =>
     quoted === undefined ? secret(name ?? "") : `{{${space}${quoted}`,
   );
+
+const QUOTED = /\{\{(\s*)literal\.(?=(?:literal\.)*secret\.)/g;
+const OWN_SECRET = /(\{\{\s*secret\.[A-Za-z0-9_]+\s*\}\})/;
+
+/**
+ * Changes the values in a text that `fillTemplate` has filled with `secrets: "quoted"`, and quotes them anew: what a
+ * change brings along is never read as a secret either. The template's own secrets stay as they are.
+ */
+export const changeQuoted = (text: string, change: (values: string) => string): string =>
+  text
+    .split(OWN_SECRET)
+    .map((part, index) => (index % 2 === 1 ? part : quoteText(change(part.replaceAll(QUOTED, "{{$1")))))
+    .join("");
 
 /** A scope that finds a path in one JSON value. */
 export const scopeOf =

@@ -6,6 +6,7 @@ import type { AdvanceReply } from "../engine/run/command.ts";
 import type { DispatchOutcome } from "../engine/trigger/event.ts";
 import type { Bindings } from "../http/call.ts";
 import { runObject } from "../http/run-object.ts";
+import { runSurroundings } from "../http/run-surroundings.ts";
 import { triggerObject } from "../http/trigger-object.ts";
 import { findVersion } from "../http/workflow-rows.ts";
 import { uuidIds } from "../ports/ids.ts";
@@ -55,6 +56,7 @@ const createRun = async (env: Bindings, tenant: string, start: StartRun): Promis
   const options = decodeRunOptions(start.options);
   if (!options.ok) return failed("invalid_request", options.error.message, false);
   const context = { now: Date.now(), nextId: uuidIds };
+  const given = { graph: graph.value, options: { ...options.value, trigger_event: start.trigger_event } };
   const answer = await runObject(env, tenant, runId).request({
     type: "create_run",
     tenant,
@@ -62,7 +64,7 @@ const createRun = async (env: Bindings, tenant: string, start: StartRun): Promis
     task: start.task,
     graph: graph.value,
     artifacts: start.artifacts.map((artifact) => normalizeArtifact(artifact, context)),
-    options: { ...options.value, trigger_event: start.trigger_event },
+    ...(await runSurroundings(env, tenant, given)),
     drive: "auto",
     start: true,
   });

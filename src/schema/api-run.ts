@@ -111,6 +111,14 @@ export const runViewSchema = runRecordSchema
   })
   .readonly();
 
+/** A page of a part of a run's record, and whether it is to have its long texts. */
+export const partQuery = pageQuery.extend({
+  bodies: z
+    .enum(["true", "false"])
+    .optional()
+    .describe("true: up to 26 MiB of texts of more than 64 KiB in their place; else up to 1 MiB of them"),
+});
+
 /** A page of a part of a run's record. */
 export const partPageSchema = pageOf(anyJson);
 
@@ -208,6 +216,7 @@ export const planSchema = z
     agent_loop_options: z.unknown().optional(),
     http: z.unknown().optional().describe("The call of an http stage"),
     function: z.unknown().optional().describe("The handler of a function stage and its input"),
+    checks: z.unknown().optional().describe("Texts that the result is checked for"),
     command: z.string().optional().describe("The shell command of a verify node"),
     task: z.string().optional(),
     visit: z.number().optional().describe("1 for the first time the run comes to this node"),

@@ -25,6 +25,12 @@ export interface FunctionCall {
   readonly input: Json;
 }
 
+/** A condition that looks into texts which only a driver can read (spec/workflow 6.1). */
+export interface ConditionCall {
+  readonly contains_text: string;
+  readonly texts: readonly string[];
+}
+
 /**
  * A prepared stage, ready to be executed outside the run's object (spec/workflow 4.5).
  *
@@ -66,6 +72,9 @@ export interface StagePlan {
   readonly visit?: number;
   /** What the provider `scripted` answers; without it the script of the node's metadata. */
   readonly script?: Json;
+  readonly condition?: ConditionCall;
+  /** What the texts of the result are checked for: of the node's `verify`, `assert_text` and `expect_text`. */
+  readonly checks?: JsonObject;
   /** The shell command of a verify node, for a runner outside. */
   readonly command?: string;
   /** The node's own metadata, for executors that read settings from it. */

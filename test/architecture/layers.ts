@@ -16,7 +16,7 @@ const SCHEMA_TYPES = { lib: "all", schema: "types" } as const;
 export const LAYERS: readonly Layer[] = [
   { name: "lib", files: /^src\/lib\//, may: {} },
   { name: "schema", files: /^src\/schema\//, may: { lib: "all", engine: "types", zod: "all" } },
-  { name: "engine", files: /^src\/engine\//, may: SCHEMA_TYPES },
+  { name: "engine", files: /^src\/engine\//, may: { ...SCHEMA_TYPES, "line-diff": "all" } },
   { name: "ports", files: /^src\/ports\//, may: { ...SCHEMA_TYPES, uuid: "all" } },
   {
     name: "connectors",
@@ -100,6 +100,7 @@ const OUTSIDE: readonly (readonly [RegExp, string])[] = [
   [/^(?:hono|@hono)\b/, "hono"],
   [/^uuid$/, "uuid"],
   [/^(?:ai|@ai-sdk\/|workers-ai-provider)/, "ai-sdk"],
+  [/^diff$/, "line-diff"],
   [/^ipaddr\.js$/, "addresses"],
   [/^@cfworker\/json-schema$/, "json-schema"],
 ];

@@ -94,7 +94,7 @@ describe("every executor", () => {
 });
 
 test.each([
-  ["command", /^Error \[generic\]: a command cannot run here: let a runner/],
+  ["command", /^Error \[generic\]: a command cannot run here: name the work queue/],
   ["external", /^Error \[generic\]: an external stage is not executed here/],
 ] as const)("a stage of mode %s is refused with what to use instead", async (mode, text) => {
   expect((await execute(planOf({ mode, prompt: "hello" })))["error"]).toMatch(text);

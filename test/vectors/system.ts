@@ -1,10 +1,12 @@
 import { enrichRunRecord } from "../../src/engine/observe/enrich.ts";
 import type { CreateRun, RunControl } from "../../src/engine/run/command.ts";
+import { NEW_SCHEDULER, type SchedulerState } from "../../src/engine/work-queue/scheduler.ts";
 import type { RunRecord } from "../../src/schema/record.ts";
 import type { SignatureRejection } from "../../src/connectors/webhook-error.ts";
 import { VirtualClock } from "./clock.ts";
 import { MailboxObject } from "./mailbox-object.ts";
 import { OperationFailure } from "./operation.ts";
+import { Queues } from "./queue-object.ts";
 import { RunObject } from "./run-object.ts";
 import { ScriptedExecutor } from "./script.ts";
 import type { Values } from "./values.ts";
@@ -15,6 +17,9 @@ type Kept = { readonly run: RunObject } | { readonly document: RunRecord };
 /** The whole system under test, empty at the start of each vector. */
 export class System {
   readonly clock = new VirtualClock();
+  readonly queues = new Queues(this.clock);
+  /** For vectors that look at choosing alone. */
+  scheduler: SchedulerState = NEW_SCHEDULER;
   readonly script: ScriptedExecutor;
   readonly signatureAudit: SignatureRejection[] = [];
   readonly #runs: RunObject[] = [];
@@ -72,9 +77,11 @@ export class System {
   /** Throws away all that is only in memory. */
   restart(): void {
     for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.restart();
+    this.queues.restart();
   }
 
   close(): void {
     for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.close();
+    this.queues.close();
   }
 }

@@ -76,7 +76,8 @@ describe("bodies", () => {
     const huge = JSON.stringify({ ...run, task: "x".repeat(1_100_000) });
     expect(await refusal(post("/v1/runs", huge))).toMatchObject({ status: 413, code: "payload_too_large" });
     const stream = chunked(" ".repeat(65_536), 40);
-    const answer = send("/v1/runs", { method: "POST", headers: { ...AUTHORIZATION, ...JSON_TYPE }, body: stream });
+    const init = { method: "POST", headers: { ...AUTHORIZATION, ...JSON_TYPE }, body: stream };
+    const answer = send("/v1/workflows/validate", init);
     expect(await refusal(answer)).toMatchObject({ status: 413, details: { max_bytes: 1_048_576 } });
   });
 

@@ -1,6 +1,5 @@
 import { env } from "cloudflare:workers";
 import { createExecutionContext } from "cloudflare:test";
-import readModels from "../../migrations/0001_read_models.sql?raw";
 import { Client } from "../../src/http/client.ts";
 import worker from "../../src/index.ts";
 
@@ -9,12 +8,21 @@ type IncomingRequest = Parameters<typeof worker.fetch>[0];
 /** The root key of these tests. */
 export const ROOT_KEY = "root-key-of-the-tests";
 
+const MIGRATIONS = import.meta.glob<string>("../../migrations/*.sql", {
+  query: "?raw",
+  import: "default",
+  eager: true,
+});
+
 /** Applies the database's migrations; storage is fresh in each test file. */
 export const migrateDatabase = async (): Promise<void> => {
-  const statements = readModels
-    .replaceAll(/--.*$/gm, "")
-    .split(";")
-    .map((sql) => sql.trim());
+  const files = Object.entries(MIGRATIONS).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const statements = files.flatMap(([, text]) =>
+    text
+      .replaceAll(/--.*$/gm, "")
+      .split(";")
+      .map((sql) => sql.trim()),
+  );
   await env.DB.batch(statements.filter((sql) => sql !== "").map((sql) => env.DB.prepare(sql)));
 };
 

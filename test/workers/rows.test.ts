@@ -2,6 +2,8 @@ import type { Answer } from "../../src/engine/machine.ts";
 import { env } from "cloudflare:workers";
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
+import { r2Blobs } from "../../src/driver/r2-blobs.ts";
+import { storeResult } from "../../src/driver/with-bodies.ts";
 import type { AdvanceReply } from "../../src/engine/run/command.ts";
 import type { RunObject } from "../../src/http/run-object.ts";
 import type { JsonObject } from "../../src/lib/json.ts";
@@ -103,6 +105,19 @@ describe("what a driven stage costs", () => {
       for (const cost of costs) expect(cost.rows).toBeGreaterThanOrEqual(1);
     },
   );
+
+  it("[architecture 2] a result of 10 MiB writes what a short one does", async () => {
+    const node = { kind: "stage", mode: "function", function: "echo" };
+    const text = "ten MiB of text ".repeat(655_360);
+    const kept = await storeResult(
+      { status: "completed", text, data: [text] },
+      r2Blobs(env.BODIES, "rows"),
+      () => null,
+    );
+    if (!kept.ok) throw new Error("the test's text is too long");
+    const short = await costOfStages(node, () => ({ status: "completed", text: "short", data: ["short"] }));
+    expect(await costOfStages(node, () => kept.value)).toEqual(short);
+  });
 
   it("[architecture 2] the cost of a step does not grow with the steps before it", async () => {
     const costs = await costOfStages({ kind: "stage", mode: "function", function: "echo" }, () => ({

@@ -1,3 +1,4 @@
+import { filledLength } from "../../lib/body-marker.ts";
 import type { Json } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import { microcompact } from "./microcompact.ts";
@@ -58,7 +59,7 @@ export const compactOversized = (
   if (limit < SMALLEST_BODY) return artifacts;
   return artifacts.map((artifact) => {
     const { text, estimated_tokens: tokens } = artifact;
-    if (text === null || tokens === null || tokens <= 2 * cap || text.length <= limit) return artifact;
+    if (text === null || tokens === null || tokens <= 2 * cap || filledLength(text) <= limit) return artifact;
     return { ...artifact, text: microcompact(text, limit), estimated_tokens: cap };
   });
 };

@@ -1,3 +1,5 @@
+import { filledLength, hasMarker, sliceMarked } from "../../lib/body-marker.ts";
+
 const DEFAULT_LIMIT = 20_000;
 const SMALLEST_LIMIT = 200;
 const MAX_DIAGNOSTIC_LINES = 32;
@@ -66,6 +68,16 @@ const tailOf = (text: string, size: number): string => {
   return text.slice(splitsSurrogates(text, cut) ? cut + 1 : cut);
 };
 
+const snipNote = (length: number, limit: number): string => `\n\n[... ${length - limit} characters snipped ...]\n\n`;
+
+/** A text with bodies keeps its two halves; the lines between them cannot be looked at. */
+const snipMarked = (text: string, limit: number): string => {
+  const length = filledLength(text);
+  if (length <= limit) return text;
+  const half = Math.floor(limit / 2);
+  return sliceMarked(text, 0, half) + snipNote(length, limit) + sliceMarked(text, length - half, length);
+};
+
 /**
  * Shortens a text to about `limit` characters, keeping its head, its tail and the lines that explain failures
  * (spec/workflow 14.5). A limit below 200 shortens nothing.
@@ -73,7 +85,9 @@ const tailOf = (text: string, size: number): string => {
  * With preserved lines the result never exceeds the limit; otherwise only by the marker of what was left out.
  */
 export const microcompact = (text: string, limit: number = DEFAULT_LIMIT): string => {
-  if (text.length <= limit || limit < SMALLEST_LIMIT) return text;
+  if (limit < SMALLEST_LIMIT) return text;
+  if (hasMarker(text)) return snipMarked(text, limit);
+  if (text.length <= limit) return text;
   const diagnostics = diagnosticLines(text);
   const overhead = diagnostics.length + DIAGNOSTICS_OPEN.length + DIAGNOSTICS_CLOSE.length;
   const side = Math.floor((limit - overhead) / 2);
@@ -81,6 +95,5 @@ export const microcompact = (text: string, limit: number = DEFAULT_LIMIT): strin
     return headOf(text, side) + DIAGNOSTICS_OPEN + diagnostics + DIAGNOSTICS_CLOSE + tailOf(text, side);
   }
   const half = Math.floor(limit / 2);
-  const marker = `\n\n[... ${text.length - limit} characters snipped ...]\n\n`;
-  return headOf(text, half) + marker + tailOf(text, half);
+  return headOf(text, half) + snipNote(text.length, limit) + tailOf(text, half);
 };

@@ -1,4 +1,4 @@
-import { byteLength } from "../../lib/json.ts";
+import { filledBytes } from "../../lib/body-marker.ts";
 import { unixSeconds } from "../../lib/time.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { Context } from "../machine.ts";
@@ -48,8 +48,8 @@ export const normalizeKind = (kind: string): string =>
 /** The priority an artifact of this normalised kind has unless it names one (spec/workflow 1.14). */
 export const defaultPriority = (kind: string): number => KIND_PRIORITIES.get(kind) ?? OTHER_KINDS_PRIORITY;
 
-/** The size of a text as tokens: a quarter of its UTF-8 bytes, rounded up (spec/workflow 1.14). */
-export const estimateTokens = (text: string): number => Math.ceil(byteLength(text) / 4);
+/** The size of a text, bodies included, as tokens: a quarter of its UTF-8 bytes, rounded up (spec/workflow 1.14). */
+export const estimateTokens = (text: string): number => Math.ceil(filledBytes(text) / 4);
 
 /** Fills every empty field of an artifact; a normal artifact comes back equal (spec/workflow 1.14). */
 export const normalizeArtifact = (input: ArtifactInput, context: ArtifactContext): ArtifactRecord => {

@@ -1,4 +1,6 @@
-import { canonicalJson } from "../../lib/json.ts";
+import { escapeMarkers } from "../../lib/body-marker.ts";
+import { canonicalJson, type Json } from "../../lib/json.ts";
+import { mapTexts } from "../../lib/texts.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { ContextPolicy } from "../../schema/policy.ts";
 
@@ -9,12 +11,15 @@ export const escapeMarkup = (text: string): string =>
 /** The heading of an artifact: its title, or its kind and id (spec/workflow 8.4). */
 export const artifactTitle = (artifact: ArtifactRecord): string => artifact.title ?? `${artifact.kind} ${artifact.id}`;
 
+/** JSON in which bodies will be put in place later: as they would have been written within its texts. */
+const jsonText = (value: Json): string => canonicalJson(mapTexts(value, escapeMarkers));
+
 /** The body of an artifact: its text, or its data as compact JSON with sorted keys, or nothing (spec/workflow 8.4). */
 export const artifactBody = (artifact: ArtifactRecord): string =>
-  artifact.text ?? (artifact.data === null ? "" : canonicalJson(artifact.data));
+  artifact.text ?? (artifact.data === null ? "" : jsonText(artifact.data));
 
 const asJson = (artifact: ArtifactRecord): string =>
-  canonicalJson({
+  jsonText({
     id: artifact.id,
     kind: artifact.kind,
     title: artifactTitle(artifact),

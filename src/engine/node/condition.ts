@@ -10,11 +10,12 @@ export const conditionHolds = (metadata: NodeMetadata, artifacts: readonly Artif
   return artifacts.length > 0;
 };
 
+/** What a condition comes to once it is known whether it holds (spec/workflow 6.1). */
+export const conditionBranch = (holds: boolean): StaticExecution =>
+  completed(String(holds), `condition_${holds}`, String(holds));
+
 /** Branches `true` or `false` on the selected artifacts (spec/workflow 6.1). */
 export const executeCondition = (
   node: Pick<WorkflowNode, "metadata">,
   selected: readonly ArtifactRecord[],
-): StaticExecution => {
-  const branch = conditionHolds(node.metadata, selected) ? "true" : "false";
-  return completed(branch, `condition_${branch}`, branch);
-};
+): StaticExecution => conditionBranch(conditionHolds(node.metadata, selected));

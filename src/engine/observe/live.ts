@@ -1,3 +1,4 @@
+import { hasMarker, sliceMarked } from "../../lib/body-marker.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
 import type { AgentStepRecorded, BranchPrepared, BranchSettled, RunEvent, StageCompleted } from "../run/event.ts";
@@ -33,7 +34,12 @@ export const parseEventId = (id: string): { readonly seq: number; readonly index
   return match === null ? null : { seq: Number(match[1]), index: Number(match[2]) };
 };
 
-const excerpt = (text: unknown): string | null => (typeof text === "string" ? text.slice(0, 2_000) : null);
+const EXCERPT = 2_000;
+
+const excerpt = (text: unknown): string | null => {
+  if (typeof text !== "string") return null;
+  return hasMarker(text) ? sliceMarked(text, 0, EXCERPT) : text.slice(0, EXCERPT);
+};
 
 const branchData = (event: BranchPrepared | BranchSettled): JsonObject => {
   const { stage_id, map_stage_id, index } = event;

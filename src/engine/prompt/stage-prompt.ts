@@ -7,6 +7,8 @@ export interface StagePromptParts {
   readonly node: Pick<WorkflowNode, "task_label" | "prompt">;
   readonly task: string;
   readonly contracts: readonly VerificationContract[];
+  /** What failed verifications found, as a block of its own; empty or absent for nothing. */
+  readonly findings?: string;
   readonly contextText: string;
 }
 
@@ -76,8 +78,8 @@ const taskBlock = (node: StagePromptParts["node"], task: string): string => {
  *
  * The node's own `prompt` stands in the task block after the run's task. Neither is escaped: both are instructions.
  */
-export const buildStagePrompt = ({ node, task, contracts, contextText }: StagePromptParts): StagePrompt => {
-  const verification = renderVerification(contracts);
+export const buildStagePrompt = ({ node, task, contracts, findings, contextText }: StagePromptParts): StagePrompt => {
+  const verification = [renderVerification(contracts), findings ?? ""].filter((part) => part !== "").join("\n");
   const blocks = [taskBlock(node, task)];
   if (verification.trim() !== "") blocks.push(`<workflow_verification>\n${verification}\n</workflow_verification>`);
   if (contextText.trim() !== "") blocks.push(`<workflow_context>\n${contextText}\n</workflow_context>`);

@@ -7,6 +7,8 @@ import type { MutationSessionRecord, RunExecutionRecord, RunRecord } from "../..
 import type { AgentStep, ToolAnswer } from "../../schema/agent-step.ts";
 import type { SessionCommand, SessionReply } from "../transcript/command.ts";
 import type { Message } from "../mailbox/state.ts";
+import type { ContractAssets } from "../verification/contracts.ts";
+import type { JobRequest } from "../work-queue/job.ts";
 import type { Completion, DriveMode, FollowedEdge, Run, RunStatus } from "./state.ts";
 
 /** The options of a new run after decoding (spec/workflow 4.4); raw keeps the node overrides and what is only recorded. */
@@ -45,6 +47,8 @@ export interface CreateRun {
   readonly graph: DecodedGraph;
   readonly artifacts: readonly ArtifactRecord[];
   readonly options: RunOptions;
+  /** The texts of the assets that verification contracts name (spec/workflow 7.2). */
+  readonly assets?: ContractAssets;
   readonly drive: DriveMode;
   /** Prepares the first stage in the same commit, for a driver that goes on at once. */
   readonly start?: boolean;
@@ -212,6 +216,8 @@ export type RunEffect =
   /** A stage waits for a message of the workflow's mailbox; an unsubscription says that it no longer does. */
   | { readonly type: "subscribe"; readonly workflow_id: string; readonly stage_id: string; readonly message: string }
   | { readonly type: "unsubscribe"; readonly workflow_id: string; readonly stage_id: string }
+  /** A runner outside is to execute the command of a stage; the queue hands its result back under the attempt's token. */
+  | { readonly type: "enqueue_job"; readonly queue: string; readonly job: JobRequest }
   /** The list of runs shows another state. */
   | { readonly type: "index_run"; readonly row: RunIndexRow };
 

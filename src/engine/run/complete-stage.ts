@@ -8,9 +8,7 @@ import type { JournaledArtifact } from "./event.ts";
 import { callError, executedStage, isCallError } from "./executed-stage.ts";
 import { executedMap } from "./execute-map.ts";
 import { openByToken } from "./open.ts";
-import { sessionExists } from "../transcript/session.ts";
 import { mustWait } from "./schedule.ts";
-import { unitNode } from "./stage-node.ts";
 import { completionExcess } from "./stage-policy.ts";
 import { type Completion, type ExecutedStage, isTerminal, type PreparedStage, type Run } from "./state.ts";
 
@@ -63,7 +61,7 @@ const admit = (run: Run, request: CompletionRequest): Completed | PreparedStage 
       `__host_workflow_stage_complete: prepared node ${unit.node_id} but completed ${request.node_id}`,
     );
   if (request.attempt_token === null) return unit;
-  if (request.attempt_token !== unit.attempt_token || unit.retry_at_ms !== null || unit.holder === "nobody")
+  if (request.attempt_token !== unit.attempt_token || unit.retry_at_ms !== null)
     return rejected(
       "stale_attempt",
       `the attempt token is not the current one of stage ${unit.stage_id}; prepare the stage again`,
@@ -107,10 +105,7 @@ export const recordResult = (draft: Draft, unit: PreparedStage, result: JsonObje
     const executed = executedMap(result, draft.context);
     return recordExecuted(draft, unit, { executed, handed_in: result });
   }
-  const node = unitNode(draft.run, unit);
-  const given = work.type === "given" ? work.result : result;
-  const hasSession = unit.session_id !== null && sessionExists(draft.run.sessions, unit.session_id);
-  const executed = executedStage(node, { unit, has_session: hasSession }, given, draft.context);
+  const executed = executedStage(draft, unit, work.type === "given" ? work.result : result);
   return recordExecuted(draft, unit, { executed, handed_in: result });
 };
 

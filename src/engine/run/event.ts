@@ -6,6 +6,7 @@ import type { ToolApprovalPolicy } from "../../schema/policy.ts";
 import type { RunRecord, RunStageAttemptRecord } from "../../schema/record.ts";
 import type { PendingToolCall, ToolApproval, ToolCallRecord } from "../../schema/agent-step.ts";
 import type { SessionCompacted, SessionEvent } from "../transcript/session-event.ts";
+import type { ContractAssets } from "../verification/contracts.ts";
 import type { DriveMode, FollowedEdge, Holder, StageWork } from "./state.ts";
 
 /** Fields every event of a run carries: its shape's version and its moment (RFC 3339). */
@@ -38,6 +39,8 @@ export interface RunCreated extends Stamped {
   readonly options: JsonObject;
   /** Approval rules of the run itself; absent for none. */
   readonly approval_policy?: ToolApprovalPolicy;
+  /** The texts of the assets that verification contracts name, as they were when the run was created. */
+  readonly assets?: ContractAssets;
   readonly max_steps: number;
   /** Absent for one stage at a time. */
   readonly max_parallel?: number;

@@ -2,6 +2,7 @@ import { AppendList, AppendMap } from "../../lib/append.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import { collectContracts } from "../verification/contracts.ts";
 import { evolveSessions } from "../transcript/evolve-sessions.ts";
+import { foldFindings, NO_FINDINGS } from "../verification/findings.ts";
 import { noSessions } from "../transcript/session.ts";
 import { callAnswered, stageParked, stepRecorded, withOwnSession } from "./evolve-agent.ts";
 import { sessionsAfter, transcriptAfter } from "./evolve-sessions.ts";
@@ -26,7 +27,7 @@ const withoutFirst = (ready: readonly string[], node: string): readonly string[]
 
 const created = (event: RunCreated): Run => {
   const base = event.resumed_from;
-  const contracts = collectContracts(event.graph);
+  const contracts = collectContracts(event.graph, event.assets);
   // A resumed run keeps its artifacts; the new ones are ignored when it has any (spec/workflow 4.2 step 15).
   const artifacts = base !== null && base.artifacts.length > 0 ? base.artifacts : event.artifacts;
   return {
@@ -38,6 +39,8 @@ const created = (event: RunCreated): Run => {
     drive: event.drive,
     graph: event.graph,
     contracts: contracts.ok ? contracts.value : [],
+    assets: event.assets ?? {},
+    findings: NO_FINDINGS,
     task: event.task,
     options: event.options,
     policy: event.record.policy,
@@ -121,6 +124,7 @@ const recorded = (run: Run, event: StageCompleted, { completion, artifacts, prep
   open: run.open.filter((unit) => unit.stage_id !== event.stage_id),
   untransitioned: completion,
   usage: addUsage(run.usage, event.usage),
+  findings: foldFindings(run.findings, prepared?.kind ?? NOT_PREPARED.kind, event),
 });
 
 const retired = (run: Run, stageId: string): Run => {

@@ -1,12 +1,16 @@
 import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
 import type { LlmUsage } from "../../schema/plan.ts";
-import type { Context } from "../machine.ts";
 import { redactTranscript } from "../prompt/visibility.ts";
+import { conditionBranch } from "../node/condition.ts";
 import { outputArtifact } from "../node/stage-output.ts";
-import { evaluateVerification } from "../verification/evaluate.ts";
+import { takeEvidence } from "../verification/body-evidence.ts";
 import { classifyOutcome } from "../verification/outcome.ts";
-import type { ExecutedStage, PreparedStage } from "./state.ts";
+import type { Draft } from "./draft.ts";
+import { verifyStage } from "./stage-verification.ts";
+import { sessionExists } from "../transcript/session.ts";
+import { unitNode } from "./stage-node.ts";
+import type { ExecutedStage, PreparedStage, Run } from "./state.ts";
 
 /** A stage that ended with an error (spec/workflow 4.6). */
 export const failedStage = (error: string, usage: LlmUsage | null = null): ExecutedStage => ({
@@ -51,44 +55,43 @@ const CALLS: ReadonlySet<string> = new Set(["http", "function", "sleep", "wait"]
 
 /** A stage that talks replaces the run's transcript, also by none (spec/workflow 14.2); a mere call leaves it alone. */
 const transcriptAfter = (
-  node: WorkflowNode,
-  { unit, has_session: hasSession }: ExecutedUnit,
+  run: Run,
+  { unit, node }: { readonly unit: PreparedStage; readonly node: WorkflowNode },
   result: JsonObject,
 ): Pick<ExecutedStage, "transcript" | "transcript_from"> => {
   const { transcript } = result;
   const visibility = node.output_visibility;
   if (transcript !== undefined && transcript !== null) return { transcript: redactTranscript(transcript, visibility) };
   if (CALLS.has(unit.work.type)) return transcript === undefined ? {} : { transcript };
-  if (unit.session_id === null || !hasSession) return { transcript: null };
+  if (unit.session_id === null || !sessionExists(run.sessions, unit.session_id)) return { transcript: null };
   return { transcript_from: { session_id: unit.session_id, visibility } };
 };
 
-/** The unit of work that was executed, and whether its session is there. */
-interface ExecutedUnit {
-  readonly unit: PreparedStage;
-  readonly has_session: boolean;
-}
+/** A condition that was decided outside; its text is the branch (spec/workflow 6.1). */
+const decidedCondition = (given: JsonObject): ExecutedStage => {
+  const execution = conditionBranch(given["text"] === "true");
+  return { status: "completed", verification: null, usage: null, error: null, ...execution };
+};
 
 /** What the result of a model, http, function, command or external call makes of a stage (spec/workflow 4.6, HarnCall). */
-export const executedStage = (
-  node: WorkflowNode,
-  executed: ExecutedUnit,
-  result: JsonObject,
-  context: Context,
-): ExecutedStage => {
+export const executedStage = (draft: Draft, unit: PreparedStage, given: JsonObject): ExecutedStage => {
+  const { run, context } = draft;
+  if (unit.work.type === "condition" && !isCallError(given)) return decidedCondition(given);
+  const { result, evidence } = takeEvidence(given);
   if (isCallError(result)) return failedStage(callError(result), usageOf(result));
-  const verification = evaluateVerification(node.verify as Json, result);
-  const { outcome, branch } = classifyOutcome(node.kind, result, verification);
+  const node = unitNode(run, unit);
+  const verification = verifyStage(run, node, { unit, evidence }, result);
+  const { outcome, branch } = classifyOutcome(node.kind, result, verification as unknown as Json);
   const succeeded = branch !== "failed";
   return {
     status: succeeded ? "completed" : "failed",
     outcome,
     branch,
     result,
-    artifacts: [outputArtifact({ node, result, selectedIds: executed.unit.selected_artifact_ids, context })],
+    artifacts: [outputArtifact({ node, result, selectedIds: unit.selected_artifact_ids, context })],
     verification: verification as unknown as Json,
     usage: usageOf(result),
     error: succeeded ? null : "verification failed",
-    ...transcriptAfter(node, executed, result),
+    ...transcriptAfter(run, { unit, node }, result),
   };
 };

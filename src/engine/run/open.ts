@@ -20,7 +20,9 @@ export const branchesOf = (run: Run, mapStageId: string): readonly PreparedStage
 
 /** True for a stage that waits for the outside and not for an executor: it holds nobody up. */
 export const isParked = (unit: PreparedStage): boolean =>
-  unit.mode === "external" || unit.mode === "sleep" || unit.mode === "wait";
+  PARKED.has(unit.mode) || (unit.mode === "command" && unit.holder === "nobody");
+
+const PARKED: ReadonlySet<string> = new Set(["external", "sleep", "wait"]);
 
 /** Stages that take one of the run's parallel places. With a single place every stage does (spec/workflow 5). */
 const placesTaken = (run: Run): number =>

@@ -6,6 +6,7 @@ import { stagePolicies } from "../policy/scopes.ts";
 import { toolNames } from "../policy/tools.ts";
 import { compactionIsEnabled } from "../transcript/compaction-settings.ts";
 import { sessionIn } from "../transcript/session.ts";
+import { textChecks } from "../verification/body-evidence.ts";
 import { promptOfAttempt } from "./retry-feedback.ts";
 import { transcriptValue } from "./run-transcript.ts";
 import { runsAgentLoop, stageTimeout, unitNode } from "./stage-node.ts";
@@ -143,6 +144,8 @@ const workPart = (run: Run, node: WorkflowNode, prepared: PreparedStage): Partia
     case "sleep":
     case "wait":
       return {};
+    case "condition":
+      return { condition: work.call };
     case "http":
       return { http: work.call };
     case "function":
@@ -171,6 +174,7 @@ const visitOf = (run: Run, nodeId: string): number =>
 export const planOf = (run: Run, prepared: PreparedStage, now: Timestamp): StagePlan => {
   const node = unitNode(run, prepared);
   const script = (node as unknown as JsonObject)["script"];
+  const checks = textChecks(node.verify as Json);
   return {
     kind: prepared.kind,
     run_id: run.run_id,
@@ -184,6 +188,7 @@ export const planOf = (run: Run, prepared: PreparedStage, now: Timestamp): Stage
     mode: prepared.mode,
     timeout_ms: stageTimeout(node, prepared.mode),
     ...workPart(run, node, prepared),
+    ...(checks === null ? {} : { checks }),
     ...(Object.keys(node.metadata).length === 0 ? {} : { metadata: node.metadata as JsonObject }),
     task: run.task,
     ...(script === undefined ? {} : { script, visit: visitOf(run, prepared.node_id) }),

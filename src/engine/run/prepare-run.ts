@@ -90,7 +90,7 @@ export const prepareRun = (command: CreateRun, context: Context): Prepared => {
     const detail = `workflow_execute: invalid workflow: ${validation.errors.join("; ")}`;
     return reject("graph_invalid", detail, { errors: validation.errors, warnings: validation.warnings });
   }
-  const contracts = collectContracts(graph);
+  const contracts = collectContracts(graph, command.assets);
   if (!contracts.ok) return reject("graph_invalid", contracts.error);
 
   const base = options.resume_run ?? null;
@@ -129,6 +129,7 @@ export const prepareRun = (command: CreateRun, context: Context): Prepared => {
       artifacts: command.artifacts,
       options: options.raw,
       ...(approval === null ? {} : { approval_policy: approval }),
+      ...(command.assets === undefined ? {} : { assets: command.assets }),
       max_steps: maxSteps,
       ...(parallel > 1 ? { max_parallel: parallel } : {}),
       ...(options.deadline === undefined ? {} : { deadline_ms: deadlineMs(options.deadline, context.now) }),

@@ -1,13 +1,16 @@
-import type { JsonObject } from "../../lib/json.ts";
+import type { Json, JsonObject } from "../../lib/json.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
 import type { StageMode } from "../../schema/plan.ts";
 import type { CapabilityPolicy } from "../../schema/policy.ts";
+import { needsBodies } from "../node/condition-work.ts";
 import { stagePolicies } from "../policy/scopes.ts";
+import { commandJob, commandQueue } from "../verification/command-job.ts";
 import type { Draft } from "./draft.ts";
 import { executeStatic } from "./execute-static.ts";
 import { failedStage } from "./executed-stage.ts";
 import { sessionOf } from "./session-of.ts";
-import { isStaticKind, stageMode, stageNode } from "./stage-node.ts";
+import { openById } from "./open.ts";
+import { isStaticKind, stageMode, stageNode, stageTimeout, unitNode } from "./stage-node.ts";
 import { workExcess } from "./stage-policy.ts";
 import { type PlannedWork, planWork, selectArtifactsFor } from "./stage-work.ts";
 import { planMap } from "../node/map.ts";
@@ -42,7 +45,8 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
 
   const { selected, work } = workWithin(policies.value.policy, workOf(draft, run, node));
   const mode = stageMode(node);
-  const holder = holderOf(request, mode);
+  const queue = work.type === "command" ? commandQueue(node.verify as Json, run.options) : null;
+  const holder = holderOf(request, mode, queue !== null);
   const stage_id = `${run.run_id}:${request.node_id}:${run.stage_count + openStages(run) + 1}`;
   const deadline = work.type === "precomputed" ? null : deadlineOf(node, mode, draft.context.now);
   draft.emit({
@@ -55,7 +59,8 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
     ...(Object.keys(request.options).length === 0 ? {} : { options: request.options }),
     selected_artifact_ids: selected.map((artifact) => artifact.id),
     work,
-    attempt: holder === "nobody" ? 0 : 1,
+    // Nobody has tried what waits to be taken; a command's first attempt is the one that its queue completes.
+    attempt: holder === "nobody" && queue === null ? 0 : 1,
     attempt_token: draft.context.nextId("attempt"),
     holder,
     lease_ms: request.lease_ms,
@@ -64,16 +69,31 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
     ...(request.ready === undefined ? {} : { ready: request.ready }),
   });
   if (work.type === "wait") draft.subscribe(stage_id, work.message);
+  if (queue !== null && holder === "nobody") orderCommand(draft, stage_id, queue);
   return null;
 };
 
 const openStages = (run: Run): number => run.open.filter((unit) => unit.branch_of === null).length;
 
-/** An external stage is nobody's until somebody takes it; a map is executed by its branches; a wait by nobody at all. */
-const holderOf = (request: StageRequest, mode: StageMode): Holder => {
+/** Puts the command of a stage into a queue; the stage waits, like an external one (spec/workflow 20). */
+const orderCommand = (draft: Draft, stageId: string, queue: string): void => {
+  const { run } = draft;
+  const unit = openById(run, stageId);
+  if (unit?.work.type !== "command") return;
+  const node = unitNode(run, unit);
+  const timeout_ms = stageTimeout(node, "command");
+  const job = commandJob({ run, ...unit, command: unit.work.command, verify: node.verify as Json, timeout_ms });
+  draft.effects.push({ type: "enqueue_job", queue, job });
+};
+
+/**
+ * An external stage is nobody's until somebody takes it, and so is a command that goes to a queue; a map is executed by its
+ * branches; a wait by nobody at all.
+ */
+const holderOf = (request: StageRequest, mode: StageMode, isQueued: boolean): Holder => {
   if (mode === "sleep" || mode === "wait") return "nobody";
   if (mode === "map") return request.whole === true ? request.holder : "nobody";
-  return mode === "external" && request.holder === "driver" ? "nobody" : request.holder;
+  return (mode === "external" || isQueued) && request.holder === "driver" ? "nobody" : request.holder;
 };
 
 const workWithin = (policy: CapabilityPolicy, planned: PlannedWork): PlannedWork => {
@@ -85,6 +105,8 @@ const workWithin = (policy: CapabilityPolicy, planned: PlannedWork): PlannedWork
 const workOf = (draft: Draft, run: Run, node: WorkflowNode): PlannedWork => {
   if (isStaticKind(node.kind)) {
     const selected = selectArtifactsFor(run, node);
+    const call = needsBodies(node, selected);
+    if (call !== null) return { selected, work: { type: "condition", call } };
     return { selected, work: { type: "precomputed", executed: executeStatic(node, selected, draft.context) } };
   }
   if (node.kind === "map") {

@@ -7,7 +7,7 @@ import type { StageCompleted } from "./event.ts";
 import type { PreparedStage, Run } from "./state.ts";
 
 /** Work that asks nobody anything. */
-const NOT_ASKED: ReadonlySet<string> = new Set(["precomputed", "map", "sleep", "wait"]);
+const NOT_ASKED: ReadonlySet<string> = new Set(["precomputed", "condition", "map", "sleep", "wait"]);
 
 /** How a stage was asked; null for one that was not asked anything (spec/workflow 8.5). */
 export const stageInput = (
@@ -21,7 +21,7 @@ export const stageInput = (
   const text = work.type === "model" ? work.text : null;
   const part = (range: readonly [number, number] | undefined): string =>
     text === null || range === undefined ? "" : text.prompt.slice(range[0], range[1]);
-  const contracts = contractsForStage(node, run.contracts);
+  const contracts = contractsForStage(node, run.contracts, run.assets);
   return {
     prompt: text?.prompt ?? "",
     system_prompt: node.system ?? "",

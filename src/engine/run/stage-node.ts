@@ -45,9 +45,15 @@ export const verifyCommand = (node: WorkflowNode): string | undefined => {
   return typeof command === "string" && command.trim() !== "" ? command : undefined;
 };
 
+/** The registered function that verifies in place of a command, or undefined (spec/workflow 7.1). */
+export const verifyFunction = (node: WorkflowNode): string | undefined => {
+  const name = isObject(node.verify) ? node.verify["function"] : undefined;
+  return typeof name === "string" && name.trim() !== "" ? name.trim() : undefined;
+};
+
 /** Who executes a node: a verify node never calls a model, tools or mode `agent` ask for an agent loop (spec/workflow 4.5). */
 export const stageMode = (node: WorkflowNode): StageMode => {
-  if (node.kind === "verify") return "command";
+  if (node.kind === "verify") return verifyFunction(node) === undefined ? "command" : "function";
   if (node.kind === "map") return "map";
   if (OWN_MODES.has(node.mode ?? "")) return node.mode as StageMode;
   return runsAgentLoop(node) ? "agent" : "llm";

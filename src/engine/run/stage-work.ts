@@ -1,3 +1,4 @@
+import { filledLength } from "../../lib/body-marker.ts";
 import { isObject, type Json, type JsonObject, valueAt } from "../../lib/json.ts";
 import { err, ok, type Result } from "../../lib/result.ts";
 import { fillTemplate } from "../../lib/template.ts";
@@ -9,8 +10,9 @@ import { stageContext } from "../prompt/context-assembler.ts";
 import { buildStagePrompt } from "../prompt/stage-prompt.ts";
 import { contractsForStage } from "../verification/contracts.ts";
 import { sessionExists } from "../transcript/session.ts";
+import { renderFindings } from "../verification/findings.ts";
 import { nodeSessionId } from "./session-id.ts";
-import { selectsArtifacts, stageMode, verifyCommand } from "./stage-node.ts";
+import { selectsArtifacts, stageMode, verifyCommand, verifyFunction } from "./stage-node.ts";
 import type { PromptText, Run, StageWork } from "./state.ts";
 
 /** What a stage works on and what it has to do. */
@@ -52,14 +54,16 @@ const rangeOf = (prompt: string, part: string): readonly [number, number] => {
 };
 
 const promptText = (run: Run, node: WorkflowNode, { selected, task }: UnitInput): Result<PromptText, string> => {
-  const contracts = contractsForStage(node, run.contracts);
+  const contracts = contractsForStage(node, run.contracts, run.assets);
   if (!contracts.ok) return contracts;
   const context = stageContext(node, selected, task);
   if (!context.ok) return context;
-  const built = buildStagePrompt({ node, task, contracts: contracts.value, contextText: context.value });
-  if (built.prompt.length > MAX_PROMPT_LENGTH)
+  const findings = renderFindings(run.findings, run.graph, node.id ?? "");
+  const built = buildStagePrompt({ node, task, contracts: contracts.value, findings, contextText: context.value });
+  const length = filledLength(built.prompt);
+  if (length > MAX_PROMPT_LENGTH)
     return err(
-      `workflow stage ${node.id} has a prompt of ${built.prompt.length} characters, more than ${MAX_PROMPT_LENGTH}: bound it with context_policy.max_tokens`,
+      `workflow stage ${node.id} has a prompt of ${length} characters, more than ${MAX_PROMPT_LENGTH}: bound it with context_policy.max_tokens`,
     );
   return ok({
     prompt: built.prompt,
@@ -133,11 +137,14 @@ export const planUnit = (run: Run, node: WorkflowNode, input: UnitInput): Result
   if (mode === "function") {
     const filled = functionInput(run, node, input);
     if (!filled.ok) return missingPath(node, filled.error);
-    return ok({ type: "function", call: { name: node.function ?? "", input: filled.value } });
+    return ok({ type: "function", call: { name: functionName(node), input: filled.value } });
   }
   const text = promptText(run, node, input);
   return text.ok ? ok({ type: "model", text: text.value }) : text;
 };
+
+const functionName = (node: WorkflowNode): string =>
+  (node.kind === "verify" ? verifyFunction(node) : node.function) ?? "";
 
 const verifyWork = (node: WorkflowNode): StageWork => {
   const command = verifyCommand(node);

@@ -2,13 +2,15 @@ import type { AppendList, AppendMap } from "../../lib/append.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { VerificationContract, WorkflowEdge, WorkflowGraph } from "../../schema/graph.ts";
-import type { FunctionCall, HttpCall, LlmUsage, StageMode } from "../../schema/plan.ts";
+import type { ConditionCall, FunctionCall, HttpCall, LlmUsage, StageMode } from "../../schema/plan.ts";
 import type { CapabilityPolicy, ToolApprovalPolicy } from "../../schema/policy.ts";
 import type { RunStageAttemptRecord } from "../../schema/record.ts";
 import type { PendingToolCall, ToolApproval, ToolCallRecord } from "../../schema/agent-step.ts";
 import type { Sessions } from "../transcript/session.ts";
 import type { StageCompleted } from "./event.ts";
 import type { TranscriptAfter } from "./run-transcript.ts";
+import type { ContractAssets } from "../verification/contracts.ts";
+import type { OpenFindings } from "../verification/findings.ts";
 
 /** Where a run stands. `completed`, `failed` and `cancelled` are final (I6). */
 export type RunStatus = "running" | "paused" | "completed" | "failed" | "cancelled";
@@ -53,6 +55,8 @@ export type StageWork =
   /** Waits for a moment, or for a message of the run's mailbox; nobody executes it. */
   | { readonly type: "sleep" }
   | { readonly type: "wait"; readonly message: string }
+  /** A condition whose texts only a driver can read. */
+  | { readonly type: "condition"; readonly call: ConditionCall }
   | { readonly type: "precomputed"; readonly executed: ExecutedStage }
   | { readonly type: "given"; readonly result: JsonObject };
 
@@ -179,6 +183,10 @@ export interface Run {
   readonly drive: DriveMode;
   readonly graph: WorkflowGraph;
   readonly contracts: readonly VerificationContract[];
+  /** The assets that contracts name. */
+  readonly assets: ContractAssets;
+  /** What failed verifications found, for the stages that repair it. */
+  readonly findings: OpenFindings;
   readonly task: string;
   readonly options: JsonObject;
   /** What the run may do at most: the builtin ceiling under its option (spec/workflow 10.1). */

@@ -4,9 +4,10 @@ import { err, ok, type Result } from "../../lib/result.ts";
 import type { WorkflowGraph, WorkflowNode } from "../../schema/graph.ts";
 import type { VerificationContract, VerificationRequirement } from "../../schema/policy.ts";
 import { nodeIds, nodeOf } from "../graph/normalize.ts";
+import { contractPath } from "./contract-paths.ts";
 import { decodeContracts } from "./injected.ts";
 
-/** Contract files by path; there is no file system to read them from. */
+/** The texts of the assets that contracts are read from, by name: they stand for the files of a file system. */
 export type ContractAssets = Readonly<Record<string, string>>;
 
 const LIST_NAMES = {
@@ -109,7 +110,7 @@ const isEmpty = (contract: VerificationContract): boolean =>
   );
 
 const loadFile = (verify: JsonObject, assets: ContractAssets): Result<JsonObject, string> => {
-  const path = trimmed(verify["contract_path"]) ?? trimmed(verify["verification_contract_path"]);
+  const path = contractPath(verify);
   if (path === null) return ok({});
   const text = Object.hasOwn(assets, path) ? assets[path] : undefined;
   if (text === undefined) return err(`workflow verification contract read failed for ${path}: no such asset`);

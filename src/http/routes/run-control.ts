@@ -1,6 +1,7 @@
 import type * as z from "zod";
 import type { Json } from "../../lib/json.ts";
 import { finalizedSchema, reasonSchema, resumeSchema, runControlSchema } from "../../schema/api-run.ts";
+import { shown } from "../bodies.ts";
 import type { Call } from "../call.ts";
 import { keyOf } from "../idempotency.ts";
 import { done, type Outcome, type Router } from "../router.ts";
@@ -81,8 +82,9 @@ const addFinalize = (router: Router): void =>
       const run = runObject(call.env, call.tenant, params.run_id);
       const answer = replyOf(await run.request({ type: "finalize_run" }, keyOf(call, "finalize", null)), "control");
       if (!answer.ok) return answer.problem;
-      const record = (await run.record({}))?.record;
-      if (record == null) return runNotFound(params.run_id);
+      const view = (await run.record({}))?.record;
+      if (view == null) return runNotFound(params.run_id);
+      const record = await shown(call, view);
       return done({
         status: answer.reply.control.status,
         run: record,

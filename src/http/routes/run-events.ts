@@ -1,7 +1,8 @@
 import { parseEventId } from "../../engine/observe/live.ts";
 import { eventPageSchema, eventQuery } from "../../schema/api-run.ts";
 import type { Call } from "../call.ts";
-import { eventStream } from "../live.ts";
+import { shown } from "../bodies.ts";
+import { eventStream, type LiveSource } from "../live.ts";
 import { invalid } from "../problem.ts";
 import { done, type Router } from "../router.ts";
 import { runNotFound, runObject } from "../run-object.ts";
@@ -9,13 +10,26 @@ import { runNotFound, runObject } from "../run-object.ts";
 /** Events a stream starts with; more are read while it goes on. */
 const FIRST_PAGE = 500;
 
+/** A run whose events come with the long texts they quote. */
+const shownEvents = (call: Call, runId: string): LiveSource => {
+  const show = <Value>(value: Value): Promise<Value> => shown(call, value);
+  return () => {
+    const run = runObject(call.env, call.tenant, runId);
+    return {
+      events: async (after, limit) => show(await run.events(after, limit)),
+      fetch: (input, init) => run.fetch(input, init),
+      show,
+    };
+  };
+};
+
 const sse = async (call: Call, runId: string, after: string | null) => {
   const header = call.request.headers.get("Last-Event-ID");
   // Not every client can leave the header out: an empty one says that nothing was seen yet.
   if (header !== null && header !== "" && parseEventId(header) === null)
     return invalid([{ path: "Last-Event-ID", message: "is not the id of an event" }]);
   const last = header === null || header === "" ? after : header;
-  const source = () => runObject(call.env, call.tenant, runId);
+  const source = shownEvents(call, runId);
   const page = await source().events(last, FIRST_PAGE);
   if (page === null) return runNotFound(runId);
   // Nothing will ever follow: this status tells an EventSource to stop asking.
@@ -53,7 +67,7 @@ export const addRunEventRoutes = (router: Router): void =>
       const after = query.cursor ?? query.after ?? null;
       if (headers.get("Upgrade")?.toLowerCase() === "websocket") return webSocket(call, params.run_id, after);
       if (headers.get("Accept")?.includes("text/event-stream") === true) return sse(call, params.run_id, after);
-      const page = await runObject(call.env, call.tenant, params.run_id).events(after, query.limit);
+      const page = await shownEvents(call, params.run_id)().events(after, query.limit);
       if (page === null) return runNotFound(params.run_id);
       const isFull = page.items.length === query.limit;
       return done({

@@ -1,8 +1,15 @@
 import type { PartName } from "../../../durable-objects/projections/run-parts.ts";
 import { NO_USAGE } from "../../engine/run/state.ts";
-import { pageQuery } from "../../schema/api.ts";
-import { partPageSchema, recordQuery, runViewSchema, transcriptSchema, usageSchema } from "../../schema/api-run.ts";
+import {
+  partPageSchema,
+  partQuery,
+  recordQuery,
+  runViewSchema,
+  transcriptSchema,
+  usageSchema,
+} from "../../schema/api-run.ts";
 import type { RunRecord } from "../../schema/record.ts";
+import { BODIES_BYTES, shown, VIEW_BYTES } from "../bodies.ts";
 import type { Call } from "../call.ts";
 import { CURSOR_ISSUE, decodeCursor, encodeCursor } from "../page.ts";
 import { invalid, problem } from "../problem.ts";
@@ -35,7 +42,7 @@ const addRecord = (router: Router): void =>
       const view = await runObject(call.env, call.tenant, params.run_id).record(request);
       if (view === null) return runNotFound(params.run_id);
       const { record, ...rest } = view;
-      if (record !== null) return done({ ...record, ...rest });
+      if (record !== null) return done(await shown(call, { ...record, ...rest }));
       return problem("checkpoint_not_found", `run ${params.run_id} has no checkpoint ${checkpoint ?? ""}`);
     },
   );
@@ -50,7 +57,7 @@ const addParts = (router: Router): void => {
         tag,
         summary: `List the ${part} of a run, oldest first`,
         access,
-        query: pageQuery,
+        query: partQuery,
         reply: { status: 200, description: "A page", name: "RunPartPage", schema: partPageSchema },
         problems,
       },
@@ -61,7 +68,8 @@ const addParts = (router: Router): void => {
         const page = await runObject(call.env, call.tenant, params.run_id).part(part, request);
         if (page === null) return runNotFound(params.run_id);
         const { items, next_cursor: next } = page;
-        return done({ items, next_cursor: next === null ? null : encodeCursor([String(next)]) });
+        const filled = await shown(call, items, query.bodies === "true" ? BODIES_BYTES : VIEW_BYTES);
+        return done({ items: filled, next_cursor: next === null ? null : encodeCursor([String(next)]) });
       },
     );
   }
@@ -84,7 +92,9 @@ const addWholeParts = (router: Router): void => {
     },
     async ({ params, call }) => {
       const record = await recordOf(call, params.run_id);
-      return record === null ? runNotFound(params.run_id) : done({ transcript: record.transcript });
+      return record === null
+        ? runNotFound(params.run_id)
+        : done({ transcript: await shown(call, record.transcript, BODIES_BYTES) });
     },
   );
   router.add(

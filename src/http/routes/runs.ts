@@ -8,6 +8,7 @@ import { createdRunSchema, type NewRun, newRunSchema, runPageSchema, runQuery } 
 import { type ArtifactRecord, decodeArtifacts } from "../../schema/artifact.ts";
 import { type DecodedGraph, decodeGraph, type WorkflowGraph } from "../../schema/graph.ts";
 import { decodeRunOptions } from "../../schema/run.ts";
+import { stored } from "../bodies.ts";
 import type { Call } from "../call.ts";
 import { asVersion, decodeProblem, graphOf } from "../graph-input.ts";
 import { idFor, keyOf } from "../idempotency.ts";
@@ -16,6 +17,7 @@ import { invalid, problem, type Problem } from "../problem.ts";
 import { done, type Router } from "../router.ts";
 import { replyOf, runObject } from "../run-object.ts";
 import { listRuns, runPosition } from "../run-rows.ts";
+import { runSurroundings } from "../run-surroundings.ts";
 import { findVersion } from "../workflow-rows.ts";
 
 const OPERATION = "create_run";
@@ -85,14 +87,17 @@ const commandFor = async (call: Call, body: NewRun): Promise<Result<CreateRun, P
   if (!artifacts.ok) return artifacts;
   const graph = await graphFor(call, body);
   if (!graph.ok) return graph;
+  const kept = await stored(call, artifacts.value);
+  if (!kept.ok) return kept;
+  const given = { graph: graph.value, options: options.value };
   return ok({
     type: "create_run",
     tenant: call.tenant,
     run_id: idFor(call, OPERATION) ?? uuidIds(""),
     task: body.task,
     graph: graph.value,
-    artifacts: artifacts.value,
-    options: options.value,
+    artifacts: kept.value,
+    ...(await runSurroundings(call.env, call.tenant, given)),
     drive: body.drive,
     // A repeated request is given the first answer, whose plan somebody executes already: it asks for the next step instead.
     start: body.drive === "auto" && call.idempotency_key === null,
@@ -126,7 +131,7 @@ export const addRunRoutes = (router: Router): void => {
       description:
         "Takes a stored workflow or a graph. With `drive: auto` Godwit executes the stages from here on; with `manual` the caller prepares and completes each stage. With an Idempotency-Key a repeated request gives the same run.",
       access: "runs:write",
-      body: { name: "NewRun", schema: newRunSchema },
+      body: { name: "NewRun", schema: newRunSchema, bodies_in: "artifacts" },
       reply: { status: 201, description: "The run", name: "CreatedRun", schema: createdRunSchema },
       problems: ["workflow_not_found", "graph_invalid", "policy_exceeds_ceiling", "idempotency_key_reused"],
     },

@@ -13,6 +13,7 @@ import {
 } from "../../schema/api-run.ts";
 import { decodeEdges, decodeStageReference } from "../../schema/run.ts";
 import { decodeStageOptions } from "../../schema/stage-options.ts";
+import { shownPlan, storedResult } from "../bodies.ts";
 import { decodeProblem } from "../graph-input.ts";
 import { keyOf } from "../idempotency.ts";
 import { fromRejection, problem } from "../problem.ts";
@@ -57,7 +58,7 @@ const addPrepare = (router: Router): void =>
         keyOf(call, `prepare ${params.node_id}`, body),
       );
       const plan = replyOf(answer, "plan");
-      return plan.ok ? done(plan.reply.plan) : plan.problem;
+      return plan.ok ? done(await shownPlan(call, plan.reply.plan)) : plan.problem;
     },
   );
 
@@ -72,7 +73,7 @@ const addComplete = (router: Router): void =>
       description:
         "The same token with the same result gets the first answer. Retry policies are for Godwit's own driver: a failed call that is handed in here is the stage's result.",
       access,
-      body: { name: "CompleteStage", schema: completeStageSchema },
+      body: { name: "CompleteStage", schema: completeStageSchema, bodies_in: "result" },
       reply: { status: 200, description: "The stage", name: "CompletedStage", schema: completedStageSchema },
       problems: [
         "run_not_found",
@@ -85,8 +86,11 @@ const addComplete = (router: Router): void =>
       ],
     },
     async ({ params, body, call }) => {
+      const { attempt_token } = body;
+      const result = await storedResult(call, { run_id: params.run_id, attempt_token }, body.result);
+      if (!result.ok) return result.error;
       const answer = await runObject(call.env, call.tenant, params.run_id).request(
-        { type: "complete_stage", node_id: params.node_id, attempt_token: body.attempt_token, result: body.result },
+        { type: "complete_stage", node_id: params.node_id, attempt_token, result: result.value },
         keyOf(call, `complete ${params.node_id}`, body),
       );
       const completed = replyOf(answer, "completed");
@@ -155,7 +159,7 @@ const addAdvance = (router: Router): void =>
       description:
         "Completion, transitions, checkpoint and the next preparation in one commit. Without `complete` it gives the plan of the next stage.",
       access,
-      body: { name: "Advance", schema: advanceSchema, optional: true },
+      body: { name: "Advance", schema: advanceSchema, optional: true, bodies_in: "complete" },
       reply: { status: 200, description: "The step", name: "Advanced", schema: advancedSchema },
       problems: [
         "run_not_found",
@@ -168,7 +172,11 @@ const addAdvance = (router: Router): void =>
     },
     async ({ params, body, call }) => {
       const { complete, lease_ms: leaseMs } = body;
-      const { node_id: nodeId, ...rest } = complete ?? { attempt_token: "", result: {} };
+      const { node_id: nodeId, ...given } = complete ?? { attempt_token: "", result: {} };
+      const { attempt_token } = given;
+      const result = await storedResult(call, { run_id: params.run_id, attempt_token }, given.result);
+      if (!result.ok) return result.error;
+      const rest = { attempt_token, result: result.value };
       const answer = await runObject(call.env, call.tenant, params.run_id).request(
         {
           type: "advance",
@@ -180,7 +188,9 @@ const addAdvance = (router: Router): void =>
         keyOf(call, "advance", body),
       );
       const step = replyOf(answer, "advance");
-      return step.ok ? done(step.reply.advance) : step.problem;
+      if (!step.ok) return step.problem;
+      const { next } = step.reply.advance;
+      return done({ ...step.reply.advance, next: next === null ? null : await shownPlan(call, next) });
     },
   );
 

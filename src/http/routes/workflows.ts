@@ -1,5 +1,6 @@
 import { validateGraph } from "../../engine/graph/validate.ts";
 import { normalizeGraph } from "../../engine/graph/normalize.ts";
+import { collectContracts } from "../../engine/verification/contracts.ts";
 import { BUILTIN_CEILING } from "../../engine/policy/capability.ts";
 import { canonicalJson, isObject, type Json } from "../../lib/json.ts";
 import { uuidIds } from "../../ports/ids.ts";
@@ -14,6 +15,7 @@ import {
 } from "../../schema/api-workflow.ts";
 import { decodeGraph, validationReportSchema } from "../../schema/graph.ts";
 import { decodeCapabilityPolicy } from "../../schema/policy.ts";
+import { assetsFor } from "../asset-rows.ts";
 import { type Call, nowText } from "../call.ts";
 import { asVersion, decodeProblem, graphOf, validGraph } from "../graph-input.ts";
 import { CURSOR_ISSUE, decodeCursor, pageFrom } from "../page.ts";
@@ -38,7 +40,8 @@ const define = async (call: Call, workflowId: string, document: unknown) => {
   const decoded = graphOf(document);
   if (!decoded.ok) return decoded.error;
   // The server counts versions: a document that was read from here and is put back is the same version again.
-  const graph = validGraph(asVersion(decoded.value, workflowId, 1));
+  const assets = await assetsFor(call.env.DB, call.tenant, decoded.value);
+  const graph = validGraph(asVersion(decoded.value, workflowId, 1), assets);
   if (!graph.ok) return graph.error;
   // The graph as it was given is kept: with every default filled in it would be several times as large.
   const source = isObject(document) ? { ...document, id: workflowId } : graph.value;
@@ -71,12 +74,15 @@ const addDefinition = (router: Router): void => {
       body: { name: "ValidateWorkflow", schema: validateWorkflowSchema },
       reply: { status: 200, description: "What was found", name: "ValidationReport", schema: validationReportSchema },
     },
-    ({ body }) => {
+    async ({ body, call }) => {
       const graph = graphOf(body.graph ?? null);
       if (!graph.ok) return graph.error;
       const ceiling = body.ceiling == null ? null : decodeCapabilityPolicy(body.ceiling);
       if (ceiling !== null && !ceiling.ok) return decodeProblem("ceiling", ceiling.error);
-      return done(validateGraph(normalizeGraph(graph.value, { nextId: uuidIds }), ceiling?.value ?? BUILTIN_CEILING));
+      const normal = normalizeGraph(graph.value, { nextId: uuidIds });
+      const report = validateGraph(normal, ceiling?.value ?? BUILTIN_CEILING);
+      const contracts = collectContracts(normal, await assetsFor(call.env.DB, call.tenant, graph.value));
+      return done(contracts.ok ? report : { ...report, valid: false, errors: [...report.errors, contracts.error] });
     },
   );
   router.add(

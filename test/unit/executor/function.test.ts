@@ -155,11 +155,19 @@ describe("failures", () => {
     expect(result["error"]).toContain(reason);
   });
 
-  test("a result beyond 1 MiB is refused", async () => {
-    const result = await call(() => ({ text: "x".repeat(1_048_576) }));
+  test("[architecture 2] a result beyond 1 MiB beside its long texts is refused", async () => {
+    const many = Array.from({ length: 17 }, () => "x".repeat(65_000));
+    const result = await call(() => ({ text: "", data: many }));
     expect(result["error"]).toMatch(
       /^Error \[generic\]: the stage's result has \d+ bytes as JSON, more than the limit/,
     );
+  });
+
+  test("[architecture 2] long texts count once, and up to 26 MiB together", async () => {
+    const text = "x".repeat(20 * 1_048_576);
+    expect(await call(() => ({ text, data: [text, text] }))).toMatchObject({ status: "completed" });
+    const refused = await call(() => ({ text, data: "y".repeat(6 * 1_048_576 + 1) }));
+    expect(refused["error"]).toContain("27262977 bytes in texts of more than 65536, more than the limit of 27262976");
   });
 
   test("[W-0.3] a handler that ignores its signal is timed out, and its signal aborts", async () => {

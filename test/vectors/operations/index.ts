@@ -5,6 +5,7 @@ import { graphOperations } from "./graph.ts";
 import { mapOperations } from "./map.ts";
 import { mailboxOperations } from "./mailbox.ts";
 import { policyOperations } from "./policy.ts";
+import { queueOperations } from "./queue.ts";
 import { recordOperations } from "./record.ts";
 import { replayOperations } from "./replay.ts";
 import { runOperations } from "./run.ts";
@@ -24,4 +25,5 @@ export const OPERATIONS: Operations = {
   ...replayOperations,
   ...webhookOperations,
   ...mailboxOperations,
+  ...queueOperations,
 };
