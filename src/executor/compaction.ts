@@ -1,8 +1,8 @@
 import { compactBeforeCall } from "../engine/transcript/compact-session.ts";
 import type { CompactionAsk } from "../engine/transcript/compaction.ts";
-import { evolveSessions } from "../engine/transcript/evolve-sessions.ts";
-import { emptySession, noSessions, type Session, type Sessions } from "../engine/transcript/session.ts";
+import { emptySession, noSessions, type Session, sessionIn } from "../engine/transcript/session.ts";
 import type { SessionCompacted } from "../engine/transcript/session-event.ts";
+import { appendMessages } from "../engine/transcript/stage-messages.ts";
 import type { Json, JsonObject } from "../lib/json.ts";
 import { err, ok, type Result } from "../lib/result.ts";
 import { uuidIds } from "../ports/ids.ts";
@@ -49,12 +49,12 @@ export const compactConversation = async (
 ): Promise<Result<Shortening, StageFailure>> => {
   const { auto_compact: settings, session } = call.plan;
   if (settings === undefined || session === undefined) return ok({});
-  const sessions = sessionsWith(session.id, call.messages);
+  const conversation = sessionWith(session.id, call.messages);
   const answers: Json[] = [];
   let usage = NO_USAGE;
   for (;;) {
     const compacted = compactBeforeCall(
-      sessions.get(session.id) as Session,
+      conversation,
       {
         prompt: call.prompt,
         system: call.instructions,
@@ -68,7 +68,7 @@ export const compactConversation = async (
     const used = usage.call_count === 0 ? {} : { usage };
     const { events, ask } = compacted.value;
     const [event] = events;
-    if (event?.type === "session_compacted") return ok({ compaction: stepOf(sessions, event, call), ...used });
+    if (event?.type === "session_compacted") return ok({ compaction: stepOf(event, call), ...used });
     if (ask === null) return ok(used);
     const answer = ask.type === "model" ? await askModel(call, ask.prompt) : await askFunction(call, ask, context);
     if (!answer.ok) return err({ ...answer.error, ...used });
@@ -77,22 +77,17 @@ export const compactConversation = async (
   }
 };
 
-const sessionsWith = (id: string, messages: readonly JsonObject[]): Sessions =>
-  evolveSessions(noSessions().set(id, emptySession(id)), { type: "session_messages_added", session_id: id, messages });
+const sessionWith = (id: string, messages: readonly JsonObject[]): Session =>
+  sessionIn(appendMessages(noSessions().set(id, emptySession(id)), id, messages), id) ?? emptySession(id);
 
 const contextTokens = ({ llm_options: options }: StagePlan): number | null => {
   const tokens = options?.["context_tokens"];
   return typeof tokens === "number" && tokens > 0 ? tokens : null;
 };
 
-const stepOf = (
-  sessions: Sessions,
-  compacted: SessionCompacted,
-  { revision }: NextCall,
-): StepCompaction => {
-  const { type: _type, session_id: id, ...event } = compacted;
-  const after = evolveSessions(sessions, compacted).get(id);
-  return { event, messages: after?.messages.toArray() ?? [], revision };
+const stepOf = (compacted: SessionCompacted, { revision }: NextCall): StepCompaction => {
+  const { type: _type, session_id: _id, ...event } = compacted;
+  return { event, revision };
 };
 
 interface Answered {

@@ -1,6 +1,7 @@
 import type { ModelMessage } from "ai";
 import { isObject, type Json, type JsonObject } from "../lib/json.ts";
 import { err, ok, type Result } from "../lib/result.ts";
+import { messagesAfter } from "../engine/transcript/compaction.ts";
 import { modelFailure } from "../llm/errors.ts";
 import type { StageFailure } from "../ports/stage-failure.ts";
 import type { LlmUsage, StagePlan, StageResult } from "../schema/plan.ts";
@@ -97,7 +98,8 @@ const makeRoom = async (asking: Asking, context: RunnerContext): Promise<Result<
   if (compaction === undefined && usage === undefined) return ok({ messages, usage: NO_USAGE });
   const clean = redactor.json(shortened.value as unknown as Json) as unknown as Shortening;
   await recordStep(journal, { iteration: 0, ...clean });
-  return ok({ messages: clean.compaction?.messages ?? messages, usage: usage ?? NO_USAGE });
+  const { compaction: made } = clean;
+  return ok({ messages: made === undefined ? messages : messagesAfter(messages, made.event), usage: usage ?? NO_USAGE });
 };
 
 const instructionsOf = ({ plan, output }: Pick<Asking, "plan" | "output">): string =>

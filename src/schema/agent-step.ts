@@ -28,8 +28,6 @@ export interface StepCompaction {
     readonly metadata: JsonObject;
     readonly snapshot_asset_id: string | null;
   };
-  /** The messages it led to, for whoever goes on with them; the run derives its own from the event. */
-  readonly messages: readonly JsonObject[];
   /** The revision of the session whose messages it counted. */
   readonly revision: number;
 }

@@ -1,4 +1,4 @@
-import { placeAfterCompaction } from "../../engine/transcript/compaction.ts";
+import { messagesAfter, placeAfterCompaction } from "../../engine/transcript/compaction.ts";
 import { isObject, type JsonObject } from "../../lib/json.ts";
 import type { StageJournal } from "../../ports/stage-journal.ts";
 import type { AgentStep, ToolCallRecord } from "../../schema/agent-step.ts";
@@ -43,7 +43,7 @@ export const openConversation = (
   const record = async (step: AgentStep): Promise<void> => {
     await recordStep(journal, step);
     if (step.compaction !== undefined) {
-      messages = step.compaction.messages;
+      messages = messagesAfter(messages, step.compaction.event);
       from = placeAfterCompaction(from, step.compaction.event);
       compactions += 1;
     }

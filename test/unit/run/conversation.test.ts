@@ -40,7 +40,6 @@ const compaction = (archived: number, revision = 0): StepCompaction => ({
     metadata: { mode: "preflight", strategy: "truncate" },
     snapshot_asset_id: null,
   },
-  messages: [],
   revision,
 });
 
