@@ -99,11 +99,16 @@ const makeRoom = async (asking: Asking, context: RunnerContext): Promise<Result<
   const clean = redactor.json(shortened.value as unknown as Json) as unknown as Shortening;
   await recordStep(journal, { iteration: 0, ...clean });
   const { compaction: made } = clean;
-  return ok({ messages: made === undefined ? messages : messagesAfter(messages, made.event), usage: usage ?? NO_USAGE });
+  return ok({
+    messages: made === undefined ? messages : messagesAfter(messages, made.event),
+    usage: usage ?? NO_USAGE,
+  });
 };
 
 const instructionsOf = ({ plan, output }: Pick<Asking, "plan" | "output">): string =>
-  [plan.system ?? "", output === undefined ? "" : schemaInstructions(output)].filter((text) => text !== "").join("\n\n");
+  [plan.system ?? "", output === undefined ? "" : schemaInstructions(output)]
+    .filter((text) => text !== "")
+    .join("\n\n");
 
 const ask = async (
   { plan, source, output }: Asking,

@@ -20,7 +20,8 @@ export const recordStep = (draft: Draft, { attempt_token: token, number, step }:
   if (unit?.work.type !== "model" || unit.holder === "nobody" || unit.retry_at_ms !== null || unit.settled !== null)
     return reject("stale_attempt", STALE).rejection;
   if (unit.loop === null)
-    return reject("invalid_transition", `${unit.stage_id} has no conversation that steps could be recorded in`).rejection;
+    return reject("invalid_transition", `${unit.stage_id} has no conversation that steps could be recorded in`)
+      .rejection;
   const { steps } = unit.loop;
   if (number < steps) return null;
   if (number !== steps)

@@ -59,7 +59,9 @@ export const stepRecorded = (run: Run, event: AgentStepRecorded): Run => {
         tool_calls: event.tool_call === undefined ? loop.tool_calls : loop.tool_calls.append([event.tool_call]),
         usage: addUsage(loop.usage, event.usage ?? null),
         messages_from:
-          event.compaction === undefined ? loop.messages_from : placeAfterCompaction(loop.messages_from, event.compaction),
+          event.compaction === undefined
+            ? loop.messages_from
+            : placeAfterCompaction(loop.messages_from, event.compaction),
       },
     };
   });

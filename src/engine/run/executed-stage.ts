@@ -3,6 +3,7 @@ import type { WorkflowNode } from "../../schema/graph.ts";
 import type { LlmUsage } from "../../schema/plan.ts";
 import { redactTranscript } from "../prompt/visibility.ts";
 import { conditionBranch } from "../node/condition.ts";
+import { reducedByFunction } from "../node/reduce.ts";
 import { outputArtifact } from "../node/stage-output.ts";
 import { takeEvidence } from "../verification/body-evidence.ts";
 import { classifyOutcome } from "../verification/outcome.ts";
@@ -80,6 +81,10 @@ export const executedStage = (draft: Draft, unit: PreparedStage, given: JsonObje
   const { result, evidence } = takeEvidence(given);
   if (isCallError(result)) return failedStage(callError(result), usageOf(result));
   const node = unitNode(run, unit);
+  if (unit.work.type === "reduce") {
+    const reduced = reducedByFunction(node, { result, lineage: unit.selected_artifact_ids }, context);
+    return { status: "completed", verification: null, usage: usageOf(result), error: null, ...reduced };
+  }
   const verification = verifyStage(run, node, { unit, evidence }, result);
   const { outcome, branch } = classifyOutcome(node.kind, result, verification as unknown as Json);
   const succeeded = branch !== "failed";

@@ -1,7 +1,9 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
+import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
 import type { StagePlan } from "../../schema/plan.ts";
+import { reducerInput } from "../node/reducer-input.ts";
 import { stagePolicies } from "../policy/scopes.ts";
 import { toolNames } from "../policy/tools.ts";
 import { compactionIsEnabled } from "../transcript/compaction-settings.ts";
@@ -123,6 +125,13 @@ const sessionPart = (run: Run, { session_id: id, loop }: PreparedStage): Partial
   };
 };
 
+const selectedOf = (run: Run, { selected_artifact_ids: ids }: PreparedStage): readonly ArtifactRecord[] => {
+  const wanted = new Set(ids);
+  const found = new Map<string, ArtifactRecord>();
+  for (const artifact of run.artifacts.toArray()) if (wanted.has(artifact.id)) found.set(artifact.id, artifact);
+  return ids.flatMap((id) => found.get(id) ?? []);
+};
+
 const mapPart = (run: Run, node: WorkflowNode): Partial<StagePlan> => ({
   run_map_stage: true,
   node: node as unknown as Json,
@@ -150,6 +159,8 @@ const workPart = (run: Run, node: WorkflowNode, prepared: PreparedStage): Partia
       return { http: work.call };
     case "function":
       return { function: work.call };
+    case "reduce":
+      return { function: { name: work.function, input: reducerInput(selectedOf(run, prepared)) } };
     case "model":
       return {
         prompt: promptOfAttempt(work.text.prompt, prepared, node.retry_policy),

@@ -10,7 +10,7 @@ import { executeStatic } from "./execute-static.ts";
 import { failedStage } from "./executed-stage.ts";
 import { sessionOf } from "./session-of.ts";
 import { openById } from "./open.ts";
-import { isStaticKind, stageMode, stageNode, stageTimeout, unitNode } from "./stage-node.ts";
+import { isStaticNode, stageMode, stageNode, stageTimeout, unitNode } from "./stage-node.ts";
 import { workExcess } from "./stage-policy.ts";
 import { type PlannedWork, planWork, selectArtifactsFor } from "./stage-work.ts";
 import { planMap } from "../node/map.ts";
@@ -103,7 +103,7 @@ const workWithin = (policy: CapabilityPolicy, planned: PlannedWork): PlannedWork
 };
 
 const workOf = (draft: Draft, run: Run, node: WorkflowNode): PlannedWork => {
-  if (isStaticKind(node.kind)) {
+  if (isStaticNode(node)) {
     const selected = selectArtifactsFor(run, node);
     const call = needsBodies(node, selected);
     if (call !== null) return { selected, work: { type: "condition", call } };

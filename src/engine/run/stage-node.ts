@@ -12,8 +12,13 @@ import type { PreparedStage, Run } from "./state.ts";
 /** Kinds that the engine executes itself, without an executor (spec/workflow 6). */
 const STATIC_KINDS: ReadonlySet<string> = new Set(["fork", "join", "condition", "reduce", "escalation"]);
 
-/** True when a node of this kind is executed inside the decision. */
-export const isStaticKind = (kind: string): boolean => STATIC_KINDS.has(kind);
+/** True for a reduce node whose artifacts a registered reducer puts together. */
+const callsReducer = (node: Pick<WorkflowNode, "kind" | "function">): boolean =>
+  node.kind === "reduce" && (node.function ?? "") !== "";
+
+/** True when a node is executed inside the decision. */
+export const isStaticNode = (node: Pick<WorkflowNode, "kind" | "function">): boolean =>
+  STATIC_KINDS.has(node.kind) && !callsReducer(node);
 
 /** The node as this run executes it: run options fill what it leaves open (spec/workflow 10.5). */
 export const stageNode = (run: Run, nodeId: string, options: JsonObject): WorkflowNode | undefined => {
@@ -55,6 +60,7 @@ export const verifyFunction = (node: WorkflowNode): string | undefined => {
 export const stageMode = (node: WorkflowNode): StageMode => {
   if (node.kind === "verify") return verifyFunction(node) === undefined ? "command" : "function";
   if (node.kind === "map") return "map";
+  if (callsReducer(node)) return "function";
   if (OWN_MODES.has(node.mode ?? "")) return node.mode as StageMode;
   return runsAgentLoop(node) ? "agent" : "llm";
 };

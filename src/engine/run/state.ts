@@ -50,6 +50,8 @@ export type StageWork =
   | { readonly type: "model"; readonly text: PromptText }
   | { readonly type: "http"; readonly call: HttpCall }
   | { readonly type: "function"; readonly call: FunctionCall }
+  /** A registered reducer puts the selected artifacts together. */
+  | { readonly type: "reduce"; readonly function: string }
   | { readonly type: "command"; readonly command: string }
   | { readonly type: "map"; readonly map: MapPlan }
   /** Waits for a moment, or for a message of the run's mailbox; nobody executes it. */

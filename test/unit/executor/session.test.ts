@@ -178,7 +178,14 @@ describe("compaction before a call", () => {
   });
 
   test("[W-14.4] what earlier attempts used counts, also where the call fails", async () => {
-    const usage = { input_tokens: 5, output_tokens: 1, total_duration_ms: 0, call_count: 1, total_cost: 0, models: ["m"] };
+    const usage = {
+      input_tokens: 5,
+      output_tokens: 1,
+      total_duration_ms: 0,
+      call_count: 1,
+      total_cost: 0,
+      models: ["m"],
+    };
     const progress = { steps: 1, iterations: 0, tool_calls: [], usage, messages_from: 0 };
     const script = { replies: [{ error: { category: "overloaded", message: "busy" } }] };
     expect(await run(scripted({ script, progress }))).toMatchObject({

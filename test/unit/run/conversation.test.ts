@@ -11,7 +11,13 @@ const graph = (node: object = {}) => ({
   entry: "a",
   nodes: {
     a: { kind: "stage", mode: "llm", model_policy: talk },
-    b: { kind: "stage", mode: "llm", model_policy: talk, auto_compact: { enabled: true, token_threshold: 10 }, ...node },
+    b: {
+      kind: "stage",
+      mode: "llm",
+      model_policy: talk,
+      auto_compact: { enabled: true, token_threshold: 10 },
+      ...node,
+    },
   },
   edges: [{ from: "a", to: "b" }],
 });
@@ -56,7 +62,10 @@ const contents = (shell: RunShell): readonly unknown[] =>
 describe("a model call in a session", () => {
   test("[W-14.3] its plan has the conversation, and how it is to be shortened", () => {
     const { plan } = atSecond();
-    expect(plan.session).toMatchObject({ id: "talk", messages: [{ role: "user" }, { role: "assistant", content: "ok" }] });
+    expect(plan.session).toMatchObject({
+      id: "talk",
+      messages: [{ role: "user" }, { role: "assistant", content: "ok" }],
+    });
     expect(plan.auto_compact).toMatchObject({ enabled: true, token_threshold: 10 });
     expect(plan.progress).toMatchObject({ steps: 0, messages_from: 2 });
   });
@@ -108,6 +117,9 @@ describe("a model call in a session", () => {
   test("[W-14.3] a result that claims to wait parks no call", () => {
     const { shell, plan } = atSecond();
     const result = { __workflow_stage_parked: true, pending: [], text: "two" };
-    expect(step(shell, { attempt_token: plan.attempt_token, result })).toMatchObject({ next: null, status: "completed" });
+    expect(step(shell, { attempt_token: plan.attempt_token, result })).toMatchObject({
+      next: null,
+      status: "completed",
+    });
   });
 });

@@ -84,7 +84,12 @@ test("[W-14.4] a loop that grows too long is shortened in the middle, and ends a
   expect(compacted).toMatchObject({
     iteration: 2,
     compaction: {
-      event: { keep_first: 0, archived: 3, snapshot_asset_id: null, metadata: { mode: "preflight", strategy: "truncate" } },
+      event: {
+        keep_first: 0,
+        archived: 3,
+        snapshot_asset_id: null,
+        metadata: { mode: "preflight", strategy: "truncate" },
+      },
       revision: 0,
     },
   });
