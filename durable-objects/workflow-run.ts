@@ -16,10 +16,14 @@ import type { JsonObject } from "../src/lib/json.ts";
 import { nextWake } from "../src/engine/run/wake.ts";
 import { type Answer, reject } from "../src/engine/machine.ts";
 import type { Message } from "../src/engine/mailbox/state.ts";
+import type { ForkSource, NoForkSource } from "../src/engine/replay/fork-source.ts";
+import type { RecordedPage } from "../src/engine/replay/next-stage.ts";
+import type { ReplaySource } from "../src/engine/replay/source.ts";
 import { liveEvents, type LiveEvent, type LiveText, parseEventId } from "../src/engine/observe/live.ts";
 import { RUN } from "./migrations/journaled.ts";
 import { findArtifact, pageOfPart, type PartName, type PartPage, type PartRequest } from "./projections/run-parts.ts";
 import { pageOfToolCalls } from "./projections/tool-calls.ts";
+import { forkSourceOf, recordingOf, replaySourceOf } from "./projections/run-source.ts";
 import { readRecord, type RecordRequest, type RecordView } from "./projections/run-record.ts";
 import type { IdempotencyKey } from "./shell/idempotency.ts";
 import { LeaseWatch } from "./shell/lease-watch.ts";
@@ -138,6 +142,21 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
   /** What the texts of an attempt's result are checked for, for whoever keeps them as bodies. */
   checks(attemptToken: string): JsonObject | null {
     return openChecks(this.shell.state, attemptToken);
+  }
+
+  /** The recorded stages from a position on, for the driver of a replay. */
+  recording(from: number): RecordedPage {
+    return recordingOf(this.shell, from);
+  }
+
+  /** What a replay of this run is made of; null for a run that does not exist. */
+  replaySource(): ReplaySource | null {
+    return replaySourceOf(this.shell);
+  }
+
+  /** What a fork at a checkpoint starts from, or why there is nothing. */
+  forkSource(checkpointId: string): ForkSource | NoForkSource | "run_not_found" {
+    return forkSourceOf(this.shell, checkpointId);
   }
 
   /** Live events after an event id, oldest first. */

@@ -1,10 +1,12 @@
 import type { Answer, Rejection } from "../engine/machine.ts";
 import type { AdvanceReply, Renewal } from "../engine/run/command.ts";
 import type { Executor } from "../ports/executor.ts";
+import type { RecordedPage } from "../engine/replay/next-stage.ts";
 import type { StageJournal } from "../ports/stage-journal.ts";
 import type { StagePlan, StageResult } from "../schema/plan.ts";
 import { type Every, type Heartbeat, prepareHeartbeat } from "./heartbeat.ts";
 import { type JournaledRun, stageJournal } from "./journal.ts";
+import type { ReadRecording } from "./recording.ts";
 import { type Faults, holdStub, withFreshStub } from "./retry.ts";
 
 /** What the driver needs of a run; every call is one RPC and at most one commit. */
@@ -12,6 +14,7 @@ export interface DrivenRun extends JournaledRun {
   readonly advance: (request: {
     readonly complete?: { readonly attempt_token: string; readonly result: StageResult };
     readonly adopt?: string;
+    readonly recorded?: RecordedPage;
   }) => Promise<Answer<AdvanceReply>>;
   readonly renew: (attemptTokens: readonly string[]) => Promise<Answer<Renewal>>;
 }
@@ -36,6 +39,8 @@ export interface DriveOptions {
   readonly lanes?: number;
   /** Orders another driver, when there is more to start than this one has lanes. Called once at most. */
   readonly recruit?: () => Promise<void>;
+  /** Gives a replay the recorded stages it asks for. */
+  readonly recording?: ReadRecording;
 }
 
 /** Why a driver stopped. */
@@ -123,7 +128,9 @@ class Drive {
         }
         const result = await this.#execute(reply.next);
         answer = await this.#step({ complete: { attempt_token, result } });
-      } else if (reply.more === true) answer = await this.#step({});
+      } else if (reply.recording !== undefined && this.#options.recording !== undefined)
+        answer = await this.#step({ recorded: await this.#options.recording(reply.recording) });
+      else if (reply.more === true) answer = await this.#step({});
       else if (await this.#waitedFor(reply)) answer = await this.#step({});
       else if (reply.waiting !== undefined) return { type: "waiting", for: reply.waiting };
       else return { type: "idle", status: reply.status };

@@ -5,7 +5,9 @@ import { reducers } from "../reducers.ts";
 import { tools } from "../tools.ts";
 import { r2Blobs } from "./r2-blobs.ts";
 import { withBodies } from "./with-bodies.ts";
+import type { RecordedPage, Recording } from "../engine/replay/next-stage.ts";
 import { type DrivenRun, driveRun, type DriveOutcome } from "./drive.ts";
+import { feedRecording } from "./recording.ts";
 
 /** What a drive message asks for. */
 export interface DriveMessage {
@@ -33,6 +35,16 @@ interface Drive {
 
 const now = (): number => Date.now();
 
+/** What the driver of a replay needs of the run that is replayed. */
+interface RecordedRun {
+  readonly recording: (from: number) => Promise<RecordedPage>;
+}
+
+const readRecording =
+  (env: Env, tenant: string) =>
+  ({ run_id, from }: Recording): Promise<RecordedPage> =>
+    (env.WORKFLOW_RUN.getByName(`${tenant}/${run_id}`) as unknown as RecordedRun).recording(from);
+
 const drive = async (env: Env, { tenant, run_id, budget_ms, ...from }: Drive): Promise<DriveOutcome> => {
   const order = async (message: DriveMessage): Promise<void> => {
     await env.DRIVE_QUEUE.send(message);
@@ -54,6 +66,7 @@ const drive = async (env: Env, { tenant, run_id, budget_ms, ...from }: Drive): P
     now,
     sleep: (ms) => scheduler.wait(ms),
     recruit: () => order({ v: 1, tenant, run_id }),
+    recording: feedRecording(readRecording(env, tenant)),
     ...from,
   });
   if (outcome.type === "out_of_time")

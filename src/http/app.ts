@@ -5,7 +5,9 @@ import { seal } from "./headers.ts";
 import { problem, problemResponse } from "./problem.ts";
 import { type App, type HonoEnv, Router } from "./router.ts";
 import { addAssetRoutes } from "./routes/assets.ts";
+import { addCompareRoutes } from "./routes/compare.ts";
 import { addEventRoutes } from "./routes/events.ts";
+import { addForkRoutes } from "./routes/fork.ts";
 import { addHookRoutes } from "./routes/hooks.ts";
 import { addKeyRoutes } from "./routes/keys.ts";
 import { addMailboxRoutes } from "./routes/mailboxes.ts";
@@ -13,6 +15,7 @@ import { addMetaRoutes } from "./routes/meta.ts";
 import { addArtifactRoutes } from "./routes/artifacts.ts";
 import { addRunArtifactRoutes } from "./routes/run-artifacts.ts";
 import { addQueueRoutes } from "./routes/queues.ts";
+import { addReplayRoutes } from "./routes/replay.ts";
 import { addRunControlRoutes } from "./routes/run-control.ts";
 import { addRunEventRoutes } from "./routes/run-events.ts";
 import { addRunReadRoutes } from "./routes/run-reads.ts";
@@ -43,6 +46,9 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addToolCallRoutes,
   addMailboxRoutes,
   addArtifactRoutes,
+  addReplayRoutes,
+  addForkRoutes,
+  addCompareRoutes,
   addTriggerRoutes,
   addHookRoutes,
   addEventRoutes,

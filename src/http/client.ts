@@ -17,6 +17,14 @@ import type {
   usageSchema,
 } from "../schema/api-run.ts";
 import type {
+  evalReportSchema,
+  evalRequestSchema,
+  forkReplySchema,
+  forkRequestSchema,
+  runDiffSchema,
+  runTreeSchema,
+} from "../schema/api-replay.ts";
+import type {
   definedWorkflowSchema,
   editedWorkflowSchema,
   EditOp,
@@ -29,6 +37,7 @@ import type {
 } from "../schema/api-workflow.ts";
 import type { ArtifactRecord } from "../schema/artifact.ts";
 import type { ValidationReport } from "../schema/graph.ts";
+import type { ReplayFixture } from "../schema/replay.ts";
 import type { ProblemDocument } from "./problem.ts";
 import { readServerSentEvents } from "./server-sent-events.ts";
 
@@ -182,6 +191,26 @@ export class Client {
   pauseRun = (run: string, reason?: string) => this.#control(run, "pause", { reason });
   cancelRun = (run: string, reason?: string) => this.#control(run, "cancel", { reason });
   resumeRun = (run: string, maxSteps?: number) => this.#control(run, "resume", { max_steps: maxSteps });
+
+  resumeFrom = (run: string, checkpointId: string, maxSteps?: number, call: CallOptions = {}) =>
+    this.#send<Out<typeof runControlSchema>>("POST", `/v1/runs/${segment(run)}/resume`, {
+      body: { checkpoint_id: checkpointId, max_steps: maxSteps },
+      call,
+    });
+  replayRun = (run: string, body: { readonly version?: number } = {}, call: CallOptions = {}) =>
+    this.#send<Out<typeof runControlSchema>>("POST", `/v1/runs/${segment(run)}/replay`, {
+      body: { mode: "deterministic", ...body },
+      call,
+    });
+  forkRun = (run: string, body: z.input<typeof forkRequestSchema>, call: CallOptions = {}) =>
+    this.#send<Out<typeof forkReplySchema>>("POST", `/v1/runs/${segment(run)}/fork`, { body, call });
+  diffRuns = (left: string, right: string) =>
+    this.#send<Out<typeof runDiffSchema>>("GET", `/v1/runs/${segment(left)}/diff/${segment(right)}`);
+  getFixture = (run: string) => this.#send<ReplayFixture>("GET", `/v1/runs/${segment(run)}/fixture`);
+  getTree = (run: string, query: Query = {}) =>
+    this.#send<Out<typeof runTreeSchema>>("GET", `/v1/runs/${segment(run)}/tree`, { query });
+  evaluateRuns = (body: z.input<typeof evalRequestSchema>) =>
+    this.#send<Out<typeof evalReportSchema>>("POST", "/v1/evals", { body });
 
   createKey = (body: { readonly name?: string; readonly scopes: readonly Scope[] }, call: CallOptions = {}) =>
     this.#send<Out<typeof createdKeySchema>>("POST", "/v1/keys", { body, call });

@@ -3,6 +3,9 @@ import type { RecordRequest, RecordView } from "../../durable-objects/projection
 import type { PartName, PartPage, PartRequest } from "../../durable-objects/projections/run-parts.ts";
 import type { IdempotencyKey } from "../../durable-objects/shell/idempotency.ts";
 import type { RunRequest } from "../../durable-objects/workflow-run.ts";
+import type { ForkSource, NoForkSource } from "../engine/replay/fork-source.ts";
+import type { RecordedPage } from "../engine/replay/next-stage.ts";
+import type { ReplaySource } from "../engine/replay/source.ts";
 import type { Renewal, RunReply } from "../engine/run/command.ts";
 import type { LiveEvent } from "../engine/observe/live.ts";
 import type { JsonObject } from "../lib/json.ts";
@@ -26,6 +29,9 @@ export interface RunObject {
   /** Null for a run that does not exist. */
   readonly artifact: (id: string) => Promise<{ readonly artifact: ArtifactRecord | null } | null>;
   readonly checks: (attemptToken: string) => Promise<JsonObject | null>;
+  readonly recording: (from: number) => Promise<RecordedPage>;
+  readonly replaySource: () => Promise<ReplaySource | null>;
+  readonly forkSource: (checkpointId: string) => Promise<ForkSource | NoForkSource | "run_not_found">;
   readonly events: (after: string | null, limit: number) => Promise<EventPage | null>;
   readonly fetch: (input: string, init?: RequestInit) => Promise<Response>;
 }

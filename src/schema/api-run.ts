@@ -266,7 +266,12 @@ export const advancedSchema = z
     status,
     stage: completedStageSchema.optional(),
     more: z.literal(true).optional().describe("Call again at once"),
-    waiting: z.enum(["external", "retry", "other_driver", "sleep", "message", "tool_call"]).optional(),
+    waiting: z.enum(["external", "retry", "other_driver", "sleep", "message", "tool_call", "recording"]).optional(),
+    recording: z
+      .object({ run_id: z.string(), from: z.int() })
+      .readonly()
+      .optional()
+      .describe("For `recording`: the stages of a recorded run that Godwit's driver reads next"),
     retry_at: time.optional().describe("When there will be something to do by itself"),
     spare: z.int().optional().describe("How many further callers would find something to execute now"),
     cancelled: z.array(z.string()).readonly().optional().describe("Attempts that are no longer wanted since this step"),
@@ -291,5 +296,8 @@ export const reasonSchema = z.object({ reason }).readonly();
 
 /** Body of `POST .../resume`. */
 export const resumeSchema = z
-  .object({ max_steps: z.int().min(1).max(1_000_000).optional().describe("Steps the run may take from now on") })
+  .object({
+    max_steps: z.int().min(1).max(1_000_000).optional().describe("Steps the run may take from now on"),
+    checkpoint_id: id.optional().describe("Goes on from this checkpoint as a new run; the run itself stays as it is"),
+  })
   .readonly();

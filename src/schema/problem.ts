@@ -40,6 +40,7 @@ export const PROBLEMS = {
   payload_too_large: { status: 413, title: "The request is too large", retryable: false },
   unsupported_media_type: { status: 415, title: "The body must be JSON", retryable: false },
   graph_invalid: { status: 422, title: "The workflow graph is not valid", retryable: false },
+  fork_edit_refused: { status: 422, title: "The fork cannot be edited like this", retryable: false },
   policy_exceeds_ceiling: { status: 422, title: "The policy exceeds the ceiling", retryable: false },
   rate_limited: { status: 429, title: "Too many requests", retryable: true },
   internal_error: { status: 500, title: "Godwit failed", retryable: true },

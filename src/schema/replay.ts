@@ -102,8 +102,37 @@ export interface RunObservabilityDiff {
   readonly details: readonly string[];
 }
 
+/** A position of two runs' stages at which they are not the same. */
+export interface RunPositionDiff {
+  readonly position: number;
+  readonly left_stage_id: string | null;
+  readonly right_stage_id: string | null;
+  readonly node_id: string;
+  /** The paths within the stage that differ. */
+  readonly what: readonly string[];
+}
+
+/** What the right run used more than the left one, counted over their stages. */
+export type UsageDelta = Readonly<
+  Record<"input_tokens" | "output_tokens" | "total_duration_ms" | "call_count" | "total_cost", number>
+>;
+
+/** How two runs differ stage by stage, in the order of execution. Ids and times are no differences. */
+export interface RunDivergence {
+  readonly first_divergence: RunPositionDiff | null;
+  readonly positions: readonly RunPositionDiff[];
+  /** The nodes in the order of their execution. */
+  readonly left_path: readonly string[];
+  readonly right_path: readonly string[];
+  readonly inputs_changed: boolean;
+  readonly outputs_changed: boolean;
+  readonly usage_delta: UsageDelta;
+  readonly left_state_hash: string;
+  readonly right_state_hash: string;
+}
+
 /** All differences between two runs; deltas are right minus left (spec/workflow 12.6). */
-export interface RunDiffReport {
+export interface RunDiffReport extends RunDivergence {
   readonly left_run_id: string;
   readonly right_run_id: string;
   readonly identical: boolean;

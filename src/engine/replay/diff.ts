@@ -2,6 +2,7 @@ import { byCodePoint } from "../../lib/json.ts";
 import type { RunDiffReport, RunStageDiff, ToolCallDiff } from "../../schema/replay.ts";
 import type { RunRecord, RunStageRecord, ToolCallRecord } from "../../schema/record.ts";
 import { diffObservability } from "./diff-observability.ts";
+import { diverge } from "./divergence.ts";
 import { optionText } from "./option-text.ts";
 
 const unionOfKeys = (left: ReadonlyMap<string, unknown>, right: ReadonlyMap<string, unknown>): readonly string[] =>
@@ -87,5 +88,6 @@ export const diffRuns = (left: RunRecord, right: RunRecord): RunDiffReport => {
     transition_count_delta: transitions,
     artifact_count_delta: artifacts,
     checkpoint_count_delta: checkpoints,
+    ...diverge(left, right),
   };
 };

@@ -6,9 +6,11 @@ import type { CapabilityPolicy, ToolApprovalPolicy } from "../../schema/policy.t
 import type { MutationSessionRecord, RunExecutionRecord, RunRecord } from "../../schema/record.ts";
 import type { AgentStep, ToolAnswer } from "../../schema/agent-step.ts";
 import type { SessionCommand, SessionReply } from "../transcript/command.ts";
+import type { SessionSeed } from "../transcript/session-seed.ts";
 import type { Message } from "../mailbox/state.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
 import type { JobRequest } from "../work-queue/job.ts";
+import type { RecordedPage, Recording } from "../replay/next-stage.ts";
 import type { Completion, DriveMode, FollowedEdge, Run, RunStatus } from "./state.ts";
 
 /** The options of a new run after decoding (spec/workflow 4.4); raw keeps the node overrides and what is only recorded. */
@@ -36,6 +38,10 @@ export interface RunOptions {
   readonly transcript?: Json;
   readonly resume_run?: RunRecord;
   readonly replay_run?: RunRecord;
+  /** The run whose recorded stages a replay is given page by page, in place of `replay_run`. */
+  readonly replay_source?: string;
+  /** With `resume_run`: goes on exactly where the record stands, its steps counted from here. */
+  readonly fork?: { readonly steps: number };
 }
 
 export interface CreateRun {
@@ -49,6 +55,8 @@ export interface CreateRun {
   readonly options: RunOptions;
   /** The texts of the assets that verification contracts name (spec/workflow 7.2). */
   readonly assets?: ContractAssets;
+  /** Conversations that the run begins with. */
+  readonly sessions?: readonly SessionSeed[];
   readonly drive: DriveMode;
   /** Prepares the first stage in the same commit, for a driver that goes on at once. */
   readonly start?: boolean;
@@ -93,6 +101,8 @@ export interface Advance {
   readonly adopt?: string;
   /** Answers with the completed stage too; a driver has no use for it. */
   readonly report?: boolean;
+  /** Stages of the recording that the run's replay asked for (spec/workflow 12.5). */
+  readonly recorded?: RecordedPage;
   readonly holder?: "driver" | "caller";
   readonly lease_ms?: number;
   readonly live_attempts: readonly string[];
@@ -170,7 +180,7 @@ export interface CompletedReply extends Omit<Completion, "handed_in"> {
 }
 
 /** Why there is nothing to execute although a run goes on. */
-export type WaitingFor = "external" | "retry" | "other_driver" | "sleep" | "message" | "tool_call";
+export type WaitingFor = "external" | "retry" | "other_driver" | "sleep" | "message" | "tool_call" | "recording";
 
 /** Answer of `advance`. `next` is null when there is nothing to execute now. */
 export interface AdvanceReply {
@@ -181,6 +191,8 @@ export interface AdvanceReply {
   readonly more?: true;
   /** Why there is nothing to execute although the run goes on. */
   readonly waiting?: WaitingFor;
+  /** For `recording`: the stages a replay needs to go on; hand them in with the next step. */
+  readonly recording?: Recording;
   /** When there will be something to do without anybody's doing: the next attempt, or the end of a wait. */
   readonly retry_at?: string;
   /** How many further drivers would find something to start now; absent for none. */

@@ -156,6 +156,7 @@ const recordStage = (draft: Draft, unit: PreparedStage, recorded: Recorded): Com
     ...(transcript_from === undefined ? {} : { transcript_from }),
     ...(mustWait(draft.run, unit) ? { deferred: true } : {}),
     ...(fromBranches === undefined ? {} : { from_branches: fromBranches }),
+    ...(executed.attempts === undefined ? {} : { attempts: executed.attempts }),
     ...(executed.result === handedIn ? {} : { handed_in: handedIn }),
   });
   return draft.run.completions.get(unit.attempt_token) as Completion;

@@ -5,8 +5,10 @@ import type { LlmUsage, StageMode } from "../../schema/plan.ts";
 import type { ToolApprovalPolicy } from "../../schema/policy.ts";
 import type { RunRecord, RunStageAttemptRecord } from "../../schema/record.ts";
 import type { PendingToolCall, ToolApproval, ToolCallRecord } from "../../schema/agent-step.ts";
+import type { SessionSeed } from "../transcript/session-seed.ts";
 import type { SessionCompacted, SessionEvent } from "../transcript/session-event.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
+import type { RunReplay } from "../replay/next-stage.ts";
 import type { DriveMode, FollowedEdge, Holder, StageWork } from "./state.ts";
 
 /** Fields every event of a run carries: its shape's version and its moment (RFC 3339). */
@@ -41,6 +43,8 @@ export interface RunCreated extends Stamped {
   readonly approval_policy?: ToolApprovalPolicy;
   /** The texts of the assets that verification contracts name, as they were when the run was created. */
   readonly assets?: ContractAssets;
+  /** Conversations that the run begins with; absent for none. */
+  readonly sessions?: readonly SessionSeed[];
   readonly max_steps: number;
   /** Absent for one stage at a time. */
   readonly max_parallel?: number;
@@ -55,6 +59,10 @@ export interface RunCreated extends Stamped {
   >;
   /** The record this run continues (spec/workflow 4.10); null for a new run. */
   readonly resumed_from: RunRecord | null;
+  /** Set for a fork: it goes on exactly where the record stands, also where nothing is ready any more. */
+  readonly fork?: { readonly steps: number };
+  /** The recording to follow; absent for a run that executes its stages. */
+  readonly replay?: RunReplay;
 }
 
 export interface CheckpointTaken extends Stamped {
@@ -200,6 +208,8 @@ export interface StageCompleted extends Stamped {
   readonly deferred?: true;
   /** The result's lists of branches and the artifacts follow from the branches that have settled. */
   readonly from_branches?: true;
+  /** The attempts of a replayed stage, as they were recorded. */
+  readonly attempts?: readonly RunStageAttemptRecord[];
   /** What was handed in, where the result is something else: of a failed call, or of a stage that was precomputed. */
   readonly handed_in?: JsonObject;
 }

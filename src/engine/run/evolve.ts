@@ -1,9 +1,11 @@
 import { AppendList, AppendMap } from "../../lib/append.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
+import type { RunRecord } from "../../schema/record.ts";
 import { collectContracts } from "../verification/contracts.ts";
+import { newestFrom, visitsOf } from "../replay/continued.ts";
 import { evolveSessions } from "../transcript/evolve-sessions.ts";
-import { foldFindings, NO_FINDINGS } from "../verification/findings.ts";
-import { noSessions } from "../transcript/session.ts";
+import { foldFindings, NO_FINDINGS, type OpenFindings } from "../verification/findings.ts";
+import { seededSessions } from "../transcript/session-seed.ts";
 import { callAnswered, stageParked, stepRecorded, withOwnSession } from "./evolve-agent.ts";
 import { sessionsAfter, transcriptAfter } from "./evolve-sessions.ts";
 import { attemptEnded, attemptStarted, branchPrepared, branchSettled, openedStage, outcomeOf } from "./evolve-open.ts";
@@ -25,6 +27,13 @@ const withoutFirst = (ready: readonly string[], node: string): readonly string[]
   return index < 0 ? ready : [...ready.slice(0, index), ...ready.slice(index + 1)];
 };
 
+/** What the failed verifications of a record that a run continues have found. */
+const findingsOf = (base: RunRecord | null): OpenFindings =>
+  (base?.stages ?? []).reduce((findings, { kind, node_id, verification, metadata }) => {
+    const { error } = metadata;
+    return foldFindings(findings, kind, { node_id, verification, error: typeof error === "string" ? error : null });
+  }, NO_FINDINGS);
+
 const created = (event: RunCreated): Run => {
   const base = event.resumed_from;
   const contracts = collectContracts(event.graph, event.assets);
@@ -40,21 +49,24 @@ const created = (event: RunCreated): Run => {
     graph: event.graph,
     contracts: contracts.ok ? contracts.value : [],
     assets: event.assets ?? {},
-    findings: NO_FINDINGS,
+    findings: findingsOf(base),
     task: event.task,
     options: event.options,
     policy: event.record.policy,
     approval_policy: event.approval_policy ?? null,
     trigger_event: event.trigger_event,
     max_steps: event.max_steps,
-    steps: 0,
+    steps: event.fork?.steps ?? 0,
     stage_count: base?.stages.length ?? 0,
-    ready: base !== null && base.pending_nodes.length > 0 ? base.pending_nodes : [event.graph.entry],
+    ready:
+      base !== null && (base.pending_nodes.length > 0 || event.fork !== undefined)
+        ? base.pending_nodes
+        : [event.graph.entry],
     completed: AppendMap.of((base?.completed_nodes ?? []).map((node) => [node, true] as const)),
     artifacts: AppendList.of(artifacts),
-    newest_artifacts_from: 0,
+    newest_artifacts_from: base === null ? 0 : newestFrom(base),
     transcript: { value: event.transcript },
-    sessions: noSessions(),
+    sessions: seededSessions(event.sessions ?? []),
     open: [],
     max_parallel: event.max_parallel ?? 1,
     deadline_ms: event.deadline_ms ?? null,
@@ -63,6 +75,8 @@ const created = (event: RunCreated): Run => {
     parked: AppendMap.empty,
     heard: AppendMap.empty,
     usage: NO_USAGE,
+    replay: event.replay ?? null,
+    earlier_visits: base === null ? {} : visitsOf(base),
     error: null,
     created_at: event.at,
     updated_at: event.at,
@@ -73,6 +87,7 @@ const stagePrepared = (run: Run, event: StagePrepared): Run => ({
   ...run,
   sessions: withOwnSession(run.sessions, event),
   steps: run.steps + 1,
+  replay: run.replay === null ? null : { ...run.replay, position: run.replay.position + 1 },
   ready: event.ready ?? withoutFirst(run.ready, event.node_id),
   open: [...run.open, openedStage(run, event)],
 });
@@ -123,7 +138,8 @@ const recorded = (run: Run, event: StageCompleted, { completion, artifacts, prep
   sessions: prepared === undefined ? run.sessions : sessionsAfter(run.sessions, prepared, event),
   open: run.open.filter((unit) => unit.stage_id !== event.stage_id),
   untransitioned: completion,
-  usage: addUsage(run.usage, event.usage),
+  // A replay calls nothing: what its stages used was used by the run they were recorded from.
+  usage: run.replay === null ? addUsage(run.usage, event.usage) : run.usage,
   findings: foldFindings(run.findings, prepared?.kind ?? NOT_PREPARED.kind, event),
 });
 

@@ -11,7 +11,8 @@ import type { Draft } from "./draft.ts";
 import { verifyStage } from "./stage-verification.ts";
 import { sessionExists } from "../transcript/session.ts";
 import { unitNode } from "./stage-node.ts";
-import type { ExecutedStage, PreparedStage, Run } from "./state.ts";
+import type { ArtifactContext } from "../artifact/normalize.ts";
+import type { ExecutedStage, PreparedStage, Run, StageWork } from "./state.ts";
 
 /** A stage that ended with an error (spec/workflow 4.6). */
 export const failedStage = (error: string, usage: LlmUsage | null = null): ExecutedStage => ({
@@ -56,8 +57,7 @@ const CALLS: ReadonlySet<string> = new Set(["http", "function", "sleep", "wait"]
 
 /** A stage that talks replaces the run's transcript, also by none (spec/workflow 14.2); a mere call leaves it alone. */
 const transcriptAfter = (
-  run: Run,
-  { unit, node }: { readonly unit: PreparedStage; readonly node: WorkflowNode },
+  { run, unit, node }: Judged,
   result: JsonObject,
 ): Pick<ExecutedStage, "transcript" | "transcript_from"> => {
   const { transcript } = result;
@@ -74,13 +74,28 @@ const decidedCondition = (given: JsonObject): ExecutedStage => {
   return { status: "completed", verification: null, usage: null, error: null, ...execution };
 };
 
+/** What of a stage judging its result needs. */
+export type JudgedUnit = Pick<PreparedStage, "selected_artifact_ids" | "session_id"> & {
+  readonly work: Pick<StageWork, "type">;
+};
+
+/** A stage whose result is to be judged, and what of its run that depends on. */
+export interface Judged {
+  readonly run: Pick<Run, "contracts" | "artifacts" | "sessions">;
+  readonly node: WorkflowNode;
+  readonly unit: JudgedUnit;
+  readonly context: ArtifactContext;
+}
+
+/** What the result of a call makes of an open stage (spec/workflow 4.6, HarnCall). */
+export const executedStage = (draft: Draft, unit: PreparedStage, given: JsonObject): ExecutedStage =>
+  judgeResult({ run: draft.run, node: unitNode(draft.run, unit), unit, context: draft.context }, given);
+
 /** What the result of a model, http, function, command or external call makes of a stage (spec/workflow 4.6, HarnCall). */
-export const executedStage = (draft: Draft, unit: PreparedStage, given: JsonObject): ExecutedStage => {
-  const { run, context } = draft;
+export const judgeResult = ({ run, node, unit, context }: Judged, given: JsonObject): ExecutedStage => {
   if (unit.work.type === "condition" && !isCallError(given)) return decidedCondition(given);
   const { result, evidence } = takeEvidence(given);
   if (isCallError(result)) return failedStage(callError(result), usageOf(result));
-  const node = unitNode(run, unit);
   if (unit.work.type === "reduce") {
     const reduced = reducedByFunction(node, { result, lineage: unit.selected_artifact_ids }, context);
     return { status: "completed", verification: null, usage: usageOf(result), error: null, ...reduced };
@@ -97,6 +112,6 @@ export const executedStage = (draft: Draft, unit: PreparedStage, given: JsonObje
     verification: verification as unknown as Json,
     usage: usageOf(result),
     error: succeeded ? null : "verification failed",
-    ...transcriptAfter(run, { unit, node }, result),
+    ...transcriptAfter({ run, node, unit, context }, result),
   };
 };

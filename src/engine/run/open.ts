@@ -14,6 +14,12 @@ export const withOpen = (run: Run, stageId: string, change: (unit: PreparedStage
   open: run.open.map((unit) => (unit.stage_id === stageId ? change(unit) : unit)),
 });
 
+/** What a run that goes on from here has to execute: the stages that are open, then those that are ready. */
+export const pendingNodes = (run: Run): readonly string[] => {
+  const open = run.open.filter((unit) => unit.branch_of === null).map((unit) => unit.node_id);
+  return open.length === 0 ? run.ready : [...new Set([...open, ...run.ready])];
+};
+
 /** Branches of a map that are under way. */
 export const branchesOf = (run: Run, mapStageId: string): readonly PreparedStage[] =>
   run.open.filter((unit) => unit.branch_of?.map_stage_id === mapStageId);

@@ -179,7 +179,9 @@ const workPart = (run: Run, node: WorkflowNode, prepared: PreparedStage): Partia
 
 /** The how manieth execution of its node this is, counted from 1; only scripts ask, so it is counted when asked. */
 const visitOf = (run: Run, nodeId: string): number =>
-  run.completions.keys().filter((token) => run.completions.get(token)?.node_id === nodeId).length + 1;
+  (run.earlier_visits[nodeId] ?? 0) +
+  run.completions.keys().filter((token) => run.completions.get(token)?.node_id === nodeId).length +
+  1;
 
 /** The plan of the prepared stage as its executor gets it (spec/workflow 4.5). */
 export const planOf = (run: Run, prepared: PreparedStage, now: Timestamp): StagePlan => {

@@ -9,6 +9,7 @@ import { type Context, type Rejection, reject } from "../machine.ts";
 import { BUILTIN_CEILING } from "../policy/capability.ts";
 import { collectContracts } from "../verification/contracts.ts";
 import type { CreateRun, RunOptions } from "./command.ts";
+import { replayOf } from "../replay/next-stage.ts";
 import type { RunCreated } from "./event.ts";
 import { policiesOfRun } from "./stage-policy.ts";
 
@@ -69,13 +70,31 @@ const runMetadata = (input: MetadataInput): JsonObject => {
     max_steps: input.maxSteps,
     resumed: (base?.stages.length ?? 0) > 0,
     ...optional("replay_mode", options.replay_mode),
-    ...optional("replayed_from", options.replay_run?.id),
+    ...optional("replayed_from", options.replay_run?.id ?? options.replay_source),
   };
 };
 
 /** A moment as it is, a number as milliseconds from now. */
 const deadlineMs = (deadline: string | number, now: Timestamp): Timestamp =>
   typeof deadline === "number" ? now + deadline : Date.parse(deadline);
+
+/** How many stages may be open at a time: whoever walks the graph by hand takes one, and so does a replay. */
+const parallelOf = ({ drive, options }: CreateRun): number =>
+  drive === "auto" && options.replay_mode !== "deterministic" ? (options.max_parallel ?? 1) : 1;
+
+/** What of the event is there only for runs that ask for it. */
+const settings = (command: CreateRun, context: Context): Partial<RunCreated> => {
+  const { options, assets = {}, sessions = [] } = command;
+  const parallel = parallelOf(command);
+  return {
+    ...(Object.keys(assets).length === 0 ? {} : { assets }),
+    ...(sessions.length === 0 ? {} : { sessions }),
+    ...(parallel > 1 ? { max_parallel: parallel } : {}),
+    ...(options.deadline === undefined ? {} : { deadline_ms: deadlineMs(options.deadline, context.now) }),
+    ...(options.fork === undefined ? {} : { fork: options.fork }),
+    ...replayOf(options),
+  };
+};
 
 /**
  * Prepares a run: normalises and validates the graph, and lays down what the run starts from (spec/workflow 4.2).
@@ -102,8 +121,6 @@ export const prepareRun = (command: CreateRun, context: Context): Prepared => {
   const root = base?.root_run_id ?? options.root_run_id ?? options.parent_run_id ?? runId;
   const nodeCount = Object.keys(graph.nodes).length;
   const maxSteps = Math.max(1, options.max_steps ?? DEFAULT_STEPS_PER_NODE * nodeCount);
-  // Who walks the graph by hand takes one stage at a time.
-  const parallel = command.drive === "auto" ? (options.max_parallel ?? 1) : 1;
   const execution = base?.execution ?? options.execution ?? null;
   const session = mutationSession(options, runId, context);
   const metadata = runMetadata({
@@ -129,10 +146,7 @@ export const prepareRun = (command: CreateRun, context: Context): Prepared => {
       artifacts: command.artifacts,
       options: options.raw,
       ...(approval === null ? {} : { approval_policy: approval }),
-      ...(command.assets === undefined ? {} : { assets: command.assets }),
       max_steps: maxSteps,
-      ...(parallel > 1 ? { max_parallel: parallel } : {}),
-      ...(options.deadline === undefined ? {} : { deadline_ms: deadlineMs(options.deadline, context.now) }),
       transcript: (base?.transcript as Json | undefined) ?? options.transcript ?? null,
       trigger_event: isObject(options.trigger_event) ? options.trigger_event : null,
       record: {
@@ -144,6 +158,7 @@ export const prepareRun = (command: CreateRun, context: Context): Prepared => {
         policy,
       },
       resumed_from: base,
+      ...settings(command, context),
     },
   };
 };

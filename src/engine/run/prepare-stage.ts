@@ -1,9 +1,13 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
+import { ok, type Result } from "../../lib/result.ts";
+import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
 import type { StageMode } from "../../schema/plan.ts";
 import type { CapabilityPolicy } from "../../schema/policy.ts";
 import { needsBodies } from "../node/condition-work.ts";
 import { stagePolicies } from "../policy/scopes.ts";
+import { blockedInFork } from "../replay/blocked.ts";
+import { nextRecordedStage, type RecordedPage } from "../replay/next-stage.ts";
 import { commandJob, commandQueue } from "../verification/command-job.ts";
 import type { Draft } from "./draft.ts";
 import { executeStatic } from "./execute-static.ts";
@@ -12,10 +16,10 @@ import { sessionOf } from "./session-of.ts";
 import { openById } from "./open.ts";
 import { isStaticNode, stageMode, stageNode, stageTimeout, unitNode } from "./stage-node.ts";
 import { workExcess } from "./stage-policy.ts";
-import { type PlannedWork, planWork, selectArtifactsFor } from "./stage-work.ts";
+import { planWork, selectArtifactsFor } from "./stage-work.ts";
 import { planMap } from "../node/map.ts";
 import { deadlineOf } from "./waits.ts";
-import type { Holder, Run } from "./state.ts";
+import type { ExecutedStage, Holder, Run, StageWork } from "./state.ts";
 
 export interface StageRequest {
   readonly node_id: string;
@@ -26,11 +30,13 @@ export interface StageRequest {
   readonly granted_by?: string;
   /** The holder executes the stage as a whole, also where a driver would take it in parts. */
   readonly whole?: boolean;
+  /** Stages of the recording that a replay follows, when they did not come with the run. */
+  readonly recorded?: RecordedPage;
 }
 
 /** A stage could not even be prepared: the run fails with this text (architecture 7). */
 export interface Raised {
-  readonly code: "policy_exceeds_ceiling" | "node_not_found";
+  readonly code: "policy_exceeds_ceiling" | "node_not_found" | "invalid_transition";
   readonly detail: string;
 }
 
@@ -43,7 +49,9 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
   const policies = stagePolicies(run, node, request.options);
   if (!policies.ok) return { code: "policy_exceeds_ceiling", detail: policies.error };
 
-  const { selected, work } = workWithin(policies.value.policy, workOf(draft, run, node));
+  const planned = workOf(draft, node, request);
+  if (!planned.ok) return { code: "invalid_transition", detail: planned.error };
+  const { selected_ids, work } = workWithin(policies.value.policy, planned.value);
   const mode = stageMode(node);
   const queue = work.type === "command" ? commandQueue(node.verify as Json, run.options) : null;
   const holder = holderOf(request, mode, queue !== null);
@@ -57,7 +65,7 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
     mode,
     ...(work.type === "model" ? sessionOf(draft, node) : {}),
     ...(Object.keys(request.options).length === 0 ? {} : { options: request.options }),
-    selected_artifact_ids: selected.map((artifact) => artifact.id),
+    selected_artifact_ids: selected_ids,
     work,
     // Nobody has tried what waits to be taken; a command's first attempt is the one that its queue completes.
     attempt: holder === "nobody" && queue === null ? 0 : 1,
@@ -96,25 +104,48 @@ const holderOf = (request: StageRequest, mode: StageMode, isQueued: boolean): Ho
   return (mode === "external" || isQueued) && request.holder === "driver" ? "nobody" : request.holder;
 };
 
-const workWithin = (policy: CapabilityPolicy, planned: PlannedWork): PlannedWork => {
+interface Work {
+  readonly selected_ids: readonly string[];
+  readonly work: StageWork;
+}
+
+const precomputed = (executed: ExecutedStage, selectedIds: readonly string[] = []): Work => ({
+  selected_ids: selectedIds,
+  work: { type: "precomputed", executed },
+});
+
+const workWithin = (policy: CapabilityPolicy, planned: Work): Work => {
   const excess = workExcess(policy, planned.work);
-  if (excess === null) return planned;
-  return { selected: [], work: { type: "precomputed", executed: failedStage(`Error [tool_rejected]: ${excess}`) } };
+  return excess === null ? planned : precomputed(failedStage(`Error [tool_rejected]: ${excess}`));
 };
 
-const workOf = (draft: Draft, run: Run, node: WorkflowNode): PlannedWork => {
+const idsOf = (artifacts: readonly ArtifactRecord[]): readonly string[] => artifacts.map((artifact) => artifact.id);
+
+const workOf = (draft: Draft, node: WorkflowNode, request: StageRequest): Result<Work, string> => {
+  const { run } = draft;
+  const { node_id: nodeId, recorded } = request;
+  if (run.replay !== null) {
+    const stage = nextRecordedStage(run.replay, nodeId, recorded);
+    return stage.ok ? ok(precomputed(stage.value.executed, stage.value.selected_artifact_ids)) : stage;
+  }
+  const blocked = blockedInFork(run.options, nodeId);
+  return ok(blocked === null ? ownWork(draft, node) : precomputed(failedStage(blocked)));
+};
+
+/** The work of a node that is really executed. */
+const ownWork = ({ run, context }: Draft, node: WorkflowNode): Work => {
   if (isStaticNode(node)) {
     const selected = selectArtifactsFor(run, node);
     const call = needsBodies(node, selected);
-    if (call !== null) return { selected, work: { type: "condition", call } };
-    return { selected, work: { type: "precomputed", executed: executeStatic(node, selected, draft.context) } };
+    if (call !== null) return { selected_ids: idsOf(selected), work: { type: "condition", call } };
+    return precomputed(executeStatic(node, selected, context), idsOf(selected));
   }
   if (node.kind === "map") {
     const selected = selectArtifactsFor(run, node);
-    return { selected, work: { type: "map", map: planMap(node, selected) } };
+    return { selected_ids: idsOf(selected), work: { type: "map", map: planMap(node, selected) } };
   }
   const planned = planWork(run, node);
-  if (planned.ok) return planned.value;
   // A stage that cannot be prepared is a failed stage of the run, not a failed run (spec/workflow 4.5).
-  return { selected: [], work: { type: "precomputed", executed: failedStage(planned.error) } };
+  if (!planned.ok) return precomputed(failedStage(planned.error));
+  return { selected_ids: idsOf(planned.value.selected), work: planned.value.work };
 };

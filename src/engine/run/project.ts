@@ -240,20 +240,21 @@ const visibleText = (result: JsonObject): string | null => {
   return typeof value === "string" ? value : null;
 };
 
-const attemptsOf = (prepared: PreparedStage, event: StageCompleted): readonly RunStageAttemptRecord[] => [
-  ...prepared.ended_attempts,
-  {
-    attempt: prepared.ended_attempts.length + 1,
-    status: event.status,
-    outcome: event.outcome,
-    branch: event.branch,
-    // A failed verdict is data; only a call that went wrong is an attempt's error (spec/workflow 4.6).
-    error: event.branch === "error" ? event.error : null,
-    verification: event.verification,
-    started_at: prepared.attempt_started_at,
-    finished_at: event.at,
-  },
-];
+const attemptsOf = (prepared: PreparedStage, event: StageCompleted): readonly RunStageAttemptRecord[] =>
+  event.attempts ?? [
+    ...prepared.ended_attempts,
+    {
+      attempt: prepared.ended_attempts.length + 1,
+      status: event.status,
+      outcome: event.outcome,
+      branch: event.branch,
+      // A failed verdict is data; only a call that went wrong is an attempt's error (spec/workflow 4.6).
+      error: event.branch === "error" ? event.error : null,
+      verification: event.verification,
+      started_at: prepared.attempt_started_at,
+      finished_at: event.at,
+    },
+  ];
 
 const nameAll = (growing: Growing, artifacts: readonly ArtifactRecord[]): void => {
   for (const artifact of artifacts) growing.titles.set(artifact.id, artifactTitle(artifact));

@@ -3,6 +3,7 @@ import type { WorkflowNode } from "../../schema/graph.ts";
 import type { StageInput } from "../node/stage-output.ts";
 import { stagePolicies } from "../policy/scopes.ts";
 import { contractsForStage } from "../verification/contracts.ts";
+import { recordedInput } from "../replay/next-stage.ts";
 import type { StageCompleted } from "./event.ts";
 import type { PreparedStage, Run } from "./state.ts";
 
@@ -90,7 +91,7 @@ const ofResult = (result: JsonObject): JsonObject => {
 export const stageMetadata = ({ run, node, prepared, event, input }: MetadataInput): JsonObject => {
   const policies = stagePolicies(run, node, prepared.options);
   const failed = event.branch === "error";
-  const asked = input === null || failed ? {} : withoutMode(input);
+  const asked = input === null ? recordedInput(event.result) : failed ? {} : withoutMode(input);
   return {
     model_policy: asJson(node.model_policy),
     auto_compact: asJson(node.auto_compact),

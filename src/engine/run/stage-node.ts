@@ -2,6 +2,7 @@ import type { Json, JsonObject } from "../../lib/json.ts";
 import { isObject } from "../../lib/json.ts";
 import type { ContextPolicy, StageContract, WorkflowNode } from "../../schema/graph.ts";
 import type { StageMode } from "../../schema/plan.ts";
+import type { RunStageRecord } from "../../schema/record.ts";
 import { applyRunOverrides } from "../policy/effective.ts";
 import { withNarrowedTools } from "../policy/scopes.ts";
 import { toolNames } from "../policy/tools.ts";
@@ -20,8 +21,16 @@ const callsReducer = (node: Pick<WorkflowNode, "kind" | "function">): boolean =>
 export const isStaticNode = (node: Pick<WorkflowNode, "kind" | "function">): boolean =>
   STATIC_KINDS.has(node.kind) && !callsReducer(node);
 
+/** True when the record of a stage is that of a node that was executed inside the decision. */
+export const isStaticRecord = ({ kind, metadata }: Pick<RunStageRecord, "kind" | "metadata">): boolean =>
+  STATIC_KINDS.has(kind) && !(kind === "reduce" && metadata["function"] !== undefined);
+
 /** The node as this run executes it: run options fill what it leaves open (spec/workflow 10.5). */
-export const stageNode = (run: Run, nodeId: string, options: JsonObject): WorkflowNode | undefined => {
+export const stageNode = (
+  run: Pick<Run, "graph" | "options">,
+  nodeId: string,
+  options: JsonObject,
+): WorkflowNode | undefined => {
   if (!Object.hasOwn(run.graph.nodes, nodeId)) return undefined;
   const node = run.graph.nodes[nodeId];
   if (node === undefined) return undefined;

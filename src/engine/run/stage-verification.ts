@@ -7,7 +7,12 @@ import { evaluateVerification } from "../verification/evaluate.ts";
 import { type Verification, type VerificationCheck, verificationOf } from "../verification/evidence.ts";
 import { verdictOf } from "../verification/verdict.ts";
 import { verifyCommand, verifyFunction } from "./stage-node.ts";
-import type { PreparedStage, Run } from "./state.ts";
+import type { PreparedStage, Run, StageWork } from "./state.ts";
+
+/** What of a run verification looks at. */
+type VerifiedRun = Pick<Run, "contracts" | "artifacts">;
+
+type VerifiedUnit = Pick<PreparedStage, "selected_artifact_ids"> & { readonly work: Pick<StageWork, "type"> };
 
 /** Checks of the verify settings themselves, and the kind that a contract derives from the same setting. */
 const SAME_CHECK: Readonly<Record<string, string>> = {
@@ -26,16 +31,16 @@ const isEnforced = (node: WorkflowNode): boolean => {
   return node.kind === "verify" && verifyCommand(node) === undefined && verifyFunction(node) === undefined;
 };
 
-const contractOfNode = (run: Run, node: WorkflowNode): VerificationContract | undefined =>
+const contractOfNode = (run: VerifiedRun, node: WorkflowNode): VerificationContract | undefined =>
   run.contracts.find((contract) => contract.source_node === node.id);
 
-const selectedArtifacts = (run: Run, prepared: PreparedStage): readonly ArtifactRecord[] => {
+const selectedArtifacts = (run: VerifiedRun, prepared: VerifiedUnit): readonly ArtifactRecord[] => {
   const byId = new Map(run.artifacts.toArray().map((artifact) => [artifact.id, artifact]));
   return prepared.selected_artifact_ids.flatMap((id) => byId.get(id) ?? []);
 };
 
 /** A verify node without command and function has no output of its own: it looks at what the stages before it made. */
-const subjectOf = (run: Run, node: WorkflowNode, prepared: PreparedStage, result: JsonObject): Subject => {
+const subjectOf = (run: VerifiedRun, node: WorkflowNode, prepared: VerifiedUnit, result: JsonObject): Subject => {
   if (node.kind !== "verify") return { result, artifacts: [] };
   const artifacts = selectedArtifacts(run, prepared);
   const newest = artifacts.at(-1)?.text;
@@ -69,9 +74,9 @@ const withEvidence = (check: VerificationCheck, result: JsonObject): Verificatio
  * (spec/workflow 7.1, 7.2). What is kept of it is bounded; `evidence` says what was seen in texts that are bodies now.
  */
 export const verifyStage = (
-  run: Run,
+  run: VerifiedRun,
   node: WorkflowNode,
-  { unit, evidence }: { readonly unit: PreparedStage; readonly evidence: readonly VerificationCheck[] },
+  { unit, evidence }: { readonly unit: VerifiedUnit; readonly evidence: readonly VerificationCheck[] },
   result: JsonObject,
 ): Verification => {
   if (!isObject(node.verify)) return { kind: "none", ok: true };

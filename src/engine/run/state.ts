@@ -11,6 +11,7 @@ import type { StageCompleted } from "./event.ts";
 import type { TranscriptAfter } from "./run-transcript.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
 import type { OpenFindings } from "../verification/findings.ts";
+import type { RunReplay } from "../replay/next-stage.ts";
 
 /** Where a run stands. `completed`, `failed` and `cancelled` are final (I6). */
 export type RunStatus = "running" | "paused" | "completed" | "failed" | "cancelled";
@@ -35,6 +36,8 @@ export interface ExecutedStage {
   readonly transcript?: Json;
   /** The session that is the transcript after the stage. */
   readonly transcript_from?: { readonly session_id: string; readonly visibility: string | null };
+  /** The attempts as they were recorded, for a replayed stage (spec/workflow 12.5). */
+  readonly attempts?: readonly RunStageAttemptRecord[];
 }
 
 /** Parts of the prompt as offsets into it, so that it is stored once. */
@@ -222,6 +225,10 @@ export interface Run {
   /** Sequence number of the message that a stage has heard, by the stage's id. */
   readonly heard: AppendMap<number>;
   readonly usage: LlmUsage;
+  /** The recording that a deterministic replay follows; null for a run that executes its stages. */
+  readonly replay: RunReplay | null;
+  /** How often each node had been executed before this run continued another one's record. */
+  readonly earlier_visits: Readonly<Record<string, number>>;
   readonly error: string | null;
   readonly created_at: string;
   readonly updated_at: string;

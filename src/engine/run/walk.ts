@@ -1,5 +1,6 @@
 import type { JsonObject } from "../../lib/json.ts";
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
+import { recordingWanted, replayOrder } from "../replay/next-stage.ts";
 import { executesStage, joinBranches } from "../node/map.ts";
 import type { Advance, AdvanceReply } from "./command.ts";
 import { endAttempt, defaultLease, startAttempt } from "./attempts.ts";
@@ -39,6 +40,8 @@ export const nextWork = (draft: Draft, command: Advance): AdvanceReply => {
     else if (!closeOne(draft)) {
       const unit = grantable(draft, command);
       if (unit !== null) return granted(draft, unit);
+      const recording = nextNode(run) === null ? null : recordingWanted(run.replay, command.recorded);
+      if (recording !== null) return { ...idle(draft), waiting: "recording", recording };
       if (!openOne(draft, command) && !retireOne(draft)) {
         if (draft.run.open.length > 0) return waiting(draft, command);
         finalize(draft);
@@ -179,7 +182,12 @@ const openOne = (draft: Draft, command: Advance): boolean => {
     draft.emit({ type: "node_requeued", node_id: nodeId });
     return true;
   }
-  const raised = prepareStage(draft, { node_id: nodeId, options: {}, ...grant });
+  const raised = prepareStage(draft, {
+    node_id: replayOrder(run, nodeId, command.recorded),
+    options: {},
+    ...(command.recorded === undefined ? {} : { recorded: command.recorded }),
+    ...grant,
+  });
   if (raised !== null) failRun(draft, raised);
   return true;
 };
@@ -218,7 +226,9 @@ const waiting = (draft: Draft, command: Advance): AdvanceReply => {
   );
   if (isLive) return { ...idle(draft), waiting: "other_driver" };
   const open = run.open.filter((unit) => unit.settled === null);
-  const retry = earliest(open.map((unit) => (isExecutable(unit) ? unit.retry_at_ms : null)));
+  // Only its caller can try an external stage again.
+  const isMine = (unit: PreparedStage): boolean => unit.mode !== "external" || command.holder === "caller";
+  const retry = earliest(open.map((unit) => (isExecutable(unit) && isMine(unit) ? unit.retry_at_ms : null)));
   if (retry !== null) return { ...idle(draft), waiting: "retry", retry_at: rfc3339(retry) };
   const reason = reasonOf(run);
   const due = earliest(open.map((unit) => unit.deadline_ms));

@@ -5,6 +5,7 @@ import { shown } from "../bodies.ts";
 import type { Call } from "../call.ts";
 import { keyOf } from "../idempotency.ts";
 import { done, type Outcome, type Router } from "../router.ts";
+import { resumeFromCheckpoint } from "../new-run.ts";
 import { replyOf, runNotFound, runObject } from "../run-object.ts";
 import type { RunRequest } from "../../../durable-objects/workflow-run.ts";
 
@@ -52,17 +53,22 @@ const addResume = (router: Router): void =>
       operation: "resume_run",
       tag: "Runs",
       summary: "Resume a paused run",
-      description: "A run that had used up its steps counts them anew.",
+      description:
+        "A run that had used up its steps counts them anew. With `checkpoint_id` a run that is not running goes on from that checkpoint as a new run, whose control is answered with 201; its `metadata.resumed_from` names the checkpoint.",
       access: "runs:write",
       body: { name: "Resume", schema: resumeSchema, optional: true },
       reply,
-      problems,
+      problems: [...problems, "checkpoint_not_found", "payload_too_large"],
     },
-    ({ params, body, call }) =>
-      tell(call, params.run_id, {
+    ({ params, body, call }) => {
+      const { checkpoint_id: checkpointId, max_steps: maxSteps } = body;
+      if (checkpointId !== undefined)
+        return resumeFromCheckpoint(call, params.run_id, { checkpoint_id: checkpointId, max_steps: maxSteps });
+      return tell(call, params.run_id, {
         type: "resume_run",
-        ...(body.max_steps === undefined ? {} : { max_steps: body.max_steps }),
-      }),
+        ...(maxSteps === undefined ? {} : { max_steps: maxSteps }),
+      });
+    },
   );
 
 const addFinalize = (router: Router): void =>

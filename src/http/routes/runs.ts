@@ -6,19 +6,19 @@ import { err, ok, type Result } from "../../lib/result.ts";
 import { uuidIds } from "../../ports/ids.ts";
 import { createdRunSchema, type NewRun, newRunSchema, runPageSchema, runQuery } from "../../schema/api-run.ts";
 import { type ArtifactRecord, decodeArtifacts } from "../../schema/artifact.ts";
-import { type DecodedGraph, decodeGraph, type WorkflowGraph } from "../../schema/graph.ts";
+import type { DecodedGraph, WorkflowGraph } from "../../schema/graph.ts";
 import { decodeRunOptions } from "../../schema/run.ts";
 import { stored } from "../bodies.ts";
 import type { Call } from "../call.ts";
-import { asVersion, decodeProblem, graphOf } from "../graph-input.ts";
+import { decodeProblem, graphOf } from "../graph-input.ts";
 import { idFor, keyOf } from "../idempotency.ts";
 import { CURSOR_ISSUE, decodeCursor, pageFrom } from "../page.ts";
-import { invalid, problem, type Problem } from "../problem.ts";
+import { invalid, type Problem } from "../problem.ts";
 import { done, type Router } from "../router.ts";
 import { replyOf, runObject } from "../run-object.ts";
 import { listRuns, runPosition } from "../run-rows.ts";
 import { runSurroundings } from "../run-surroundings.ts";
-import { findVersion } from "../workflow-rows.ts";
+import { storedGraph } from "../stored-graph.ts";
 
 const OPERATION = "create_run";
 
@@ -26,9 +26,9 @@ const OPERATION = "create_run";
 const REFUSED_OPTIONS: Readonly<Record<string, string>> = {
   resume_run: "is not taken here: continue a run with POST /v1/runs/{run_id}/resume",
   resume_path: "is not taken here: continue a run with POST /v1/runs/{run_id}/resume",
-  replay_run: "is not taken here: a replay is made from a run that is stored",
-  replay_path: "is not taken here: a replay is made from a run that is stored",
-  replay_mode: "is not taken here: a replay is made from a run that is stored",
+  replay_run: "is not taken here: replay a run with POST /v1/runs/{run_id}/replay",
+  replay_path: "is not taken here: replay a run with POST /v1/runs/{run_id}/replay",
+  replay_mode: "is not taken here: replay a run with POST /v1/runs/{run_id}/replay",
 };
 
 const optionsOf = (body: NewRun): Result<RunOptions, Problem> => {
@@ -44,21 +44,6 @@ const artifactsOf = (body: NewRun): Result<readonly ArtifactRecord[], Problem> =
   if (!artifacts.ok) return err(decodeProblem("artifacts", artifacts.error));
   const context = { now: Date.now(), nextId: uuidIds };
   return ok(artifacts.value.map((artifact) => normalizeArtifact(artifact, context)));
-};
-
-const storedGraph = async (
-  call: Call,
-  workflowId: string,
-  version: number | null,
-): Promise<Result<DecodedGraph, Problem>> => {
-  const found = await findVersion(call.env.DB, { tenant: call.tenant, workflow_id: workflowId, version });
-  if (found === null) {
-    const what = version === null ? `workflow ${workflowId}` : `version ${version} of a workflow ${workflowId}`;
-    return err(problem("workflow_not_found", `there is no ${what}; define it with PUT /v1/workflows/{workflow_id}`));
-  }
-  const graph = decodeGraph(JSON.parse(found.graph));
-  if (!graph.ok) return err(decodeProblem("graph", graph.error));
-  return ok(asVersion(graph.value, workflowId, found.version));
 };
 
 /** A graph from the request in its normal form; an id it lacks follows from the idempotency key too. */
