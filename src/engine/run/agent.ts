@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../lib/json.ts";
 import { rfc3339 } from "../../lib/time.ts";
-import type { PendingToolCall, StepCompaction, ToolAnswer, ToolCallRecord } from "../../schema/agent-step.ts";
+import type { PendingToolCall, StepCompaction, ToolAnswer, ToolApproval, ToolCallRecord } from "../../schema/agent-step.ts";
 import { type Rejection, reject } from "../machine.ts";
 import { toolResultMessage } from "../transcript/message.ts";
 import { type Session, sessionIn } from "../transcript/session.ts";
@@ -115,12 +115,16 @@ export const answerCall = (draft: Draft, command: AnswerCall): Rejection | null 
     type: "call_answered",
     stage_id: unit.stage_id,
     call_id: call.call_id,
-    ...("approved" in command.answer ? { approval: command.answer } : clientAnswer(draft, found, command.answer)),
+    ...("approved" in command.answer ? { approval: approvalOf(call, command.answer) } : clientAnswer(draft, found, command.answer)),
   });
   if (openStillWaits(draft, unit.stage_id)) return null;
   goOn(draft);
   return null;
 };
+
+/** Who approves a call approves the arguments that were shown, unless others take their place. */
+const approvalOf = (call: PendingToolCall, answer: ToolApproval): ToolApproval =>
+  answer.approved ? { arguments: call.arguments, ...answer } : answer;
 
 const openStillWaits = (draft: Draft, stageId: string): boolean =>
   (draft.run.open.find((unit) => unit.stage_id === stageId)?.loop?.pending.length ?? 0) > 0;

@@ -89,6 +89,7 @@ const agentLoopOptions = (run: Run, node: WorkflowNode, prepared: PreparedStage)
   loop_detect_skip: 4,
   ...settings(node.model_policy as unknown as JsonObject, AGENT_KEYS),
   ...settings(node.auto_compact as unknown as JsonObject, ["tool_output_max_chars"]),
+  ...(node.tool_hooks === undefined ? {} : { tool_hooks: node.tool_hooks as unknown as Json }),
   ...(node.done_sentinel === null ? {} : { done_sentinel: node.done_sentinel as Json }),
 });
 

@@ -4,13 +4,13 @@ import type { PendingToolCall } from "../../schema/agent-step.ts";
 import type { AgentLoopOptions } from "../../schema/agent-loop.ts";
 import type { CapabilityPolicy, ToolApprovalPolicy } from "../../schema/policy.ts";
 import type { StagePlan } from "../../schema/plan.ts";
+import type { ToolHook } from "../../engine/policy/tool-hooks.ts";
 import type { NextCall, Shortening } from "../compaction.ts";
 import type { ModelSource } from "../model-source.ts";
 import type { RunnerContext } from "../runner.ts";
 import type { StructuredOutput } from "../structured-output.ts";
 import { addUsage, NO_USAGE } from "../usage.ts";
 import type { Conversation } from "./conversation.ts";
-import type { ToolGate } from "./gate.ts";
 import { type Finish, type LoopRules, nextMove } from "./next-move.ts";
 import { answerCall } from "./tool-call.ts";
 import type { Toolset } from "./tools/toolset.ts";
@@ -21,7 +21,6 @@ export type Compact = (call: NextCall, context: RunnerContext) => Promise<Result
 
 /** What of an agent loop can be exchanged. */
 export interface AgentHooks {
-  readonly gate: ToolGate;
   readonly compact?: Compact;
 }
 
@@ -36,6 +35,7 @@ export interface AgentLoop {
   readonly toolset: Toolset;
   readonly policy: CapabilityPolicy;
   readonly approval: ToolApprovalPolicy;
+  readonly tool_hooks: readonly ToolHook[];
   readonly conversation: Conversation;
   readonly context: RunnerContext;
   readonly hooks: AgentHooks;

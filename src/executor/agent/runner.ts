@@ -5,13 +5,14 @@ import type { StageFailure } from "../../ports/stage-failure.ts";
 import { type AgentLoopOptions, decodeAgentLoopOptions } from "../../schema/agent-loop.ts";
 import type { StagePlan } from "../../schema/plan.ts";
 import { decodeApprovalPolicy, decodeCapabilityPolicy } from "../../schema/policy.ts";
+import { decodeToolHooks } from "../../schema/tool-hook.ts";
 import { compactConversation } from "../compaction.ts";
 import { type ModelSource, openSource } from "../model-source.ts";
 import { journalFailure } from "../record-step.ts";
 import type { Runner, RunnerContext, StageOutcome } from "../runner.ts";
 import { readStructured, repairText, type StructuredOutput, structuredOutputOf } from "../structured-output.ts";
 import { openConversation } from "./conversation.ts";
-import { coveringServers, defaultGate } from "./gate.ts";
+import { coveringServers } from "./gate.ts";
 import { type AgentHooks, type AgentLoop, runLoop } from "./loop.ts";
 import type { LoopRules } from "./next-move.ts";
 import { restResult } from "./result.ts";
@@ -29,10 +30,10 @@ export const createAgentRunner = (hooks: AgentHooks): Runner => ({
   explain: (thrown) => explain(thrown),
 });
 
-/** The runner of agent stages, with the gate that knows ceilings and approval rules. */
-export const agentRunner: Runner = createAgentRunner({ gate: defaultGate, compact: compactConversation });
+/** The runner of agent stages. */
+export const agentRunner: Runner = createAgentRunner({ compact: compactConversation });
 
-type Settings = Pick<AgentLoop, "prompt" | "options" | "output" | "source" | "policy" | "approval">;
+type Settings = Pick<AgentLoop, "prompt" | "options" | "output" | "source" | "policy" | "approval" | "tool_hooks">;
 
 const invalid = (message: string): Result<never, StageFailure> => err({ category: "schema_validation", message });
 
@@ -44,13 +45,22 @@ const readSettings = (plan: StagePlan, context: RunnerContext): Result<Settings,
   if (!options.ok) return invalid(options.error);
   const policies = readPolicies(plan);
   if (!policies.ok) return policies;
+  const hooks = decodeToolHooks(plan.agent_loop_options?.["tool_hooks"] ?? []);
+  if (!hooks.ok) return invalid(hooks.error.message);
   const output = structuredOutputOf(plan);
   if (!output.ok) return output;
   const source = openSource(plan, context);
   if (!source.ok) return source;
   const unpriced = unpricedRefusal(options.value, source.value);
   if (unpriced !== undefined) return err(unpriced);
-  return ok({ prompt, options: options.value, output: output.value, source: source.value, ...policies.value });
+  return ok({
+    prompt,
+    options: options.value,
+    output: output.value,
+    source: source.value,
+    tool_hooks: hooks.value,
+    ...policies.value,
+  });
 };
 
 const readPolicies = (plan: StagePlan): Result<Pick<AgentLoop, "policy" | "approval">, StageFailure> => {

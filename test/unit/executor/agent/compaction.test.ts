@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { messagesAfter } from "../../../../src/engine/transcript/compaction.ts";
-import { defaultGate } from "../../../../src/executor/agent/gate.ts";
 import type { Compact } from "../../../../src/executor/agent/loop.ts";
 import { createAgentRunner } from "../../../../src/executor/agent/runner.ts";
 import { createRedactor } from "../../../../src/executor/redaction.ts";
@@ -37,7 +36,7 @@ test("[W-14.4] a compaction is a step of its own before the turn it makes room f
     },
     reply(3, "Three."),
   ]);
-  const runner = createAgentRunner({ gate: defaultGate, compact });
+  const runner = createAgentRunner({ compact });
   const outcome = await runner.run(plan, {
     ...configOf({ tools: createToolRegistry({ work: countingTool([]) }) }),
     journal,
