@@ -23,7 +23,8 @@ export const controlRun = (draft: Draft, command: ControlRun): Rejection | null 
     for (const unit of run.open) if (unit.work.type === "wait") draft.unsubscribe(unit.stage_id);
   } else {
     const excess = budgetExcess(run, command.budget ?? run.budget);
-    if (excess !== null) return reject("invalid_transition", `${excess}; resume the run with a higher budget`).rejection;
+    if (excess !== null)
+      return reject("invalid_transition", `${excess}; resume the run with a higher budget`).rejection;
     const usedUp = run.steps >= run.max_steps;
     draft.emit({
       type: "run_resumed",
