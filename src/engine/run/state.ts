@@ -8,6 +8,7 @@ import type { RunStageAttemptRecord } from "../../schema/record.ts";
 import type { PendingToolCall, ToolApproval, ToolCallRecord } from "../../schema/agent-step.ts";
 import type { Sessions } from "../transcript/session.ts";
 import type { StageCompleted } from "./event.ts";
+import type { RunBudget } from "./budget.ts";
 import type { TranscriptAfter } from "./run-transcript.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
 import type { OpenFindings } from "../verification/findings.ts";
@@ -215,6 +216,8 @@ export interface Run {
   readonly open: readonly PreparedStage[];
   /** How many stages may be open at a time; 1 is the order of the specification. */
   readonly max_parallel: number;
+  /** What the run may spend before it pauses; null for no bound. */
+  readonly budget: RunBudget | null;
   /** When the run fails for taking too long, in milliseconds. */
   readonly deadline_ms: number | null;
   /** The completed stage whose transitions are not recorded yet. */
