@@ -1,6 +1,12 @@
 import type { JsonObject } from "../../lib/json.ts";
 import { rfc3339 } from "../../lib/time.ts";
-import type { PendingToolCall, StepCompaction, ToolAnswer, ToolApproval, ToolCallRecord } from "../../schema/agent-step.ts";
+import type {
+  PendingToolCall,
+  StepCompaction,
+  ToolAnswer,
+  ToolApproval,
+  ToolCallRecord,
+} from "../../schema/agent-step.ts";
 import { type Rejection, reject } from "../machine.ts";
 import { toolResultMessage } from "../transcript/message.ts";
 import { type Session, sessionIn } from "../transcript/session.ts";
@@ -115,7 +121,9 @@ export const answerCall = (draft: Draft, command: AnswerCall): Rejection | null 
     type: "call_answered",
     stage_id: unit.stage_id,
     call_id: call.call_id,
-    ...("approved" in command.answer ? { approval: approvalOf(call, command.answer) } : clientAnswer(draft, found, command.answer)),
+    ...("approved" in command.answer
+      ? { approval: approvalOf(call, command.answer) }
+      : clientAnswer(draft, found, command.answer)),
   });
   if (openStillWaits(draft, unit.stage_id)) return null;
   goOn(draft);

@@ -54,7 +54,9 @@ const ask = async (
       ...(plan.task === undefined ? {} : { task: plan.task }),
     });
     const flaw = flawOf(answer, "answer", 0);
-    return flaw === undefined ? ok(answer as Json) : err(`tool hook '${name}' answered what JSON cannot carry: ${flaw}`);
+    return flaw === undefined
+      ? ok(answer as Json)
+      : err(`tool hook '${name}' answered what JSON cannot carry: ${flaw}`);
   } catch (thrown) {
     context.signal.throwIfAborted();
     return err(thrownFailure(thrown, `tool hook '${name}'`).message);

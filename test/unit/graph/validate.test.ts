@@ -7,6 +7,13 @@ const report = (document: unknown, ceiling: unknown = null) =>
   validateGraph(graphOf(document), ceiling === null ? null : policyOf(ceiling));
 
 describe("validateGraph", () => {
+  it("[W-17.1] refuses tool hooks whose pattern cannot be read", () => {
+    const node = (pattern: string) => ({ kind: "stage", mode: "agent", tool_hooks: [{ pattern: "*" }, { pattern }] });
+    const errors = (pattern: string) => report({ entry: "a", nodes: { a: node(pattern) } }).errors;
+    expect(errors("tool.name =~ ^wo")).toEqual([]);
+    expect(errors("tool.name =~ (")).toEqual([expect.stringContaining("node a: tool_hooks[1]: ")]);
+  });
+
   it("[W-3] reports structural errors and warnings in order, with the reachable set", () => {
     const result = report({
       entry: "gate",
