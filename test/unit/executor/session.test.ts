@@ -15,6 +15,8 @@ const said: readonly JsonObject[] = [
 const scripted = (fields: Partial<StagePlan>): StagePlan =>
   planOf({ prompt: "And how wide?", llm_options: { provider: "scripted" }, ...fields });
 
+const tokens = (result: JsonObject): number => (result["usage"] as { input_tokens: number }).input_tokens;
+
 describe("a call in a session", () => {
   test("[W-14.3] it is told what was said before, and then asked", async () => {
     const server = await startServer((_request, response) =>
@@ -59,7 +61,6 @@ describe("a call in a session", () => {
   test("[W-12.9] what was said before counts as input", async () => {
     const alone = await run(scripted({}));
     const within = await run(scripted({ session: { id: "talk", messages: said } }));
-    const tokens = (result: JsonObject) => (result["usage"] as { input_tokens: number }).input_tokens;
     expect(tokens(within)).toBeGreaterThan(tokens(alone));
   });
 });

@@ -6,10 +6,11 @@ import { graphOf, policyOf } from "./fixture.ts";
 const report = (document: unknown, ceiling: unknown = null) =>
   validateGraph(graphOf(document), ceiling === null ? null : policyOf(ceiling));
 
+const hooked = (pattern: string) => ({ kind: "stage", mode: "agent", tool_hooks: [{ pattern: "*" }, { pattern }] });
+
 describe("validateGraph", () => {
   it("[W-17.1] refuses tool hooks whose pattern cannot be read", () => {
-    const node = (pattern: string) => ({ kind: "stage", mode: "agent", tool_hooks: [{ pattern: "*" }, { pattern }] });
-    const errors = (pattern: string) => report({ entry: "a", nodes: { a: node(pattern) } }).errors;
+    const errors = (pattern: string) => report({ entry: "a", nodes: { a: hooked(pattern) } }).errors;
     expect(errors("tool.name =~ ^wo")).toEqual([]);
     expect(errors("tool.name =~ (")).toEqual([expect.stringContaining("node a: tool_hooks[1]: ")]);
   });

@@ -106,27 +106,28 @@ describe("hooks after a call", () => {
   });
 });
 
-describe("hooks and approvals", () => {
-  const asking = (approvals?: Readonly<Record<string, { approved: boolean; arguments?: JsonObject }>>) => {
-    const plan = hookedAgent([{ pattern: "*", pre: "add" }], { approval_policy: { require_approval: ["*"] } });
-    const args: JsonObject[] = [];
-    const functions = createRegistry({
-      add: (payload) => {
-        const { path } = (payload as { tool: { args: { path: string } } }).tool.args;
-        return path.startsWith("src/") ? { args: { path: path.slice(4) } } : null;
-      },
-    });
-    const tool = countingTool([], (given) => {
-      args.push(given);
-      return "ok";
-    });
-    const go = async (given: StagePlan, journal = journalOf()) => ({
-      result: await runAgent(given, { work: tool }, { journal: journal.journal, functions }),
-      steps: journal.steps,
-    });
-    return { plan, args, go, approvals };
-  };
+/** An agent whose every call needs an approval and whose hook takes `src/` off a path. */
+const asking = () => {
+  const plan = hookedAgent([{ pattern: "*", pre: "add" }], { approval_policy: { require_approval: ["*"] } });
+  const args: JsonObject[] = [];
+  const functions = createRegistry({
+    add: (payload) => {
+      const { path } = (payload as { tool: { args: { path: string } } }).tool.args;
+      return path.startsWith("src/") ? { args: { path: path.slice(4) } } : null;
+    },
+  });
+  const tool = countingTool([], (given) => {
+    args.push(given);
+    return "ok";
+  });
+  const go = async (given: StagePlan, journal = journalOf()) => ({
+    result: await runAgent(given, { work: tool }, { journal: journal.journal, functions }),
+    steps: journal.steps,
+  });
+  return { plan, args, go };
+};
 
+describe("hooks and approvals", () => {
   test("[W-10.7] a person is asked about what the hooks made of it, and once", async () => {
     const { plan, args, go } = asking();
     const { result, steps } = await go(plan);
