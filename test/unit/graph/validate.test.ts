@@ -8,11 +8,12 @@ const report = (document: unknown, ceiling: unknown = null) =>
 
 const hooked = (pattern: string) => ({ kind: "stage", mode: "agent", tool_hooks: [{ pattern: "*" }, { pattern }] });
 
+const hookErrors = (pattern: string) => report({ entry: "a", nodes: { a: hooked(pattern) } }).errors;
+
 describe("validateGraph", () => {
   it("[W-17.1] refuses tool hooks whose pattern cannot be read", () => {
-    const errors = (pattern: string) => report({ entry: "a", nodes: { a: hooked(pattern) } }).errors;
-    expect(errors("tool.name =~ ^wo")).toEqual([]);
-    expect(errors("tool.name =~ (")).toEqual([expect.stringContaining("node a: tool_hooks[1]: ")]);
+    expect(hookErrors("tool.name =~ ^wo")).toEqual([]);
+    expect(hookErrors("tool.name =~ (")).toEqual([expect.stringContaining("node a: tool_hooks[1]: ")]);
   });
 
   it("[W-3] reports structural errors and warnings in order, with the reachable set", () => {

@@ -45,7 +45,7 @@ const reducers = createReducers({
 });
 
 const inputs = (plan: StagePlan): readonly JsonObject[] =>
-  (plan.function as { input: { inputs: readonly JsonObject[] } }).input.inputs;
+  (plan.function as unknown as { input: { inputs: readonly JsonObject[] } }).input.inputs;
 
 describe("a reduce node with a registered reducer", () => {
   test("[W-6.2] is executed by a driver, with the selected artifacts in their order", () => {
