@@ -1,8 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { createExecutor } from "../../../src/executor/executor.ts";
+import type { StageJournal } from "../../../src/ports/stage-journal.ts";
 import type { RunCommand } from "../../../src/engine/run/command.ts";
 import type { StepCompaction } from "../../../src/schema/agent-step.ts";
 import type { StagePlan } from "../../../src/schema/plan.ts";
 import { accepted, createRun, DONE, refusal, type RunShell, runFixture, step } from "../../support/run-fixture.ts";
+import { configOf } from "../executor/plans.ts";
 
 const talk = { session_id: "talk" };
 
@@ -122,4 +125,40 @@ describe("a model call in a session", () => {
       status: "completed",
     });
   });
+});
+
+test("[W-14.4] executor and run agree on a conversation that is shortened again and again", async () => {
+  const { shell, reload } = runFixture();
+  const auto_compact = { enabled: true, token_threshold: 2000, keep_last: 2, compact_strategy: "truncate" };
+  const node = {
+    kind: "stage",
+    mode: "llm",
+    model_policy: talk,
+    auto_compact,
+    script: { replies: [], default: "Yes." },
+  };
+  const looped = { id: "w", entry: "a", nodes: { a: node }, edges: [{ from: "a", to: "a" }] };
+  accepted(shell, createRun(looped, { options: { max_steps: 12, provider: "scripted" }, task: "word ".repeat(400) }));
+  const executor = createExecutor(configOf({}));
+  const lengths: number[] = [];
+  let plan = step(shell).next;
+  while (plan !== null) {
+    const { attempt_token, session } = plan;
+    let number = plan.progress?.steps ?? 0;
+    lengths.push(session?.messages.length ?? 0);
+    const journal: StageJournal = {
+      record: async (recorded) => {
+        accepted(shell, { type: "record_step", attempt_token, number, step: recorded });
+        number += 1;
+      },
+      stream: () => undefined,
+    };
+    const result = await executor.execute(plan, new AbortController().signal, journal);
+    expect(result).toMatchObject({ status: "done", text: "Yes." });
+    plan = step(shell, { attempt_token, result }).next;
+  }
+  expect(lengths).toHaveLength(12);
+  expect(Math.max(...lengths)).toBeLessThan(10);
+  expect(shell.state?.sessions.get("talk")?.revision).toBeGreaterThan(1);
+  expect(contents(reload())).toEqual(contents(shell));
 });
