@@ -5,6 +5,7 @@ import { type DrivenRun, driveRun } from "../src/driver/drive.ts";
 import type { CreateRun } from "../src/engine/run/command.ts";
 import { createExecutor } from "../src/executor/executor.ts";
 import { functions } from "../src/functions.ts";
+import { reducers } from "../src/reducers.ts";
 import type { WorkflowRun } from "../durable-objects/workflow-run.ts";
 
 export { WorkflowRun } from "../durable-objects/workflow-run.ts";
@@ -70,7 +71,7 @@ const godwit: Contender = async (env, steps, onStep) => {
   const answer = await run().request(createRun(runId, steps));
   if (!answer.ok || answer.reply.type !== "created" || answer.reply.advance === null) throw new Error("no run");
   let done = 0;
-  const executor = createExecutor({ env: {}, fetcher: fetch, functions, now: () => Date.now() });
+  const executor = createExecutor({ env: {}, fetcher: fetch, functions, reducers, now: () => Date.now() });
   const outcome = await driveRun({
     run,
     executor: {

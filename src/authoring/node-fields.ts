@@ -15,6 +15,7 @@ import type {
   stageContractSchema,
   toolApprovalPolicySchema,
 } from "../schema/policy.ts";
+import type { toolHooksSchema } from "../schema/tool-hook.ts";
 import type { DeepReadonly } from "../lib/deep-readonly.ts";
 import type { Tools } from "./tool-entry.ts";
 
@@ -149,6 +150,7 @@ export interface NodeFields {
   readonly exit_when_verified?: boolean;
   readonly metadata?: JsonObject;
   readonly context_assembler?: Json;
+  readonly tool_hooks?: Input<typeof toolHooksSchema>;
   readonly http?: HttpInput | null;
   /** The name of a registered function, or of a registered reducer on a `reduce` node. */
   readonly function?: string | null;

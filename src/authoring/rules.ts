@@ -18,7 +18,7 @@ type Call = "mode" | "task_label" | "timeout_ms" | "retry_policy" | "verify" | "
 
 type Llm = "prompt" | "system" | "tools" | "model_policy" | "auto_compact" | "context_assembler";
 
-type Agent = Llm | "done_sentinel" | "exit_when_verified" | "output_schema";
+type Agent = Llm | "tool_hooks" | "done_sentinel" | "exit_when_verified" | "output_schema";
 
 interface FieldsByMode {
   readonly llm: Llm;

@@ -37,7 +37,7 @@ export interface DriveOptions {
   readonly adopt?: string;
   /** How many stages and branches this driver executes at a time; 6 unless given. */
   readonly lanes?: number;
-  /** Orders another driver, when there is more to start than this one has lanes. Called once at most. */
+  /** Orders another driver, when there is more to start than this one has lanes. */
   readonly recruit?: () => Promise<void>;
   /** Gives a replay the recorded stages it asks for. */
   readonly recording?: ReadRecording;
@@ -57,6 +57,9 @@ export type DriveOutcome =
 const SHORT_WAIT_MS = 2_000;
 
 const MIN_WAIT_MS = 20;
+
+/** A driver that comes may find its work taken: it is given this long to show before another one is ordered. */
+const RECRUIT_EVERY_MS = 2_000;
 
 /** An invocation of the platform has six connections at a time. */
 const DEFAULT_LANES = 6;
@@ -85,7 +88,7 @@ class Drive {
   readonly #lanes = new Set<Promise<void>>();
   readonly #left: string[] = [];
   #executed = 0;
-  #recruited = false;
+  #mayRecruitAt = 0;
   #fault: { readonly thrown: unknown } | null = null;
   /** What the lane saw that came to the end of the run. */
   #ended: DriveOutcome | null = null;
@@ -146,9 +149,10 @@ class Drive {
   #widen(spare: number): void {
     const free = (this.#options.lanes ?? DEFAULT_LANES) - 1 - this.#lanes.size;
     for (let started = 0; started < Math.min(spare, free); started++) this.#track(this.#openLane());
-    if (spare <= free || this.#recruited || this.#options.recruit === undefined) return;
-    this.#recruited = true;
-    this.#track(this.#options.recruit());
+    const { recruit, now } = this.#options;
+    if (spare <= Math.max(free, 0) || recruit === undefined || now() < this.#mayRecruitAt) return;
+    this.#mayRecruitAt = now() + RECRUIT_EVERY_MS;
+    this.#track(recruit());
   }
 
   async #openLane(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { AdvanceReply } from "../engine/run/command.ts";
 import { createExecutor } from "../executor/executor.ts";
 import { functions } from "../functions.ts";
+import { reducers } from "../reducers.ts";
 import { tools } from "../tools.ts";
 import { r2Blobs } from "./r2-blobs.ts";
 import { withBodies } from "./with-bodies.ts";
@@ -56,6 +57,7 @@ const drive = async (env: Env, { tenant, run_id, budget_ms, ...from }: Drive): P
         fetcher: (input, init) => fetch(input, init),
         functions,
         tools,
+        reducers,
         now,
       }),
       r2Blobs(env.BODIES, tenant),

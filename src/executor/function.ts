@@ -1,12 +1,14 @@
 import { isObject, type Json, type JsonObject } from "../lib/json.ts";
 import { err, ok } from "../lib/result.ts";
+import type { FunctionContext } from "../ports/functions.ts";
+import type { ReducerInput, ReducerRegistry } from "../ports/reducers.ts";
 import type { StageFailure } from "../ports/stage-failure.ts";
 import type { StagePlan, StageResult } from "../schema/plan.ts";
 import { isErrorCategory } from "./failure.ts";
 import type { Runner, RunnerContext, StageOutcome } from "./runner.ts";
 import { asVerdict } from "./verifier.ts";
 
-/** Runs a handler that is registered in code. */
+/** Runs a handler, or a reducer, that is registered in code. */
 export const functionRunner: Runner = {
   run: (plan, context) =>
     plan.kind === "verify"
@@ -15,16 +17,32 @@ export const functionRunner: Runner = {
           () => context.signal.aborted,
         )
       : callHandler(plan, context),
-  explain: (thrown, plan) => thrownFailure(thrown, `function "${plan.function?.name ?? ""}"`),
+  explain: (thrown, plan) => thrownFailure(thrown, `${wordFor(plan)} "${plan.function?.name ?? ""}"`),
 };
+
+const wordFor = ({ kind }: StagePlan): "reducer" | "function" => (kind === "reduce" ? "reducer" : "function");
+
+/** What a plan names, ready to be called with its input. */
+type Callee = (input: Json, context: FunctionContext) => unknown;
+
+/** A reducer gets its inputs as they are; they come from the run. */
+const reducerNamed = (name: string, reducers: ReducerRegistry): Callee | undefined => {
+  const reducer = reducers.find(name);
+  if (reducer === undefined) return undefined;
+  return (input, context) => reducer((isObject(input) ? input["inputs"] : []) as unknown as ReducerInput[], context);
+};
+
+const NO_REDUCERS: ReducerRegistry = { names: [], find: () => undefined };
 
 const callHandler = (plan: StagePlan, context: RunnerContext): StageOutcome | Promise<StageOutcome> => {
   const call = plan.function;
   if (call === undefined) return err({ category: "schema_validation", message: "the plan has no function call" });
-  const handler = context.functions.find(call.name);
+  const word = wordFor(plan);
+  const reducers = context.reducers ?? NO_REDUCERS;
+  const handler = word === "reducer" ? reducerNamed(call.name, reducers) : context.functions.find(call.name);
   if (handler === undefined) {
-    const known = context.functions.names.length === 0 ? "none" : context.functions.names.join(", ");
-    return err({ category: "not_found", message: `no function "${call.name}" is registered; registered: ${known}` });
+    const known = (word === "reducer" ? reducers : context.functions).names.join(", ") || "none";
+    return err({ category: "not_found", message: `no ${word} "${call.name}" is registered; registered: ${known}` });
   }
   const returned = handler(call.input, {
     run_id: plan.run_id,
@@ -38,14 +56,14 @@ const callHandler = (plan: StagePlan, context: RunnerContext): StageOutcome | Pr
     ...(plan.task === undefined ? {} : { task: plan.task }),
   });
   return returned instanceof Promise
-    ? returned.then((value) => outcomeOf(call.name, value))
-    : outcomeOf(call.name, returned);
+    ? returned.then((value) => outcomeOf(`${word} "${call.name}"`, value))
+    : outcomeOf(`${word} "${call.name}"`, returned);
 };
 
-const outcomeOf = (name: string, returned: unknown): StageOutcome => {
+const outcomeOf = (what: string, returned: unknown): StageOutcome => {
   const flaw = flawOf(returned, "result", 0);
   if (flaw === undefined) return ok(resultOf(returned as Json));
-  return err({ category: "schema_validation", message: `function "${name}" returned what JSON cannot carry: ${flaw}` });
+  return err({ category: "schema_validation", message: `${what} returned what JSON cannot carry: ${flaw}` });
 };
 
 /** Deeper values are refused; it also ends the walk through a value that contains itself. */

@@ -18,7 +18,9 @@ export interface ModelQuestion {
   readonly messages: readonly ModelMessage[];
   /** What was said so far as text, for scripts. */
   readonly transcript: string;
-  /** Counted from 1. */
+  /** What was said in the session before that, for scripts. */
+  readonly history?: string;
+  /** Counted from 1; 0 for a question that is no turn of the stage. */
   readonly turn: number;
   readonly tools?: readonly OfferedTool[];
   readonly output_schema?: ModelCall["output_schema"];
@@ -85,8 +87,8 @@ const askScript = (
   plan: StagePlan,
   question: ModelQuestion,
 ): Result<SourcedAnswer, StageFailure> => {
-  const { transcript, turn, instructions } = question;
-  const asked = { prompt: transcript, attempt: plan.attempt, visit: plan.visit ?? 1, turn };
+  const { transcript, history = "", turn, instructions } = question;
+  const asked = { prompt: transcript, session: history, attempt: plan.attempt, visit: plan.visit ?? 1, turn };
   const reply = scriptedReply(script, { ...asked, isCategory: isErrorCategory });
   if (!reply.ok) return err(reply.error);
   const { text, status, tool_calls: calls = [] } = reply.value;
@@ -106,7 +108,7 @@ const askScript = (
     finish_reason: calls.length === 0 ? "stop" : "tool-calls",
     warnings: [],
     usage: {
-      input_tokens: Math.ceil(byteLength(instructions + transcript) / 4),
+      input_tokens: Math.ceil(byteLength(instructions + history + transcript) / 4),
       output_tokens: Math.ceil(byteLength(said) / 4),
       total_duration_ms: 0,
       call_count: 1,

@@ -14,6 +14,7 @@ const schema = z.strictObject({
       when: z
         .strictObject({
           prompt_contains: texts.optional(),
+          session_contains: texts.optional(),
           attempt: z.int().optional(),
           visit: z.int().optional(),
           turn: z.int().optional(),
@@ -35,6 +36,8 @@ type Reply = z.infer<typeof schema>["replies"][number];
 /** One call of the scripted model. */
 interface ScriptedCall {
   readonly prompt: string;
+  /** What was said in the session before. */
+  readonly session?: string;
   readonly attempt: number;
   readonly visit: number;
   /** The turn of an agent loop, counted from 1. */
@@ -62,6 +65,7 @@ const matches = (when: Reply["when"], call: ScriptedCall): boolean =>
   ((when.attempt === undefined || when.attempt === call.attempt) &&
     (when.visit === undefined || when.visit === call.visit) &&
     (when.turn === undefined || when.turn === (call.turn ?? 1)) &&
+    [when.session_contains ?? []].flat().every((part) => (call.session ?? "").includes(part)) &&
     [when.prompt_contains ?? []].flat().every((part) => call.prompt.includes(part)));
 
 /** Replaces each placeholder by what its pattern captures in the prompt; by nothing where it does not match. */

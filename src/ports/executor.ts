@@ -1,6 +1,7 @@
 import type { StagePlan, StageResult } from "../schema/plan.ts";
 import type { FunctionRegistry } from "./functions.ts";
 import type { ModelEnv } from "./model-env.ts";
+import type { ReducerRegistry } from "./reducers.ts";
 import type { StageJournal } from "./stage-journal.ts";
 import type { ToolRegistry } from "./tools.ts";
 
@@ -16,6 +17,8 @@ export interface ExecutorConfig {
   readonly functions: FunctionRegistry;
   /** The tools that agent stages can name; none without it. */
   readonly tools?: ToolRegistry;
+  /** The reducers that reduce nodes can name; none without it. */
+  readonly reducers?: ReducerRegistry;
   /** The moment in milliseconds since the Unix epoch. */
   readonly now: () => number;
 }

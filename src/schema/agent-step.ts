@@ -18,14 +18,28 @@ export interface ToolCallRecord {
 /** How a call was answered that a client, or a person, had to answer. */
 export type ToolAnswer = { readonly result: Json; readonly is_error?: boolean } | ToolApproval;
 
+/** A compaction of a stage's session before a model call (spec/workflow 14.4). */
+export interface StepCompaction {
+  readonly event: {
+    readonly keep_first: number;
+    readonly archived: number;
+    readonly summary: string;
+    readonly event_id: string;
+    readonly metadata: JsonObject;
+    readonly snapshot_asset_id: string | null;
+  };
+  /** The revision of the session whose messages it counted. */
+  readonly revision: number;
+}
+
 /** One recorded step of an agent loop; each is one commit of the run. */
 export interface AgentStep {
   /** Counted from 1; the model turn this step belongs to. */
   readonly iteration: number;
   /** Messages appended to the stage's session, in order: {role: "user"|"assistant"|"tool_result"|"system", content, ...} (spec/workflow 14.1). */
   readonly messages?: readonly JsonObject[];
-  /** Replaces the session's messages by these before `messages` are appended: {event: {...}, messages: [...]}. */
-  readonly compaction?: JsonObject;
+  /** Shortens the session before `messages` are appended. */
+  readonly compaction?: StepCompaction;
   readonly tool_call?: ToolCallRecord;
   /** What this step used, not a total. */
   readonly usage?: LlmUsage;
@@ -46,6 +60,8 @@ export interface PlanSession {
   readonly messages: readonly Json[];
   /** What compactions said about messages that are gone; it is part of the messages already. */
   readonly summary?: string;
+  /** How often messages were taken away or replaced so far; 0 without it. */
+  readonly revision?: number;
 }
 
 /** What a stage has recorded in earlier attempts. */

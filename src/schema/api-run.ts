@@ -2,6 +2,7 @@ import * as z from "zod";
 import { anyJson, anyObject, id, pageOf, pageQuery, time } from "./api.ts";
 import { graphField } from "./api-workflow.ts";
 import { workflowGraphSchema } from "./graph.ts";
+import { runBudgetSchema } from "./run-budget.ts";
 import { runRecordSchema } from "./record.ts";
 
 const MAX_LEASE_MS = 86_400_000;
@@ -298,6 +299,7 @@ export const reasonSchema = z.object({ reason }).readonly();
 export const resumeSchema = z
   .object({
     max_steps: z.int().min(1).max(1_000_000).optional().describe("Steps the run may take from now on"),
+    budget: runBudgetSchema.optional().describe("What the run may spend from its beginning to its end"),
     checkpoint_id: id.optional().describe("Goes on from this checkpoint as a new run; the run itself stays as it is"),
   })
   .readonly();

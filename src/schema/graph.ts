@@ -19,6 +19,7 @@ import {
   stageContractSchema,
   toolApprovalPolicySchema,
 } from "./policy.ts";
+import { toolHooksSchema } from "./tool-hook.ts";
 
 export type { ContextPolicy, StageContract, VerificationContract } from "./policy.ts";
 
@@ -84,6 +85,7 @@ export const workflowNodeSchema = z
     exit_when_verified: flag,
     metadata: sortedMap(json),
     context_assembler: z.exactOptional(json),
+    tool_hooks: toolHooksSchema.exactOptional(),
     http: nodeHttpSchema.nullable().exactOptional(),
     function: z.string().nullable().exactOptional(),
     input: z.exactOptional(json),

@@ -81,7 +81,9 @@ export interface StagePlan {
   readonly metadata?: JsonObject;
   /** The conversation the stage takes part in. */
   readonly session?: PlanSession;
-  /** What earlier attempts of an agent stage have recorded; the loop goes on after it. */
+  /** When and how the conversation is shortened before a model call; absent for never. */
+  readonly auto_compact?: JsonObject;
+  /** What earlier attempts have recorded; the loop of an agent goes on after it. */
   readonly progress?: StageProgress;
   /** The JSON schema that the stage's `data` has to match. */
   readonly output_schema?: JsonObject;

@@ -67,6 +67,7 @@ export const modelPolicySchema = z
     command_policy: extraJson,
     task_ledger: extraJson,
     base_url: extraText,
+    context_tokens: extraUint,
     reasoning_effort: extraText,
     thinking: extraJson,
     top_p: extraNumber,

@@ -5,6 +5,7 @@ import type { RunOptions } from "../engine/run/command.ts";
 import type { Completion, FollowedEdge } from "../engine/run/state.ts";
 import { type DecodeError, type DecodeIssue, decodeAt, nestingIssue } from "./decode.ts";
 import { decodeApprovalPolicy, decodeCapabilityPolicy } from "./policy.ts";
+import { runBudgetSchema } from "./run-budget.ts";
 import { decodeMutationSession, decodeRunExecution, decodeRunRecord } from "./record.ts";
 
 /** The highest `max_steps` a run may ask for. */
@@ -79,6 +80,17 @@ const deadline = (raw: JsonObject): Result<Partial<RunOptions>, DecodeError> => 
   );
 };
 
+const budget = (raw: JsonObject): Result<Partial<RunOptions>, DecodeError> => {
+  const value = raw["budget"];
+  if (value === undefined || value === null) return ok({});
+  const decoded = decodeAt(runBudgetSchema, value, ["budget"]);
+  if (decoded.ok) return ok({ budget: decoded.value });
+  return err({
+    message: `workflow_execute: budget: ${decoded.error[0]?.message ?? "not valid"}`,
+    issues: decoded.error,
+  });
+};
+
 /** Parts that are documents of their own. Null counts as absent: what the original fails on helps nobody (spec/workflow 0.2). */
 const documents = (raw: JsonObject): Result<Partial<RunOptions>, DecodeError> => {
   const found: { -readonly [Key in keyof RunOptions]?: RunOptions[Key] } = {};
@@ -147,7 +159,9 @@ export const decodeRunOptions = (value: unknown): Result<RunOptions, DecodeError
   const limits = policies(given);
   if (!limits.ok) return limits;
   const raw = Object.fromEntries(Object.entries(given).filter(([key]) => !NOT_KEPT.has(key)));
-  const bounds = { ...steps.value, ...lanes.value, ...end.value };
+  const money = budget(given);
+  if (!money.ok) return money;
+  const bounds = { ...steps.value, ...lanes.value, ...end.value, ...money.value };
   return ok({ raw, ...textOptions(given), ...bounds, ...parts.value, ...limits.value });
 };
 

@@ -8,6 +8,8 @@ export interface ProducedValue {
   readonly kind: string;
   readonly index: number;
   readonly value: Json;
+  /** The body; without it a value that is a text. */
+  readonly text?: string;
   readonly lineage: readonly string[];
   readonly title: string;
 }
@@ -19,7 +21,7 @@ export const artifactFromValue = (produced: ProducedValue, context: ArtifactCont
       id: context.nextId(`${produced.node}_artifact`),
       kind: produced.kind,
       title: produced.title,
-      text: typeof produced.value === "string" ? produced.value : null,
+      text: produced.text ?? (typeof produced.value === "string" ? produced.value : null),
       data: produced.value,
       source: produced.node,
       stage: produced.node,

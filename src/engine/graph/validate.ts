@@ -1,6 +1,7 @@
 import type { ValidationReport, WorkflowGraph, WorkflowNode } from "../../schema/graph.ts";
 import type { CapabilityPolicy } from "../../schema/policy.ts";
 import { intersectPolicies } from "../policy/capability.ts";
+import { hookMatcher } from "../policy/hook-pattern.ts";
 import { listedTools } from "../policy/tools.ts";
 import { incomingEdges, outgoingEdges } from "./edges.ts";
 import { nodeIds, nodeOf } from "./normalize.ts";
@@ -105,6 +106,15 @@ const checkTools = (graph: WorkflowGraph, entries: readonly Entry[], findings: F
   }
 };
 
+/** A hook whose pattern cannot be read would guard nothing. */
+const checkHooks = (entries: readonly Entry[], { errors }: Findings): void => {
+  for (const [id, { tool_hooks: hooks = [] }] of entries)
+    for (const [index, { pattern }] of hooks.entries()) {
+      const matcher = hookMatcher(pattern);
+      if (!matcher.ok) errors.push(`node ${id}: tool_hooks[${index}]: ${matcher.error}`);
+    }
+};
+
 /** Kinds the specification knows and this version cannot run yet. */
 const UNSUPPORTED_KINDS: ReadonlySet<string> = new Set(["subagent"]);
 
@@ -167,5 +177,6 @@ export const validateGraph = (graph: WorkflowGraph, ceiling: CapabilityPolicy | 
   checkTools(graph, entries, findings);
   checkSupport(entries, findings);
   checkModes(entries, findings);
+  checkHooks(entries, findings);
   return { valid: findings.errors.length === 0, ...findings, reachable_nodes: reachable };
 };

@@ -3,7 +3,7 @@ import type { WorkflowGraph, WorkflowNode } from "../../schema/graph.ts";
 import type { RunStageRecord } from "../../schema/record.ts";
 import { derivePlannerRound } from "../observe/planner-rounds.ts";
 import { policyFromTools } from "../policy/tools.ts";
-import { isStaticKind, verifyCommand } from "../run/stage-node.ts";
+import { isStaticRecord, verifyCommand } from "../run/stage-node.ts";
 
 /** What a stage did outside the run. */
 export type EffectKind = "http" | "function" | "llm" | "agent" | "command" | "external" | "subagent" | "map" | "wait";
@@ -49,7 +49,7 @@ const MODES: ReadonlySet<string> = new Set<EffectKind>(["http", "function", "llm
 const WAITS: ReadonlySet<string> = new Set(["wait", "sleep", "timer", "signal", "message", "approval"]);
 
 const effectOf = (stage: RunStageRecord, node: WorkflowNode | undefined): EffectKind | null => {
-  if (isStaticKind(stage.kind)) return null;
+  if (isStaticRecord(stage)) return null;
   if (stage.kind === "subagent" || stage.metadata["worker"] !== undefined) return "subagent";
   if (stage.kind === "map") return "map";
   const mode = String(stage.metadata["mode"] ?? node?.mode ?? "llm");

@@ -10,7 +10,7 @@ import { judgeResult } from "../run/executed-stage.ts";
 import { AppendList } from "../../lib/append.ts";
 import { noSessions } from "../transcript/session.ts";
 import { collectContracts, type ContractAssets } from "../verification/contracts.ts";
-import { isStaticKind, stageNode } from "../run/stage-node.ts";
+import { isStaticRecord, stageNode } from "../run/stage-node.ts";
 import type { ExecutedStage, StageWork } from "../run/state.ts";
 
 /** Where a result is replaced: a record at its checkpoint, and what was ready before its last stage led anywhere. */
@@ -25,6 +25,7 @@ export interface ReplaceIn {
 /** The kind of work, as far as judging a result depends on it. */
 const workOf = (stage: RunStageRecord): Pick<StageWork, "type"> => {
   const mode = stage.metadata["mode"];
+  if (stage.kind === "reduce") return { type: "reduce" };
   return { type: mode === "http" || mode === "function" ? mode : "model" };
 };
 
@@ -96,7 +97,7 @@ export const replaceLastResult = (
     return err(
       `the result of stage ${stageId} cannot be replaced at this checkpoint: its last stage is ${last?.id ?? "none"}; fork from the checkpoint that was taken after the stage`,
     );
-  if (isStaticKind(last.kind)) return err(`stage ${stageId} is a ${last.kind} node: Godwit computes its result itself`);
+  if (isStaticRecord(last)) return err(`stage ${stageId} is a ${last.kind} node: Godwit computes its result itself`);
   const node = stageNode({ graph, options }, last.node_id, {});
   if (node === undefined) return err(`the other version has no node ${last.node_id}, whose result is to be replaced`);
   const contracts = collectContracts(graph, assets);

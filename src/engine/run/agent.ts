@@ -1,8 +1,15 @@
 import type { JsonObject } from "../../lib/json.ts";
 import { rfc3339 } from "../../lib/time.ts";
-import type { PendingToolCall, ToolAnswer, ToolCallRecord } from "../../schema/agent-step.ts";
+import type {
+  PendingToolCall,
+  StepCompaction,
+  ToolAnswer,
+  ToolApproval,
+  ToolCallRecord,
+} from "../../schema/agent-step.ts";
 import { type Rejection, reject } from "../machine.ts";
 import { toolResultMessage } from "../transcript/message.ts";
+import { type Session, sessionIn } from "../transcript/session.ts";
 import type { AnswerCall, RecordStep } from "./command.ts";
 import type { Draft } from "./draft.ts";
 import type { AgentStepRecorded } from "./event.ts";
@@ -12,18 +19,21 @@ import { isTerminal, type PreparedStage } from "./state.ts";
 
 const STALE = "the attempt token is not the current one: stop working on this stage";
 
-/** Records a step of an agent loop for the holder of the current attempt; a repetition changes nothing (I5, I6). */
+/** Records a step of an agent loop, or of a call in a conversation, for the holder of the current attempt; a repetition changes nothing (I5, I6). */
 export const recordStep = (draft: Draft, { attempt_token: token, number, step }: RecordStep): Rejection | null => {
   const { run } = draft;
   const unit = isTerminal(run.status) ? undefined : openByToken(run, token);
   if (unit?.work.type !== "model" || unit.holder === "nobody" || unit.retry_at_ms !== null || unit.settled !== null)
     return reject("stale_attempt", STALE).rejection;
-  const steps = unit.loop?.steps ?? 0;
-  if (unit.loop !== null && number < steps) return null;
-  if (unit.loop !== null && number !== steps)
+  if (unit.loop === null)
+    return reject("invalid_transition", `${unit.stage_id} has no conversation that steps could be recorded in`)
+      .rejection;
+  const { steps } = unit.loop;
+  if (number < steps) return null;
+  if (number !== steps)
     return reject("invalid_transition", `step ${number} of ${unit.stage_id} does not follow step ${steps}`).rejection;
   const { iteration, messages, tool_call, usage } = step;
-  const compaction = compactionOf(step.compaction);
+  const compaction = compactionOf(sessionIn(run.sessions, unit.session_id), step.compaction);
   draft.emit({
     type: "agent_step_recorded",
     stage_id: unit.stage_id,
@@ -36,9 +46,19 @@ export const recordStep = (draft: Draft, { attempt_token: token, number, step }:
   return null;
 };
 
-/** What a compaction changed; the messages it led to follow from it. */
-const compactionOf = (given: JsonObject | undefined): AgentStepRecorded["compaction"] =>
-  given === undefined ? undefined : (given["event"] as unknown as AgentStepRecorded["compaction"]);
+/**
+ * What a compaction changed; the messages it led to follow from it. Where others took messages away from a shared session
+ * meanwhile, its numbers mean other messages: the session stays as they left it.
+ */
+const compactionOf = (
+  session: Session | undefined,
+  given: StepCompaction | undefined,
+): AgentStepRecorded["compaction"] => {
+  if (given === undefined || session === undefined) return undefined;
+  const { event, revision } = given;
+  const isThere = event.keep_first + event.archived <= session.messages.length;
+  return isThere && revision === session.revision ? event : undefined;
+};
 
 /** True for the result of a loop that waits for a client or a person. */
 export const isParkedResult = (result: JsonObject): boolean => result["__workflow_stage_parked"] === true;
@@ -101,12 +121,18 @@ export const answerCall = (draft: Draft, command: AnswerCall): Rejection | null 
     type: "call_answered",
     stage_id: unit.stage_id,
     call_id: call.call_id,
-    ...("approved" in command.answer ? { approval: command.answer } : clientAnswer(draft, found, command.answer)),
+    ...("approved" in command.answer
+      ? { approval: approvalOf(call, command.answer) }
+      : clientAnswer(draft, found, command.answer)),
   });
   if (openStillWaits(draft, unit.stage_id)) return null;
   goOn(draft);
   return null;
 };
+
+/** Who approves a call approves the arguments that were shown, unless others take their place. */
+const approvalOf = (call: PendingToolCall, answer: ToolApproval): ToolApproval =>
+  answer.approved ? { arguments: call.arguments, ...answer } : answer;
 
 const openStillWaits = (draft: Draft, stageId: string): boolean =>
   (draft.run.open.find((unit) => unit.stage_id === stageId)?.loop?.pending.length ?? 0) > 0;

@@ -7,6 +7,7 @@ import type { MutationSessionRecord, RunExecutionRecord, RunRecord } from "../..
 import type { AgentStep, ToolAnswer } from "../../schema/agent-step.ts";
 import type { SessionCommand, SessionReply } from "../transcript/command.ts";
 import type { SessionSeed } from "../transcript/session-seed.ts";
+import type { RunBudget } from "./budget.ts";
 import type { Message } from "../mailbox/state.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
 import type { JobRequest } from "../work-queue/job.ts";
@@ -19,6 +20,8 @@ export interface RunOptions {
   readonly max_steps?: number;
   /** How many stages may be under way at a time; 1 unless given. */
   readonly max_parallel?: number;
+  /** What the run may spend before it pauses. */
+  readonly budget?: RunBudget;
   /** When the run fails for taking too long: a moment (RFC 3339), or milliseconds from its creation. */
   readonly deadline?: string | number;
   readonly persist_path?: string;
@@ -111,7 +114,12 @@ export interface Advance {
 export type ControlRun =
   | { readonly type: "pause_run"; readonly reason?: string }
   /** `only_if_paused_by`: a run that was paused for another reason stays as it is. */
-  | { readonly type: "resume_run"; readonly max_steps?: number; readonly only_if_paused_by?: string }
+  | {
+      readonly type: "resume_run";
+      readonly max_steps?: number;
+      readonly budget?: RunBudget;
+      readonly only_if_paused_by?: string;
+    }
   | { readonly type: "cancel_run"; readonly reason?: string };
 
 /** A message of the run's mailbox for a stage that waits for one. */

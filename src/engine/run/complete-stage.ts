@@ -75,7 +75,7 @@ export const completeStage = (draft: Draft, request: CompletionRequest): Complet
   if ("type" in admitted) return admitted;
   const excess = completionExcess(draft.run, admitted, request.result);
   if (excess !== null) return { type: "rejected", rejection: excess };
-  if (admitted.loop !== null && isParkedResult(request.result)) {
+  if (admitted.mode === "agent" && admitted.loop !== null && isParkedResult(request.result)) {
     parkStage(draft, admitted, request.result);
     return { type: "parked" };
   }

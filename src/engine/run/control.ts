@@ -1,4 +1,5 @@
 import { type Rejection, reject } from "../machine.ts";
+import { budgetExcess } from "./budget.ts";
 import type { ControlRun } from "./command.ts";
 import type { Draft } from "./draft.ts";
 import { isTerminal } from "./state.ts";
@@ -21,8 +22,15 @@ export const controlRun = (draft: Draft, command: ControlRun): Rejection | null 
     draft.emit({ type: "run_cancelled", reason: command.reason ?? null });
     for (const unit of run.open) if (unit.work.type === "wait") draft.unsubscribe(unit.stage_id);
   } else {
+    const excess = budgetExcess(run, command.budget ?? run.budget);
+    if (excess !== null)
+      return reject("invalid_transition", `${excess}; resume the run with a higher budget`).rejection;
     const usedUp = run.steps >= run.max_steps;
-    draft.emit({ type: "run_resumed", max_steps: command.max_steps ?? (usedUp ? run.max_steps : null) });
+    draft.emit({
+      type: "run_resumed",
+      max_steps: command.max_steps ?? (usedUp ? run.max_steps : null),
+      ...(command.budget === undefined ? {} : { budget: command.budget }),
+    });
     draft.drive();
   }
   draft.index();

@@ -9,6 +9,7 @@ import type { SessionSeed } from "../transcript/session-seed.ts";
 import type { SessionCompacted, SessionEvent } from "../transcript/session-event.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
 import type { RunReplay } from "../replay/next-stage.ts";
+import type { RunBudget } from "./budget.ts";
 import type { DriveMode, FollowedEdge, Holder, StageWork } from "./state.ts";
 
 /** Fields every event of a run carries: its shape's version and its moment (RFC 3339). */
@@ -48,6 +49,8 @@ export interface RunCreated extends Stamped {
   readonly max_steps: number;
   /** Absent for one stage at a time. */
   readonly max_parallel?: number;
+  /** What the run may spend before it pauses; absent for no bound. */
+  readonly budget?: RunBudget;
   /** When the run fails for taking too long; absent for never. */
   readonly deadline_ms?: number;
   readonly transcript: Json;
@@ -263,6 +266,8 @@ export interface RunResumed extends Stamped {
   readonly type: "run_resumed";
   /** Set when the run had used up its steps: counting starts again. */
   readonly max_steps: number | null;
+  /** The budget from here on; absent when it stays as it was. */
+  readonly budget?: RunBudget;
 }
 
 export interface RunCancelled extends Stamped {

@@ -1,15 +1,20 @@
 import { AppendList } from "../../lib/append.ts";
+import { placeAfterCompaction } from "../transcript/compaction.ts";
 import { evolveSessions } from "../transcript/evolve-sessions.ts";
-import { emptySession, type Sessions } from "../transcript/session.ts";
+import { emptySession, sessionIn, type Sessions } from "../transcript/session.ts";
 import { appendMessages } from "../transcript/stage-messages.ts";
 import type { AgentStepRecorded, BranchPrepared, CallAnswered, StageParked, StagePrepared } from "./event.ts";
 import { openById, withOpen } from "./open.ts";
 import { type LoopProgress, NO_USAGE, type PreparedStage, type Run } from "./state.ts";
 import { addUsage } from "./usage.ts";
 
-/** What an agent loop that begins has recorded: nothing yet. */
+/** True for a stage that may record steps: an agent, or a model call in a conversation that it shares. */
+const recordsSteps = (sessions: Sessions, { mode, work, session_id: id }: StagePrepared | BranchPrepared): boolean =>
+  work.type === "model" && (mode === "agent" || (mode === "llm" && sessionIn(sessions, id) !== undefined));
+
+/** What a stage that begins has recorded: nothing yet. */
 export const newLoop = (sessions: Sessions, event: StagePrepared | BranchPrepared): LoopProgress | null =>
-  event.mode !== "agent" || event.work.type !== "model"
+  !recordsSteps(sessions, event)
     ? null
     : {
         steps: 0,
@@ -26,12 +31,6 @@ export const withOwnSession = (sessions: Sessions, event: StagePrepared | Branch
   event.own_session === true && event.session_id !== undefined
     ? sessions.set(event.session_id, emptySession(event.session_id))
     : sessions;
-
-/** Where a stage's own messages begin once messages before them were replaced by a summary. */
-const fromAfter = (from: number, { keep_first: kept, archived }: { keep_first: number; archived: number }): number => {
-  if (from <= kept) return from;
-  return from >= kept + archived ? from - archived + 1 : kept + 1;
-};
 
 const compacted = (run: Run, unit: PreparedStage, event: AgentStepRecorded): Run => {
   const { compaction } = event;
@@ -60,7 +59,9 @@ export const stepRecorded = (run: Run, event: AgentStepRecorded): Run => {
         tool_calls: event.tool_call === undefined ? loop.tool_calls : loop.tool_calls.append([event.tool_call]),
         usage: addUsage(loop.usage, event.usage ?? null),
         messages_from:
-          event.compaction === undefined ? loop.messages_from : fromAfter(loop.messages_from, event.compaction),
+          event.compaction === undefined
+            ? loop.messages_from
+            : placeAfterCompaction(loop.messages_from, event.compaction),
       },
     };
   });

@@ -69,6 +69,7 @@ const created = (event: RunCreated): Run => {
     sessions: seededSessions(event.sessions ?? []),
     open: [],
     max_parallel: event.max_parallel ?? 1,
+    budget: event.budget ?? null,
     deadline_ms: event.deadline_ms ?? null,
     untransitioned: null,
     completions: AppendMap.empty,
@@ -198,9 +199,13 @@ const evolveRun = (run: Run, event: Exclude<RunEvent, RunCreated>): Run => {
     case "run_paused":
       return { ...run, status: "paused", paused_by: event.reason };
     case "run_resumed":
-      return event.max_steps === null
-        ? { ...run, status: "running", paused_by: null }
-        : { ...run, status: "running", paused_by: null, steps: 0, max_steps: event.max_steps };
+      return {
+        ...run,
+        status: "running",
+        paused_by: null,
+        budget: event.budget ?? run.budget,
+        ...(event.max_steps === null ? {} : { steps: 0, max_steps: event.max_steps }),
+      };
     case "run_cancelled":
       return { ...run, status: "cancelled" };
     case "session_opened":

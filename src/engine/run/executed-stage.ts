@@ -3,6 +3,7 @@ import type { WorkflowNode } from "../../schema/graph.ts";
 import type { LlmUsage } from "../../schema/plan.ts";
 import { redactTranscript } from "../prompt/visibility.ts";
 import { conditionBranch } from "../node/condition.ts";
+import { reducedByFunction } from "../node/reduce.ts";
 import { outputArtifact } from "../node/stage-output.ts";
 import { takeEvidence } from "../verification/body-evidence.ts";
 import { classifyOutcome } from "../verification/outcome.ts";
@@ -95,6 +96,10 @@ export const judgeResult = ({ run, node, unit, context }: Judged, given: JsonObj
   if (unit.work.type === "condition" && !isCallError(given)) return decidedCondition(given);
   const { result, evidence } = takeEvidence(given);
   if (isCallError(result)) return failedStage(callError(result), usageOf(result));
+  if (unit.work.type === "reduce") {
+    const reduced = reducedByFunction(node, { result, lineage: unit.selected_artifact_ids }, context);
+    return { status: "completed", verification: null, usage: usageOf(result), error: null, ...reduced };
+  }
   const verification = verifyStage(run, node, { unit, evidence }, result);
   const { outcome, branch } = classifyOutcome(node.kind, result, verification as unknown as Json);
   const succeeded = branch !== "failed";

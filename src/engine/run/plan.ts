@@ -1,11 +1,15 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
+import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
 import type { StagePlan } from "../../schema/plan.ts";
+import { reducerInput } from "../node/reducer-input.ts";
 import { stagePolicies } from "../policy/scopes.ts";
 import { toolNames } from "../policy/tools.ts";
+import { compactionIsEnabled } from "../transcript/compaction-settings.ts";
 import { sessionIn } from "../transcript/session.ts";
 import { textChecks } from "../verification/body-evidence.ts";
+import { promptOfAttempt } from "./retry-feedback.ts";
 import { transcriptValue } from "./run-transcript.ts";
 import { runsAgentLoop, stageTimeout, unitNode } from "./stage-node.ts";
 import type { PreparedStage, Run } from "./state.ts";
@@ -52,7 +56,7 @@ const llmOptions = (node: WorkflowNode, prepared: PreparedStage): JsonObject => 
     tool_format: policy["tool_format"] ?? "text",
     session_id: prepared.session_id,
     ...settings(policy, MODEL_KEYS),
-    ...settings(policy, ["base_url", "top_p", "top_k", "output_schema", "schema_retries"]),
+    ...settings(policy, ["base_url", "context_tokens", "top_p", "top_k", "output_schema", "schema_retries"]),
     ...(toolNames(node.tools as Json).length > 0 ? { tools: node.tools as Json } : {}),
   };
 };
@@ -85,6 +89,7 @@ const agentLoopOptions = (run: Run, node: WorkflowNode, prepared: PreparedStage)
   loop_detect_skip: 4,
   ...settings(node.model_policy as unknown as JsonObject, AGENT_KEYS),
   ...settings(node.auto_compact as unknown as JsonObject, ["tool_output_max_chars"]),
+  ...(node.tool_hooks === undefined ? {} : { tool_hooks: node.tool_hooks as unknown as Json }),
   ...(node.done_sentinel === null ? {} : { done_sentinel: node.done_sentinel as Json }),
 });
 
@@ -97,10 +102,15 @@ const mapOptions = (run: Run): JsonObject => {
 const sessionPart = (run: Run, { session_id: id, loop }: PreparedStage): Partial<StagePlan> => {
   const session = sessionIn(run.sessions, id);
   if (session === undefined) return {};
-  const { summary } = session;
+  const { summary, revision } = session;
   const messages = session.messages.toArray();
   return {
-    session: { id: session.id, messages, ...(summary === null ? {} : { summary }) },
+    session: {
+      id: session.id,
+      messages,
+      ...(summary === null ? {} : { summary }),
+      ...(revision === 0 ? {} : { revision }),
+    },
     ...(loop === null
       ? {}
       : {
@@ -114,6 +124,13 @@ const sessionPart = (run: Run, { session_id: id, loop }: PreparedStage): Partial
           },
         }),
   };
+};
+
+const selectedOf = (run: Run, { selected_artifact_ids: ids }: PreparedStage): readonly ArtifactRecord[] => {
+  const wanted = new Set(ids);
+  const found = new Map<string, ArtifactRecord>();
+  for (const artifact of run.artifacts.toArray()) if (wanted.has(artifact.id)) found.set(artifact.id, artifact);
+  return ids.flatMap((id) => found.get(id) ?? []);
 };
 
 const mapPart = (run: Run, node: WorkflowNode): Partial<StagePlan> => ({
@@ -143,13 +160,18 @@ const workPart = (run: Run, node: WorkflowNode, prepared: PreparedStage): Partia
       return { http: work.call };
     case "function":
       return { function: work.call };
+    case "reduce":
+      return { function: { name: work.function, input: reducerInput(selectedOf(run, prepared)) } };
     case "model":
       return {
-        prompt: work.text.prompt,
+        prompt: promptOfAttempt(work.text.prompt, prepared, node.retry_policy),
         system: work.text.system,
         run_agent_loop: runsAgentLoop(node),
         llm_options: llmOptions(node, prepared),
         agent_loop_options: agentLoopOptions(run, node, prepared),
+        ...(compactionIsEnabled(node.auto_compact as unknown as JsonObject)
+          ? { auto_compact: node.auto_compact as unknown as JsonObject }
+          : {}),
         ...(node.output_schema == null ? {} : { output_schema: node.output_schema as JsonObject }),
         ...sessionPart(run, prepared),
       };

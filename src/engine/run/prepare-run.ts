@@ -90,6 +90,7 @@ const settings = (command: CreateRun, context: Context): Partial<RunCreated> => 
     ...(Object.keys(assets).length === 0 ? {} : { assets }),
     ...(sessions.length === 0 ? {} : { sessions }),
     ...(parallel > 1 ? { max_parallel: parallel } : {}),
+    ...(options.budget === undefined ? {} : { budget: options.budget }),
     ...(options.deadline === undefined ? {} : { deadline_ms: deadlineMs(options.deadline, context.now) }),
     ...(options.fork === undefined ? {} : { fork: options.fork }),
     ...replayOf(options),

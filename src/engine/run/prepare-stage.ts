@@ -14,7 +14,7 @@ import { executeStatic } from "./execute-static.ts";
 import { failedStage } from "./executed-stage.ts";
 import { sessionOf } from "./session-of.ts";
 import { openById } from "./open.ts";
-import { isStaticKind, stageMode, stageNode, stageTimeout, unitNode } from "./stage-node.ts";
+import { isStaticNode, stageMode, stageNode, stageTimeout, unitNode } from "./stage-node.ts";
 import { workExcess } from "./stage-policy.ts";
 import { planWork, selectArtifactsFor } from "./stage-work.ts";
 import { planMap } from "../node/map.ts";
@@ -134,7 +134,7 @@ const workOf = (draft: Draft, node: WorkflowNode, request: StageRequest): Result
 
 /** The work of a node that is really executed. */
 const ownWork = ({ run, context }: Draft, node: WorkflowNode): Work => {
-  if (isStaticKind(node.kind)) {
+  if (isStaticNode(node)) {
     const selected = selectArtifactsFor(run, node);
     const call = needsBodies(node, selected);
     if (call !== null) return { selected_ids: idsOf(selected), work: { type: "condition", call } };

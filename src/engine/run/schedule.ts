@@ -1,14 +1,28 @@
 import { joinIsReady } from "../graph/edges.ts";
 import { branchesOf, freePlaces, mayRetire } from "./open.ts";
+import { nodeSessionId } from "./session-id.ts";
 import type { PreparedStage, Run } from "./state.ts";
 
 /** True for a join whose inputs are not there yet (spec/workflow 5.2). */
 export const isUnreadyJoin = (run: Run, nodeId: string): boolean =>
   run.graph.nodes[nodeId]?.kind === "join" && !joinIsReady(run.graph, nodeId, run.completed);
 
-/** Nodes that could be opened now beside whatever is open, in the order of the queue; a node is never open twice. */
+/** True when a node's turn in the conversation it shares has not come: who talks in it while it is open, talks first. */
+const waitsForSession = (run: Run, nodeId: string): boolean => {
+  const node = run.graph.nodes[nodeId];
+  const session = node === undefined ? undefined : nodeSessionId(node);
+  return session !== undefined && run.open.some((unit) => unit.session_id === session);
+};
+
+/**
+ * Nodes that could be opened now beside whatever is open, in the order of the queue. A node is never open twice, and of those
+ * that share a conversation one is open at a time.
+ */
 const candidates = (run: Run): readonly string[] =>
-  run.ready.filter((nodeId) => !isUnreadyJoin(run, nodeId) && !run.open.some((unit) => unit.node_id === nodeId));
+  run.ready.filter(
+    (nodeId) =>
+      !isUnreadyJoin(run, nodeId) && !run.open.some((unit) => unit.node_id === nodeId) && !waitsForSession(run, nodeId),
+  );
 
 /**
  * The node to open next, or null. With nothing open it is the first of the queue, whatever it is: a join that has to wait

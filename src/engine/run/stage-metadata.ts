@@ -8,7 +8,7 @@ import type { StageCompleted } from "./event.ts";
 import type { PreparedStage, Run } from "./state.ts";
 
 /** Work that asks nobody anything. */
-const NOT_ASKED: ReadonlySet<string> = new Set(["precomputed", "condition", "map", "sleep", "wait"]);
+const NOT_ASKED: ReadonlySet<string> = new Set(["precomputed", "condition", "reduce", "map", "sleep", "wait"]);
 
 /** How a stage was asked; null for one that was not asked anything (spec/workflow 8.5). */
 export const stageInput = (
@@ -47,6 +47,7 @@ const asJson = (value: unknown): Json => value as Json;
 
 const workMetadata = (prepared: PreparedStage): JsonObject => {
   if (prepared.work.type === "http") return { http: asJson(prepared.work.call) };
+  if (prepared.work.type === "reduce") return { function: { name: prepared.work.function } };
   if (prepared.work.type === "function") return { function: asJson(prepared.work.call) };
   return {};
 };

@@ -2,6 +2,7 @@ import type { Json, JsonObject } from "../../lib/json.ts";
 import { isObject } from "../../lib/json.ts";
 import type { ContextPolicy, StageContract, WorkflowNode } from "../../schema/graph.ts";
 import type { StageMode } from "../../schema/plan.ts";
+import type { RunStageRecord } from "../../schema/record.ts";
 import { applyRunOverrides } from "../policy/effective.ts";
 import { withNarrowedTools } from "../policy/scopes.ts";
 import { toolNames } from "../policy/tools.ts";
@@ -12,8 +13,17 @@ import type { PreparedStage, Run } from "./state.ts";
 /** Kinds that the engine executes itself, without an executor (spec/workflow 6). */
 const STATIC_KINDS: ReadonlySet<string> = new Set(["fork", "join", "condition", "reduce", "escalation"]);
 
-/** True when a node of this kind is executed inside the decision. */
-export const isStaticKind = (kind: string): boolean => STATIC_KINDS.has(kind);
+/** True for a reduce node whose artifacts a registered reducer puts together. */
+const callsReducer = (node: Pick<WorkflowNode, "kind" | "function">): boolean =>
+  node.kind === "reduce" && (node.function ?? "") !== "";
+
+/** True when a node is executed inside the decision. */
+export const isStaticNode = (node: Pick<WorkflowNode, "kind" | "function">): boolean =>
+  STATIC_KINDS.has(node.kind) && !callsReducer(node);
+
+/** True when the record of a stage is that of a node that was executed inside the decision. */
+export const isStaticRecord = ({ kind, metadata }: Pick<RunStageRecord, "kind" | "metadata">): boolean =>
+  STATIC_KINDS.has(kind) && !(kind === "reduce" && metadata["function"] !== undefined);
 
 /** The node as this run executes it: run options fill what it leaves open (spec/workflow 10.5). */
 export const stageNode = (
@@ -59,6 +69,7 @@ export const verifyFunction = (node: WorkflowNode): string | undefined => {
 export const stageMode = (node: WorkflowNode): StageMode => {
   if (node.kind === "verify") return verifyFunction(node) === undefined ? "command" : "function";
   if (node.kind === "map") return "map";
+  if (callsReducer(node)) return "function";
   if (OWN_MODES.has(node.mode ?? "")) return node.mode as StageMode;
   return runsAgentLoop(node) ? "agent" : "llm";
 };

@@ -1,16 +1,17 @@
 import { filledLength } from "../../lib/body-marker.ts";
-import { isObject, type Json, type JsonObject, valueAt } from "../../lib/json.ts";
+import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
 import { err, ok, type Result } from "../../lib/result.ts";
-import { fillTemplate } from "../../lib/template.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
 import type { HttpCall } from "../../schema/plan.ts";
 import { selectForStage } from "../artifact/stage-selection.ts";
+import { reducerInputExcess } from "../node/reducer-input.ts";
 import { stageContext } from "../prompt/context-assembler.ts";
 import { buildStagePrompt } from "../prompt/stage-prompt.ts";
 import { contractsForStage } from "../verification/contracts.ts";
 import { sessionExists } from "../transcript/session.ts";
 import { renderFindings } from "../verification/findings.ts";
+import { filledTemplate } from "./filled-template.ts";
 import { nodeSessionId } from "./session-id.ts";
 import { selectsArtifacts, stageMode, verifyCommand, verifyFunction } from "./stage-node.ts";
 import type { PromptText, Run, StageWork } from "./state.ts";
@@ -73,41 +74,11 @@ const promptText = (run: Run, node: WorkflowNode, { selected, task }: UnitInput)
   });
 };
 
-/** What `{{path}}` placeholders of http and function stages can name. */
-const templateScope =
-  (run: Run, { selected, task }: UnitInput) =>
-  (path: string): Json | undefined => {
-    const [head = "", ...rest] = path.split(".");
-    const tail = rest.join(".");
-    const within = (value: Json | undefined): Json | undefined => (tail === "" ? value : valueAt(value, tail));
-    if (head === "task") return within(task);
-    if (head === "run_id") return within(run.run_id);
-    if (head === "workflow_id") return within(run.workflow_id);
-    if (head === "trigger_event") return within(run.trigger_event ?? undefined);
-    if (head === "input") return within(selected.at(-1) as unknown as Json | undefined);
-    if (head === "nodes") return valueAt(outputOf(run, rest[0] ?? ""), rest.slice(1).join(".") || "text");
-    return undefined;
-  };
-
-/** The newest artifact that a node produced. */
-const outputOf = (run: Run, nodeId: string): Json | undefined => {
-  for (let i = run.artifacts.length - 1; i >= 0; i--) {
-    const artifact = run.artifacts.at(i);
-    if (artifact?.stage === nodeId) return artifact as unknown as Json;
-  }
-  return undefined;
-};
-
-const httpCall = (node: WorkflowNode, scope: (path: string) => Json | undefined): Result<HttpCall, string> => {
+const httpCall = (run: Run, node: WorkflowNode, input: UnitInput): Result<HttpCall, string> => {
   const template = { method: "GET", headers: {}, ...node.http } as unknown as JsonObject;
-  const filled = fillTemplate(template, scope, "quoted");
-  return filled.ok ? ok(filled.value as unknown as HttpCall) : missingPath(node, filled.error);
+  const filled = filledTemplate(run, { node_id: node.id ?? "", input, template }, "quoted");
+  return filled.ok ? ok(filled.value as unknown as HttpCall) : filled;
 };
-
-const missingPath = (node: WorkflowNode, path: string): Result<never, string> =>
-  err(
-    `workflow stage ${node.id}: {{${path}}} names nothing; it can name task, run_id, workflow_id, trigger_event.*, input.*, nodes.<id>.*`,
-  );
 
 /** Work of a stage, verify or custom node, or the error that makes the stage fail (spec/workflow 8.1). */
 export const planWork = (run: Run, node: WorkflowNode): Result<PlannedWork, string> => {
@@ -131,16 +102,23 @@ export const planUnit = (run: Run, node: WorkflowNode, input: UnitInput): Result
   if (mode === "sleep") return ok({ type: "sleep" });
   if (mode === "wait") return ok({ type: "wait", message: node.wait?.message ?? "" });
   if (mode === "http") {
-    const call = httpCall(node, templateScope(run, input));
+    const call = httpCall(run, node, input);
     return call.ok ? ok({ type: "http", call: call.value }) : call;
   }
+  if (node.kind === "reduce") return reducerWork(node, input);
   if (mode === "function") {
     const filled = functionInput(run, node, input);
-    if (!filled.ok) return missingPath(node, filled.error);
+    if (!filled.ok) return filled;
     return ok({ type: "function", call: { name: functionName(node), input: filled.value } });
   }
   const text = promptText(run, node, input);
   return text.ok ? ok({ type: "model", text: text.value }) : text;
+};
+
+/** A reducer's inputs are put into its plan when that is made: they are in the run already. */
+const reducerWork = (node: WorkflowNode, { selected }: UnitInput): Result<StageWork, string> => {
+  const excess = reducerInputExcess(node.id ?? "", selected);
+  return excess === null ? ok({ type: "reduce", function: node.function ?? "" }) : err(excess);
 };
 
 const functionName = (node: WorkflowNode): string =>
@@ -155,7 +133,9 @@ const verifyWork = (node: WorkflowNode): StageWork => {
 
 /** A handler reads no templates, and neither does the task or an artifact that it gets without asking. */
 const functionInput = (run: Run, node: WorkflowNode, input: UnitInput): Result<Json, string> =>
-  node.input === undefined ? ok(defaultInput(input)) : fillTemplate(node.input, templateScope(run, input), "kept");
+  node.input === undefined
+    ? ok(defaultInput(input))
+    : filledTemplate(run, { node_id: node.id ?? "", input, template: node.input }, "kept");
 
 /** A function without `input` gets the task and what its predecessor answered. */
 const defaultInput = ({ selected, task }: UnitInput): Json => {

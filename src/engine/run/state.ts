@@ -8,6 +8,7 @@ import type { RunStageAttemptRecord } from "../../schema/record.ts";
 import type { PendingToolCall, ToolApproval, ToolCallRecord } from "../../schema/agent-step.ts";
 import type { Sessions } from "../transcript/session.ts";
 import type { StageCompleted } from "./event.ts";
+import type { RunBudget } from "./budget.ts";
 import type { TranscriptAfter } from "./run-transcript.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
 import type { OpenFindings } from "../verification/findings.ts";
@@ -53,6 +54,8 @@ export type StageWork =
   | { readonly type: "model"; readonly text: PromptText }
   | { readonly type: "http"; readonly call: HttpCall }
   | { readonly type: "function"; readonly call: FunctionCall }
+  /** A registered reducer puts the selected artifacts together. */
+  | { readonly type: "reduce"; readonly function: string }
   | { readonly type: "command"; readonly command: string }
   | { readonly type: "map"; readonly map: MapPlan }
   /** Waits for a moment, or for a message of the run's mailbox; nobody executes it. */
@@ -213,6 +216,8 @@ export interface Run {
   readonly open: readonly PreparedStage[];
   /** How many stages may be open at a time; 1 is the order of the specification. */
   readonly max_parallel: number;
+  /** What the run may spend before it pauses; null for no bound. */
+  readonly budget: RunBudget | null;
   /** When the run fails for taking too long, in milliseconds. */
   readonly deadline_ms: number | null;
   /** The completed stage whose transitions are not recorded yet. */

@@ -2,6 +2,7 @@ import type { JsonObject } from "../../lib/json.ts";
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
 import { recordingWanted, replayOrder } from "../replay/next-stage.ts";
 import { executesStage, joinBranches } from "../node/map.ts";
+import { budgetExcess } from "./budget.ts";
 import type { Advance, AdvanceReply } from "./command.ts";
 import { endAttempt, defaultLease, startAttempt } from "./attempts.ts";
 import { recordExecuted, recordResult } from "./complete-stage.ts";
@@ -42,6 +43,7 @@ export const nextWork = (draft: Draft, command: Advance): AdvanceReply => {
       if (unit !== null) return granted(draft, unit);
       const recording = nextNode(run) === null ? null : recordingWanted(run.replay, command.recorded);
       if (recording !== null) return { ...idle(draft), waiting: "recording", recording };
+      if (pauseForBudget(draft)) return idle(draft);
       if (!openOne(draft, command) && !retireOne(draft)) {
         if (draft.run.open.length > 0) return waiting(draft, command);
         finalize(draft);
@@ -160,6 +162,17 @@ const loseAttempt = (draft: Draft, unit: PreparedStage): boolean => {
   }
   endAttempt(draft, unit, { reason: "lease_expired", error, retry_at_ms: draft.context.now });
   return false;
+};
+
+/** Pauses a run that has something to start and no budget left for it; whoever resumes it gives a higher one. */
+const pauseForBudget = (draft: Draft): boolean => {
+  const { run } = draft;
+  if (run.budget === null || (nextNode(run) === null && nextMap(run) === null)) return false;
+  const excess = budgetExcess(run, run.budget);
+  if (excess === null) return false;
+  draft.emit({ type: "run_paused", reason: excess });
+  draft.index();
+  return true;
 };
 
 /** Opens the next branch or the next node; requeues a join that has to wait (spec/workflow 5). */

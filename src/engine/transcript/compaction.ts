@@ -30,6 +30,25 @@ interface CompactionPlan {
   readonly split: number;
 }
 
+/** Where a message, or the place behind the last one, is found after a compaction; what was archived is before the first kept one. */
+export const placeAfterCompaction = (
+  place: number,
+  { keep_first: kept, archived }: Pick<Compaction, "keep_first" | "archived">,
+): number => {
+  if (place <= kept) return place;
+  return place >= kept + archived ? place - archived + 1 : kept + 1;
+};
+
+/** The messages after a compaction: one user message in the place of those that were archived (spec/workflow 14.4). */
+export const messagesAfter = (
+  messages: readonly Message[],
+  { keep_first: kept, archived, summary }: Pick<Compaction, "keep_first" | "archived" | "summary">,
+): readonly Message[] => [
+  ...messages.slice(0, kept),
+  { role: "user", content: summary },
+  ...messages.slice(kept + archived),
+];
+
 /** How far a compaction is: done, nothing to do, or waiting for an answer to hand to `finishCompaction`. */
 export type CompactionStep =
   | { readonly type: "none" }
@@ -58,11 +77,8 @@ export const compactionDue = (conversation: Conversation, settings: CompactionSe
 const archivedOf = ({ messages, settings, split }: CompactionPlan): readonly Message[] =>
   messages.slice(settings.keep_first, split);
 
-const compactedMessages = (plan: CompactionPlan, summary: string): readonly Message[] => [
-  ...plan.messages.slice(0, plan.settings.keep_first),
-  { role: "user", content: summary },
-  ...plan.messages.slice(plan.split),
-];
+const compactedMessages = ({ messages, settings, split }: CompactionPlan, summary: string): readonly Message[] =>
+  messagesAfter(messages, { keep_first: settings.keep_first, archived: split - settings.keep_first, summary });
 
 const close = (plan: CompactionPlan, wanted: string, strategy: CompactionStrategy): CompactionStep => {
   const { settings, mode } = plan;

@@ -12,6 +12,7 @@ const withMessages = (session: Session, messages: AppendList<Message>): Session 
   ...session,
   messages,
   message_bytes: bytesOf(messages.toArray()),
+  revision: session.revision + 1,
 });
 
 /** What stays of the events when messages are rebuilt: the record of compactions (spec/workflow 14.3). */
@@ -90,6 +91,7 @@ const evolveSession = (session: Session, event: Exclude<SessionEvent, SessionFor
         parent_id: session.parent_id,
         child_ids: session.child_ids,
         branched_at_event_index: session.branched_at_event_index,
+        revision: session.revision + 1,
       };
     case "session_trimmed": {
       const { messages } = session;

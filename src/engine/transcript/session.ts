@@ -21,6 +21,8 @@ export interface Session {
   readonly branched_at_event_index: number | null;
   readonly state: TranscriptState;
   readonly summary: string | null;
+  /** How often messages were taken away or replaced: until then the place of a message is the same. */
+  readonly revision: number;
 }
 
 /** The sessions of a run by id. */
@@ -44,6 +46,7 @@ export const emptySession = (id: string): Session => ({
   branched_at_event_index: null,
   state: "active",
   summary: null,
+  revision: 0,
 });
 
 /** The session with this id, or undefined. */

@@ -1,7 +1,9 @@
+import { messagesAfter, placeAfterCompaction } from "../../engine/transcript/compaction.ts";
 import { isObject, type JsonObject } from "../../lib/json.ts";
-import { AttemptLost, type StageJournal } from "../../ports/stage-journal.ts";
+import type { StageJournal } from "../../ports/stage-journal.ts";
 import type { AgentStep, ToolCallRecord } from "../../schema/agent-step.ts";
 import type { LlmUsage, StagePlan } from "../../schema/plan.ts";
+import { recordStep } from "../record-step.ts";
 import type { Redactor } from "../redaction.ts";
 import { addUsage, NO_USAGE } from "../usage.ts";
 import { textOf } from "./messages.ts";
@@ -23,29 +25,7 @@ export interface Conversation {
   readonly record: (step: AgentStep) => Promise<void>;
 }
 
-/** A step could not be recorded, although the attempt may still be the current one. */
-export class JournalFault extends Error {
-  readonly code = "journal_fault";
-
-  constructor(cause: unknown) {
-    super("a step of the agent loop could not be recorded", { cause });
-    this.name = "JournalFault";
-  }
-}
-
-// By its code: the class does not survive a call between objects.
-const isLost = (cause: unknown): boolean => cause instanceof Error && "code" in cause && cause.code === LOST;
-
-const LOST = new AttemptLost().code;
-
 const isAssistant = (message: JsonObject): boolean => message["role"] === "assistant";
-
-/** Where this stage's messages begin after a compaction: at the first one that was kept. */
-const ownAfter = (messages: readonly JsonObject[], own: readonly JsonObject[]): number => {
-  const known = new Set(own);
-  const first = messages.findIndex((message) => known.has(message));
-  return first < 0 ? messages.length : first;
-};
 
 /** The conversation of a plan: the session as it is, with what earlier attempts of this stage recorded. */
 export const openConversation = (
@@ -61,14 +41,10 @@ export const openConversation = (
   let compactions = 0;
   const texts = messages.slice(from).filter(isAssistant).map(textOf);
   const record = async (step: AgentStep): Promise<void> => {
-    await journal?.record(step).catch((cause: unknown) => {
-      throw isLost(cause) ? new AttemptLost() : new JournalFault(cause);
-    });
-    const replaced = step.compaction?.["messages"];
-    if (Array.isArray(replaced)) {
-      const own = messages.slice(from);
-      messages = (replaced as readonly JsonObject[]).filter(isObject);
-      from = ownAfter(messages, own);
+    await recordStep(journal, step);
+    if (step.compaction !== undefined) {
+      messages = messagesAfter(messages, step.compaction.event);
+      from = placeAfterCompaction(from, step.compaction.event);
       compactions += 1;
     }
     messages = [...messages, ...(step.messages ?? [])];

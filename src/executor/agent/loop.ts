@@ -1,31 +1,26 @@
 import { err, ok, type Result } from "../../lib/result.ts";
-import type { JsonObject } from "../../lib/json.ts";
 import type { StageFailure } from "../../ports/stage-failure.ts";
 import type { PendingToolCall } from "../../schema/agent-step.ts";
 import type { AgentLoopOptions } from "../../schema/agent-loop.ts";
 import type { CapabilityPolicy, ToolApprovalPolicy } from "../../schema/policy.ts";
 import type { StagePlan } from "../../schema/plan.ts";
+import type { ToolHook } from "../../engine/policy/tool-hooks.ts";
+import type { NextCall, Shortening } from "../compaction.ts";
 import type { ModelSource } from "../model-source.ts";
 import type { RunnerContext } from "../runner.ts";
 import type { StructuredOutput } from "../structured-output.ts";
+import { addUsage, NO_USAGE } from "../usage.ts";
 import type { Conversation } from "./conversation.ts";
-import type { ToolGate } from "./gate.ts";
 import { type Finish, type LoopRules, nextMove } from "./next-move.ts";
 import { answerCall } from "./tool-call.ts";
 import type { Toolset } from "./tools/toolset.ts";
 import { takeTurn } from "./turn.ts";
 
-/** Shortens a conversation before a model call; undefined when it is short enough. */
-export type Compact = (given: {
-  readonly plan: StagePlan;
-  readonly messages: readonly JsonObject[];
-  /** The system text of the call. */
-  readonly instructions: string;
-}) => Promise<{ readonly event: JsonObject; readonly messages: readonly JsonObject[] } | undefined>;
+/** Shortens a conversation before a model call, where it is too long. */
+export type Compact = (call: NextCall, context: RunnerContext) => Promise<Result<Shortening, StageFailure>>;
 
 /** What of an agent loop can be exchanged. */
 export interface AgentHooks {
-  readonly gate: ToolGate;
   readonly compact?: Compact;
 }
 
@@ -40,6 +35,7 @@ export interface AgentLoop {
   readonly toolset: Toolset;
   readonly policy: CapabilityPolicy;
   readonly approval: ToolApprovalPolicy;
+  readonly tool_hooks: readonly ToolHook[];
   readonly conversation: Conversation;
   readonly context: RunnerContext;
   readonly hooks: AgentHooks;
@@ -74,7 +70,10 @@ export const runLoop = async (loop: AgentLoop): Promise<Result<Rest, StageFailur
     if (move.type === "finish") return ok({ type: "finished", finish: move, finish_reason: finishReason });
     if (move.type === "turn") {
       const turn = await takeTurn(loop, move.prelude);
-      if (!turn.ok) return err({ ...turn.error, usage: conversation.usage() });
+      if (!turn.ok) {
+        const usage = addUsage(conversation.usage(), turn.error.usage ?? NO_USAGE);
+        return err({ ...turn.error, usage });
+      }
       finishReason = turn.value;
       continue;
     }

@@ -70,6 +70,9 @@ const resultText = (message: JsonObject): string => {
   return blocks ? textOf(message) : JSON.stringify(content ?? null);
 };
 
+// Providers refuse texts of white space alone.
+const isBlank = (text: string): boolean => text.trim() === "";
+
 const optionsOf = (block: JsonObject) =>
   isObject(block["provider_options"]) ? { providerOptions: block["provider_options"] as never } : {};
 
@@ -78,7 +81,7 @@ const partsOf = (message: JsonObject, answers: ReadonlyMap<string, JsonObject>):
     const text = textAt(block, "text");
     if (block["type"] === "reasoning") return [{ type: "reasoning", text, ...optionsOf(block) }];
     if (block["type"] === "text" || block["type"] === "output_text")
-      return [{ type: "text", text, ...optionsOf(block) }];
+      return isBlank(text) ? [] : [{ type: "text", text, ...optionsOf(block) }];
     const id = textAt(block, "id");
     // A call without an answer would be refused by every provider; it can only come from a conversation that was cut.
     if (block["type"] !== "tool_call" || !answers.has(id)) return [];
@@ -114,7 +117,13 @@ const answersAfter = (messages: readonly JsonObject[], from: number): ReadonlyMa
   return answers;
 };
 
-/** A session's messages as a model takes them; answers of tools come right after their calls, whoever spoke in between. */
+/** Providers want a user to begin, which the rest of a conversation that was cut may not do. */
+const BEGINNING_LOST = "[what was said before is not shown]";
+
+/**
+ * A session's messages as a model takes them; answers of tools come right after their calls, whoever spoke in between.
+ * Conversations that were cut, trimmed or written by hand are told as far as they make sense.
+ */
 export const toModelMessages = (messages: readonly JsonObject[]): ModelMessage[] => {
   const told: ModelMessage[] = [];
   const used = new Set<JsonObject>();
@@ -129,11 +138,22 @@ export const toModelMessages = (messages: readonly JsonObject[]): ModelMessage[]
       for (const { id } of answered) used.add(answers.get(id) as JsonObject);
     } else if (isToolResult(message)) {
       if (!used.has(message)) told.push({ role: "user", content: `[tool result] ${resultText(message)}` });
-    } else if (role === "system") told.push({ role: "user", content: `[system] ${textOf(message)}` });
-    else told.push({ role: "user", content: textOf(message) });
+    } else if (!isBlank(textOf(message)))
+      told.push({ role: "user", content: role === "system" ? `[system] ${textOf(message)}` : textOf(message) });
   }
-  return told;
+  return told[0]?.role === "assistant" ? [{ role: "user", content: BEGINNING_LOST }, ...told] : told;
 };
+
+const asText = (block: JsonObject): JsonObject =>
+  block["type"] !== "tool_call"
+    ? block
+    : { type: "text", text: `[tool call] ${textAt(block, "name")} ${JSON.stringify(block["arguments"] ?? {})}` };
+
+/** Messages with calls of tools told as text, for a call that offers no tools: some providers refuse calls without them. */
+export const withoutToolCalls = (messages: readonly JsonObject[]): readonly JsonObject[] =>
+  messages.map((message) =>
+    callsOf(message).length === 0 ? message : { ...message, content: blocksOf(message).map(asText) },
+  );
 
 /** Everything said as one text, for scripts that look at it. */
 export const transcriptOf = (messages: readonly JsonObject[]): string =>

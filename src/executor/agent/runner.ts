@@ -1,16 +1,18 @@
 import { NO_APPROVAL_RULES } from "../../engine/policy/approval.ts";
 import { policyFromTools } from "../../engine/policy/tools.ts";
 import { err, ok, type Result } from "../../lib/result.ts";
-import { AttemptLost } from "../../ports/stage-journal.ts";
 import type { StageFailure } from "../../ports/stage-failure.ts";
 import { type AgentLoopOptions, decodeAgentLoopOptions } from "../../schema/agent-loop.ts";
 import type { StagePlan } from "../../schema/plan.ts";
 import { decodeApprovalPolicy, decodeCapabilityPolicy } from "../../schema/policy.ts";
+import { decodeToolHooks } from "../../schema/tool-hook.ts";
+import { compactConversation } from "../compaction.ts";
 import { type ModelSource, openSource } from "../model-source.ts";
+import { journalFailure } from "../record-step.ts";
 import type { Runner, RunnerContext, StageOutcome } from "../runner.ts";
 import { readStructured, repairText, type StructuredOutput, structuredOutputOf } from "../structured-output.ts";
-import { JournalFault, openConversation } from "./conversation.ts";
-import { coveringServers, defaultGate } from "./gate.ts";
+import { openConversation } from "./conversation.ts";
+import { coveringServers } from "./gate.ts";
 import { type AgentHooks, type AgentLoop, runLoop } from "./loop.ts";
 import type { LoopRules } from "./next-move.ts";
 import { restResult } from "./result.ts";
@@ -28,10 +30,10 @@ export const createAgentRunner = (hooks: AgentHooks): Runner => ({
   explain: (thrown) => explain(thrown),
 });
 
-/** The runner of agent stages, with the gate that knows ceilings and approval rules. */
-export const agentRunner: Runner = createAgentRunner({ gate: defaultGate });
+/** The runner of agent stages. */
+export const agentRunner: Runner = createAgentRunner({ compact: compactConversation });
 
-type Settings = Pick<AgentLoop, "prompt" | "options" | "output" | "source" | "policy" | "approval">;
+type Settings = Pick<AgentLoop, "prompt" | "options" | "output" | "source" | "policy" | "approval" | "tool_hooks">;
 
 const invalid = (message: string): Result<never, StageFailure> => err({ category: "schema_validation", message });
 
@@ -43,13 +45,22 @@ const readSettings = (plan: StagePlan, context: RunnerContext): Result<Settings,
   if (!options.ok) return invalid(options.error);
   const policies = readPolicies(plan);
   if (!policies.ok) return policies;
+  const hooks = decodeToolHooks(plan.agent_loop_options?.["tool_hooks"] ?? []);
+  if (!hooks.ok) return invalid(hooks.error.message);
   const output = structuredOutputOf(plan);
   if (!output.ok) return output;
   const source = openSource(plan, context);
   if (!source.ok) return source;
   const unpriced = unpricedRefusal(options.value, source.value);
   if (unpriced !== undefined) return err(unpriced);
-  return ok({ prompt, options: options.value, output: output.value, source: source.value, ...policies.value });
+  return ok({
+    prompt,
+    options: options.value,
+    output: output.value,
+    source: source.value,
+    tool_hooks: hooks.value,
+    ...policies.value,
+  });
 };
 
 const readPolicies = (plan: StagePlan): Result<Pick<AgentLoop, "policy" | "approval">, StageFailure> => {
@@ -97,10 +108,9 @@ const rulesOf = (options: AgentLoopOptions, output: StructuredOutput | undefined
 });
 
 const explain = (thrown: unknown): StageFailure => {
-  if (thrown instanceof AttemptLost) return { category: "cancelled", message: thrown.message };
-  if (thrown instanceof JournalFault || thrown instanceof ToolServerFault) {
-    return { category: "transient_network", message: thrown.message };
-  }
+  const unrecorded = journalFailure(thrown);
+  if (unrecorded !== undefined) return unrecorded;
+  if (thrown instanceof ToolServerFault) return { category: "transient_network", message: thrown.message };
   // What a model call throws is a failure of its turn already; this is something else.
   const message = thrown instanceof Error && thrown.message !== "" ? thrown.message : "an unknown error";
   return { category: "generic", message: `the agent stage failed: ${message}` };

@@ -10,6 +10,7 @@ import { startDeadline } from "../deadline.ts";
 import { isRetryable } from "../failure.ts";
 import { thrownFailure } from "../function.ts";
 import { schemaErrors } from "../json-schema.ts";
+import { afterCall } from "./hooks.ts";
 import type { AgentLoop } from "./loop.ts";
 import { repetitionOf } from "./loop-detection.ts";
 import type { AskedCall } from "./messages.ts";
@@ -32,7 +33,7 @@ export const answerCall = async (loop: AgentLoop, asked: AskedCall): Promise<Pen
   context.signal.throwIfAborted();
   const iteration = conversation.iterations();
   const startedAt = context.now();
-  const verdict = judge(loop, asked);
+  const verdict = await judge(loop, asked);
   if (verdict.type === "pending") {
     const { reason, arguments: args, request } = verdict;
     const waiting = { call_id: asked.id, tool_name: asked.name, arguments: args, reason, iteration };
@@ -62,9 +63,18 @@ const dispatch = async (loop: AgentLoop, call: AskedCall, tool: AgentTool): Prom
   }
   const outcome = await callPatiently(loop, call, tool);
   const note = repetition.type === "warned" ? { note: repetition.note } : {};
-  if (outcome.ok) return { status: "ok", result: loop.context.redactor.json(outcome.value), ...note };
-  const { category, message } = outcome.error;
+  const told = outcome.ok ? await resultAfter(loop, call, outcome.value) : outcome;
+  if (told.ok) return { status: "ok", result: told.value, ...note };
+  const { category, message } = told.error;
   return { ...failed(category, loop.context.redactor.text(message)), ...note };
+};
+
+/** What the hooks after a call leave of its result. Where they do not work nothing of it is told: it was called all the same. */
+const resultAfter = async (loop: AgentLoop, call: AskedCall, value: Json): Promise<ToolOutcome> => {
+  const result = loop.context.redactor.json(value);
+  const told = await afterCall(loop, { tool: call.name, args: call.arguments }, result);
+  if (told.ok) return told;
+  return { ok: false, error: { category: "tool_error", message: `the result is withheld: ${told.error}` } };
 };
 
 /** Calls again after a failure that may pass, `tool_retries` times, under the same idempotency key. */

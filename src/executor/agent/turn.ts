@@ -2,6 +2,7 @@ import type { JsonObject } from "../../lib/json.ts";
 import { ok, type Result } from "../../lib/result.ts";
 import { modelFailure } from "../../llm/errors.ts";
 import type { StageFailure } from "../../ports/stage-failure.ts";
+import { type NextCall, SUMMARY_TURN } from "../compaction.ts";
 import { isRetryable } from "../failure.ts";
 import type { ModelQuestion, SourcedAnswer } from "../model-source.ts";
 import { providerSchema, schemaInstructions } from "../structured-output.ts";
@@ -16,16 +17,18 @@ export const takeTurn = async (
   loop: AgentLoop,
   prelude: readonly JsonObject[],
 ): Promise<Result<string, StageFailure>> => {
-  const { conversation, context, plan, hooks } = loop;
+  const { conversation, context } = loop;
   const iteration = conversation.iterations() + 1;
   const instructions = instructionsOf(loop);
-  const compacted = await hooks.compact?.({ plan, messages: conversation.messages(), instructions });
-  const said = compacted?.messages ?? conversation.messages();
-  const own = compacted?.messages ?? conversation.own();
+  const room = await makeRoom(loop, transcriptOf(prelude), instructions);
+  if (!room.ok) return room;
+  const own = conversation.own();
+  const said = conversation.messages();
   const answer = await askPatiently(loop, {
     instructions,
     messages: toModelMessages([...said, ...prelude]),
     transcript: transcriptOf([...own, ...prelude]),
+    history: transcriptOf(said.slice(0, said.length - own.length)),
     turn: iteration,
     tools: [...loop.toolset.tools.values()],
     output_schema: loop.options.done_sentinel === "" ? providerSchema(loop.output) : undefined,
@@ -36,10 +39,29 @@ export const takeTurn = async (
   await conversation.record({
     iteration,
     messages: [...prelude, assistantMessage(blocks)],
-    ...(compacted === undefined ? {} : { compaction: compacted as unknown as JsonObject }),
     usage: answer.value.usage,
   });
   return ok(answer.value.finish_reason);
+};
+
+/** Shortens the conversation where that is due: a step of its own, so that no summary is made twice. */
+const makeRoom = async (loop: AgentLoop, prompt: string, instructions: string): Promise<Result<null, StageFailure>> => {
+  const { conversation, context, plan, hooks } = loop;
+  if (hooks.compact === undefined) return ok(null);
+  const messages = conversation.messages();
+  const revision = (plan.session?.revision ?? 0) + conversation.compactions();
+  const ask: NextCall["ask"] = async (question) => askPatiently(loop, question);
+  const shortened = await hooks.compact({ plan, messages, revision, prompt, instructions, ask }, context);
+  if (!shortened.ok) return shortened;
+  const { compaction, usage } = shortened.value;
+  if (compaction === undefined && usage === undefined) return ok(null);
+  context.signal.throwIfAborted();
+  await conversation.record({
+    iteration: conversation.iterations(),
+    ...(compaction === undefined ? {} : { compaction }),
+    ...(usage === undefined ? {} : { usage }),
+  });
+  return ok(null);
 };
 
 const instructionsOf = ({ plan, options, output }: AgentLoop): string =>
@@ -68,7 +90,9 @@ const askOnce = async (
   question: ModelQuestion,
 ): Promise<Result<SourcedAnswer, StageFailure>> => {
   const { journal, signal } = context;
-  const live = journal === undefined ? undefined : createTextStream(question.turn, journal, context);
+  // A summary is nobody's answer: it is not shown.
+  const isShown = journal !== undefined && question.turn !== SUMMARY_TURN;
+  const live = isShown ? createTextStream(question.turn, journal, context) : undefined;
   const answer = await source.ask({ ...question, onText: live?.add }).catch((thrown: unknown) => {
     signal.throwIfAborted();
     return { ok: false as const, error: modelFailure(thrown, context.now()) };

@@ -1,6 +1,10 @@
+import { type ApprovalAnswer, readApprovalAnswer } from "../../engine/policy/approval-answer.ts";
+import { gateToolCall, type GateVerdict, recheckAfter } from "../../engine/policy/tool-gate.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
+import { err, ok, type Result } from "../../lib/result.ts";
 import type { ToolCallRecord } from "../../schema/agent-step.ts";
-import type { GateVerdict } from "./gate.ts";
+import { gateQuestion } from "./gate.ts";
+import { beforeCall } from "./hooks.ts";
 import type { AgentLoop } from "./loop.ts";
 import type { AskedCall } from "./messages.ts";
 import type { AgentTool } from "./tools/tool.ts";
@@ -33,25 +37,45 @@ const unreadable = (category: string, message: string): Verdict => ({
   answer: { status: "error", category, result: { error: category, message } },
 });
 
+type Allowed = Extract<GateVerdict, { readonly type: "allowed" | "needs_approval" }>;
+
+/** The call as the gate and the hooks before it leave it, or why it is refused. */
+const admitted = async (
+  loop: AgentLoop,
+  call: AskedCall,
+  approved: Json | undefined,
+): Promise<Result<Allowed, { readonly category: string; readonly reason: string }>> => {
+  const question = gateQuestion(loop, call);
+  const by = approved === undefined ? "hook" : "approver";
+  const first = approved === undefined ? gateToolCall(question) : recheckAfter(question, { arguments: approved, by });
+  if (first.type === "rejected") return err(first);
+  const hooked = await beforeCall(loop, { tool: call.name, args: first.arguments });
+  // A hook that is not there, or does not work, guards nothing: the call is not made.
+  if (!hooked.ok) return err({ category: "tool_rejected", reason: hooked.error });
+  const { value } = hooked;
+  if (value.decision === "deny") return err({ category: "tool_rejected", reason: value.reason });
+  const verdict = value.decision === "modify" ? recheckAfter(question, { arguments: value.args, by }) : first;
+  return verdict.type === "rejected" ? err(verdict) : ok(verdict);
+};
+
 /**
- * Judges a call in the order of spec/workflow 10.7: its arguments as text, the gate, the answer of a person. Arguments
- * that a person replaced are judged again.
+ * Judges a call in the order of spec/workflow 10.7: its arguments as text, the gate, the hooks, the answer of a person. A
+ * person is asked about the arguments that the hooks have made, once; what a person makes of them passes gate and hooks
+ * again.
  */
-export const judge = (loop: AgentLoop, call: AskedCall): Verdict => {
+export const judge = async (loop: AgentLoop, call: AskedCall): Promise<Verdict> => {
   if (call.invalid !== undefined) return unreadable("schema_validation", "the arguments are not a JSON object");
-  const given = loop.plan.progress?.approvals?.[call.id];
-  if (given !== undefined && !given.approved) {
-    return denied(call.name, "tool_rejected", given.reason ?? "host did not grant approval");
+  const answer = approvalOf(loop, call);
+  if (answer?.type === "denied") return denied(call.name, "tool_rejected", answer.reason);
+  const approved = answer === undefined ? undefined : (answer.arguments ?? call.arguments);
+  const admission = await admitted(loop, call, approved);
+  if (!admission.ok) return denied(call.name, admission.error.category, admission.error.reason);
+  const verdict = admission.value;
+  const { arguments: args } = verdict;
+  if (verdict.type === "needs_approval") {
+    const { type: _type, ...request } = verdict;
+    return { type: "pending", reason: "approval", arguments: args, request: request as unknown as JsonObject };
   }
-  const asked = given?.arguments === undefined ? call : { ...call, arguments: given.arguments };
-  const verdict = ask(loop, asked);
-  if (verdict.type === "rejected") return denied(call.name, verdict.category, verdict.reason);
-  if (verdict.type === "needs_approval" && given === undefined) {
-    const { type: _type, ...request } = verdict as unknown as JsonObject;
-    const asksMore = Object.keys(request).length > 0 ? { request } : {};
-    return { type: "pending", reason: "approval", arguments: asked.arguments, ...asksMore };
-  }
-  const args = verdict.type === "allowed" ? verdict.arguments : asked.arguments;
   const tool = loop.toolset.tools.get(call.name);
   if (tool === undefined) {
     const known = [...loop.toolset.tools.keys()].join(", ") || "none";
@@ -61,17 +85,10 @@ export const judge = (loop: AgentLoop, call: AskedCall): Verdict => {
   return { type: "allowed", tool, arguments: args };
 };
 
-const ask = ({ plan, hooks, policy, approval, toolset }: AgentLoop, call: AskedCall): GateVerdict => {
-  const permissions = plan.agent_loop_options?.["permissions"] ?? null;
-  return hooks.gate({
-    policy,
-    approval,
-    tools: [...toolset.tools.values()].map(declarationOf),
-    call: { name: call.name, arguments: call.arguments },
-    ...(permissions === null ? {} : { permissions }),
-    ...(policy.workspace_roots.length === 0 ? {} : { workspace_roots: policy.workspace_roots }),
-  });
+/** What a person has said to this call; undefined when nobody was asked. */
+const approvalOf = ({ plan }: AgentLoop, call: AskedCall): ApprovalAnswer | undefined => {
+  const given = plan.progress?.approvals?.[call.id];
+  if (given === undefined) return undefined;
+  const { approved, reason = null, arguments: args = null } = given;
+  return readApprovalAnswer({ granted: approved, reason, args });
 };
-
-const declarationOf = ({ name, annotations }: AgentTool): JsonObject =>
-  annotations === null ? { name } : { name, policy: annotations as unknown as Json };

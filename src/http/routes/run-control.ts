@@ -54,19 +54,20 @@ const addResume = (router: Router): void =>
       tag: "Runs",
       summary: "Resume a paused run",
       description:
-        "A run that had used up its steps counts them anew. With `checkpoint_id` a run that is not running goes on from that checkpoint as a new run, whose control is answered with 201; its `metadata.resumed_from` names the checkpoint.",
+        "A run that had used up its steps counts them anew; one that had used up its budget needs a higher one. With `checkpoint_id` a run that is not running goes on from that checkpoint as a new run, whose control is answered with 201; its `metadata.resumed_from` names the checkpoint.",
       access: "runs:write",
       body: { name: "Resume", schema: resumeSchema, optional: true },
       reply,
       problems: [...problems, "checkpoint_not_found", "payload_too_large"],
     },
     ({ params, body, call }) => {
-      const { checkpoint_id: checkpointId, max_steps: maxSteps } = body;
+      const { checkpoint_id: checkpointId, max_steps: maxSteps, budget } = body;
       if (checkpointId !== undefined)
         return resumeFromCheckpoint(call, params.run_id, { checkpoint_id: checkpointId, max_steps: maxSteps });
       return tell(call, params.run_id, {
         type: "resume_run",
         ...(maxSteps === undefined ? {} : { max_steps: maxSteps }),
+        ...(budget === undefined ? {} : { budget }),
       });
     },
   );

@@ -6,7 +6,16 @@ import { graphOf, policyOf } from "./fixture.ts";
 const report = (document: unknown, ceiling: unknown = null) =>
   validateGraph(graphOf(document), ceiling === null ? null : policyOf(ceiling));
 
+const hooked = (pattern: string) => ({ kind: "stage", mode: "agent", tool_hooks: [{ pattern: "*" }, { pattern }] });
+
+const hookErrors = (pattern: string) => report({ entry: "a", nodes: { a: hooked(pattern) } }).errors;
+
 describe("validateGraph", () => {
+  it("[W-17.1] refuses tool hooks whose pattern cannot be read", () => {
+    expect(hookErrors("tool.name =~ ^wo")).toEqual([]);
+    expect(hookErrors("tool.name =~ (")).toEqual([expect.stringContaining("node a: tool_hooks[1]: ")]);
+  });
+
   it("[W-3] reports structural errors and warnings in order, with the reachable set", () => {
     const result = report({
       entry: "gate",

@@ -11,6 +11,7 @@ import {
   type StageInput,
 } from "../../../src/engine/node/stage-output.ts";
 import { workflowNodeSchema } from "../../../src/schema/graph.ts";
+import { must } from "../../support/run-fixture.ts";
 
 const context = { now: 7_000, nextId: (prefix: string) => `${prefix}_1` };
 const node = (fields: object) => workflowNodeSchema.parse({ id: "n", kind: "stage", ...fields });
@@ -53,7 +54,7 @@ describe("static kinds", () => {
   });
 
   it("[W-6.2] reduce joins the texts there are and remembers every input", () => {
-    expect(executeReduce(node({ kind: "reduce" }), artifacts, context)).toMatchObject({
+    expect(must(executeReduce(node({ kind: "reduce" }), artifacts, context))).toMatchObject({
       result: { status: "completed", text: "go build\n\nhalt" },
       outcome: "reduced",
       branch: "reduced",
@@ -73,7 +74,7 @@ describe("static kinds", () => {
 
   it("[W-6.2] separator and kind are the node's", () => {
     const custom = node({ reduce_policy: { separator: "," }, output_contract: { output_kinds: ["plan"] } });
-    expect(executeReduce(custom, artifacts, context)).toMatchObject({
+    expect(must(executeReduce(custom, artifacts, context))).toMatchObject({
       result: { text: "go build,halt" },
       artifacts: [{ kind: "plan" }],
     });

@@ -1,0 +1,29 @@
+import type { LlmUsage } from "../../schema/plan.ts";
+import type { Run } from "./state.ts";
+import { addUsage } from "./usage.ts";
+
+/** What a run may spend before it pauses and asks; a bound that is absent is none. */
+export interface RunBudget {
+  /** Input and output tokens together. */
+  readonly max_tokens?: number;
+  readonly max_cost_usd?: number;
+}
+
+/** What a run has used so far, with what its open stages have recorded. */
+export const spentSoFar = (run: Run): LlmUsage =>
+  run.open.reduce(
+    (total, { map, loop }) => addUsage(addUsage(total, map?.usage ?? null), loop?.usage ?? null),
+    run.usage,
+  );
+
+/** Why a run may start nothing more under this budget; null while it may. */
+export const budgetExcess = (run: Run, budget: RunBudget | null): string | null => {
+  if (budget === null) return null;
+  const spent = spentSoFar(run);
+  const tokens = spent.input_tokens + spent.output_tokens;
+  if (budget.max_tokens !== undefined && tokens >= budget.max_tokens)
+    return `the budget of ${budget.max_tokens} tokens is used up: ${tokens} were used`;
+  if (budget.max_cost_usd !== undefined && spent.total_cost >= budget.max_cost_usd)
+    return `the budget of $${budget.max_cost_usd} is used up: $${spent.total_cost.toFixed(6)} were spent`;
+  return null;
+};
