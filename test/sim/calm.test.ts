@@ -1,8 +1,9 @@
 import { describe, expect, it, vi } from "vitest";
 import type { Json } from "../../src/lib/json.ts";
 import { createRun as createCommand } from "../support/run-fixture.ts";
-import { createRun, startDriver } from "./actors.ts";
+import { startDriver } from "./actors.ts";
 import { FAULTS, type FaultName } from "./faults.ts";
+import { createRun } from "./people.ts";
 import { type RunClass, WorkflowRun } from "./real-object.ts";
 import { World } from "./world.ts";
 
@@ -41,7 +42,7 @@ describe("a run that nothing happens to", () => {
   it("[architecture 3] has one driver after another, never a second attempt, and rests at the end", async () => {
     const world = await calm(loop, 60);
     expect(world.counters.executed_twice).toBe(0);
-    expect(world.checker.ended.size).toBe(0);
+    expect(world.checker.units.ended.size).toBe(0);
     expect(world.counters.refused_completions).toBe(0);
     expect(world.host.store.alarmAt()).toBeNull();
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Invariant } from "./checker.ts";
+import type { Invariant } from "./violation.ts";
 import { PLANTED } from "./planted.ts";
 import { simulate } from "./simulate.ts";
 

@@ -4,7 +4,7 @@ import type { RunEvent, StageCompleted } from "../../src/engine/run/event.ts";
 import { evolve } from "../../src/engine/run/evolve.ts";
 import { runMachine } from "../../src/engine/run/machine.ts";
 import { isTerminal, type Run, type RunState } from "../../src/engine/run/state.ts";
-import type { Invariant } from "./checker.ts";
+import type { Invariant } from "./violation.ts";
 import { type RunClass, type RunObject, WorkflowRun } from "./real-object.ts";
 
 type RunDecision = Decision<RunEvent, RunEffect, RunReply, RunState>;
