@@ -9,6 +9,8 @@ export interface GraphTraits {
   readonly strategies: readonly string[];
   /** Longest sleep, in milliseconds. */
   readonly longest_sleep: number;
+  /** Whether a run may have a deadline. */
+  readonly deadlines: boolean;
 }
 
 const KINDS = ["stage", "verify", "condition", "fork", "fork", "join", "reduce", "escalation", "map"];
@@ -19,6 +21,7 @@ export const ANY_GRAPH: GraphTraits = {
   modes: ["function", "function", "function", "llm", "llm", "http", "agent", "agent", "external", "sleep", "wait"],
   strategies: ["all", "first", "quorum", "quorum"],
   longest_sleep: 240_000,
+  deadlines: true,
 };
 
 /** Graphs whose record does not depend on how fast whoever works on them is. */
@@ -27,6 +30,7 @@ export const ORDERED_GRAPH: GraphTraits = {
   modes: ["function", "llm", "http", "agent"],
   strategies: ["all"],
   longest_sleep: 0,
+  deadlines: false,
 };
 
 /** Messages that stages wait for. */
@@ -120,10 +124,10 @@ export const randomGraph = (random: Random, traits: GraphTraits = ANY_GRAPH): Js
 };
 
 /** Options of a run of such a graph. */
-export const randomOptions = (random: Random): JsonObject => ({
+export const randomOptions = (random: Random, traits: GraphTraits = ANY_GRAPH): JsonObject => ({
   max_steps: random.int(3, 25),
   ...(random.chance(0.7) ? { max_parallel: random.int(1, 5) } : {}),
-  ...(random.chance(0.1) ? { deadline: random.int(5_000, 300_000) } : {}),
+  ...(traits.deadlines && random.chance(0.1) ? { deadline: random.int(5_000, 300_000) } : {}),
 });
 
 /** A result of a stage: mostly good, else a verdict or a failed call, of which some may pass. */

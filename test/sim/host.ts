@@ -50,6 +50,7 @@ export class ObjectHost<Instance extends HostedObject> {
   #isEntered = false;
   /** The instance dies as soon as the call that it is in has come back. */
   #isDying = false;
+  #hasFailed = false;
   #alarmRuns = false;
   #scheduledAlarm: number | null = null;
   #alarmFailures = 0;
@@ -64,8 +65,9 @@ export class ObjectHost<Instance extends HostedObject> {
     return this.#epoch;
   }
 
+  /** Whether there is an instance that knows its state: one whose load has failed knows as little as none. */
   get isLoaded(): boolean {
-    return this.#instance !== null;
+    return this.#instance !== null && !this.#hasFailed;
   }
 
   /** The object, loaded when it has to be. */
@@ -79,6 +81,7 @@ export class ObjectHost<Instance extends HostedObject> {
     this.#world.trace(`${this.#hosted.name}: ${why}`);
     this.#class = next;
     this.#instance = null;
+    this.#hasFailed = false;
     this.#epoch += 1;
     if (!this.#alarmRuns) return;
     this.#alarmRuns = false;
@@ -186,12 +189,16 @@ export class ObjectHost<Instance extends HostedObject> {
     try {
       const reply = call(this.object());
       if (reply instanceof Promise) reply.catch(() => {});
+      this.#hasFailed = false;
       if (!this.#isDying) {
         watch.entered(name, before);
         return { reply };
       }
     } catch (error) {
-      if (error instanceof Error && error.message === STORAGE_FAULT) return error;
+      if (error instanceof Error && error.message === STORAGE_FAULT) {
+        this.#hasFailed = true;
+        return error;
+      }
       if (!(error instanceof Crash)) throw error;
     } finally {
       this.#doom = null;
@@ -280,7 +287,9 @@ export class ObjectHost<Instance extends HostedObject> {
       storage,
       waitUntil: (promise: Promise<unknown>) =>
         void promise.catch((fault: unknown) => {
-          if (!(fault instanceof Crash)) this.#world.stray(fault);
+          // The platform notes what a promise fails with that nobody waits for; the alarm looks after the rest.
+          const isSimulated = fault instanceof Crash || (fault as Error).message === STORAGE_FAULT;
+          if (!isSimulated) this.#world.stray(fault);
         }),
       getWebSockets: () => [],
     };

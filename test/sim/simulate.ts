@@ -2,6 +2,7 @@ import { vi } from "vitest";
 import { runMachine } from "../../src/engine/run/machine.ts";
 import { isTerminal } from "../../src/engine/run/state.ts";
 import { counting, createRun as createCommand } from "../support/run-fixture.ts";
+import { Random } from "../support/random.ts";
 import { repeatCompletion, repeatStep, startDriver } from "./actors.ts";
 import { FAULTS, type FaultName } from "./faults.ts";
 import { ANY_GRAPH, type GraphTraits, randomGraph, randomOptions } from "./graph.ts";
@@ -33,11 +34,10 @@ const CALM_MS = 4 * 3_600_000;
 /** The scheduled watchdog wakes a run that looks stuck. */
 const WATCHDOG_MS = 60_000;
 
-const chooseRun = (world: World, traits: GraphTraits): void => {
-  const { random } = world;
+const chooseRun = (world: World, random: Random, traits: GraphTraits): void => {
   for (;;) {
     const command = createCommand(randomGraph(random, traits), {
-      options: randomOptions(random),
+      options: randomOptions(random, traits),
       start: random.chance(0.8),
     });
     if (!runMachine.decide(null, command, counting()).ok) continue;
@@ -94,6 +94,8 @@ export interface SimulateOptions {
   readonly variant?: RunClass;
   readonly mailbox?: MailboxClass;
   readonly traits?: GraphTraits;
+  /** Chooses the run where it is not the seed itself that does: what goes wrong is another matter. */
+  readonly run_seed?: number;
   /** Called once the world is there and before anything happens in it. */
   readonly arrange?: (world: World) => void;
   readonly without?: ReadonlySet<FaultName>;
@@ -102,12 +104,12 @@ export interface SimulateOptions {
 /** Simulates one run with everything that may go wrong, then lets it end in peace; the seed decides all of it. */
 export const simulate = async (seed: number, options: SimulateOptions = {}): Promise<Simulated> => {
   const { variant = WorkflowRun as unknown as RunClass, without = new Set<FaultName>() } = options;
-  const { mailbox, traits = ANY_GRAPH, arrange } = options;
+  const { mailbox, traits = ANY_GRAPH, run_seed = seed, arrange } = options;
   const world = new World({ seed, variant, without, ...(mailbox === undefined ? {} : { mailbox }) });
   vi.spyOn(Date, "now").mockImplementation(() => world.clock());
   vi.spyOn(console, "error").mockImplementation((line) => world.trace(`reported: ${String(line)}`));
   try {
-    chooseRun(world, traits);
+    chooseRun(world, Random.named(run_seed, "run"), traits);
     arrange?.(world);
     await live(world, variant);
     return { world, violation: null };

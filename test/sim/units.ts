@@ -39,6 +39,10 @@ export class Units {
   readonly #line: Line[] = [];
   readonly #over = new Set<string>();
   recorded = 0;
+  /** True once a unit was given up because its drivers were lost. */
+  gaveUp = false;
+  /** What the record says of each stage, in its order. */
+  readonly story: (readonly (string | null)[])[] = [];
 
   take(before: RunState, event: RunEvent, after: RunState): void {
     if (before === null || after === null) return;
@@ -171,7 +175,10 @@ export class Units {
   #endsByItself(unit: PreparedStage, event: StageCompleted | BranchSettled): boolean {
     const { type } = unit.work;
     if (type === "precomputed" || type === "given" || unit.map !== null) return true;
-    if (String(event.error).endsWith("lost attempts")) return true;
+    if (String(event.error).endsWith("lost attempts")) {
+      this.gaveUp = true;
+      return true;
+    }
     if (type === "wait" && [...this.heard.values()].includes(event.stage_id)) return true;
     const isDue = unit.deadline_ms !== null && Date.parse(event.at) >= unit.deadline_ms;
     if (!isDue) fail("waiting", `${event.stage_id} ended before its time`);
@@ -180,6 +187,9 @@ export class Units {
 
   #record(stageId: string): void {
     this.recorded += 1;
+    for (const event of this.completions.values())
+      if (event.stage_id === stageId && event.type === "stage_completed")
+        this.story.push([event.node_id, event.status, event.outcome, event.branch, digestOf(event.result), event.error]);
     const mine = this.#line.find((line) => line.stage_id === stageId);
     if (mine === undefined || mine.isRecorded) return fail("order", `${stageId} enters the record twice`);
     mine.isRecorded = true;

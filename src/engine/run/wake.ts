@@ -54,7 +54,8 @@ export const needsDriver = (run: Run, liveAttempts: readonly string[], now: Time
     if (!isExecutable(unit) || unit.mode === "external") return false;
     return unit.retry_at_ms === null ? !isLive(unit) : unit.retry_at_ms <= now;
   };
-  return run.open.some(isDue) || (canGoOn(run) && !run.open.some(isLive));
+  // A driver that works on one stage does not see what else can be begun meanwhile: its order may have been lost.
+  return run.open.some(isDue) || canGoOn(run);
 };
 
 /** Why the run has failed for taking too long; null while it has time. */
