@@ -93,7 +93,8 @@ const execute = async (world: World, process: Process, execution: Execution): Pr
     throw new Violation("execution", `a driver was given the ${plan.mode} stage ${plan.stage_id}`);
   world.executing(plan.stage_id, plan.attempt_token);
   await work(world, process, execution);
-  const looped = plan.mode === "agent" && journal !== undefined ? await recordLoop(world, { ...execution, journal, process }) : null;
+  const looped =
+    plan.mode === "agent" && journal !== undefined ? await recordLoop(world, { ...execution, journal, process }) : null;
   const cancelled = { status: "failed", text: `cancelled ${plan.attempt_token}`, visible_text: "" };
   const result = looped ?? (signal.aborted ? cancelled : world.resultOf(plan));
   notesOf(world).handed.push({ attempt_token: plan.attempt_token, node_id: plan.node_id, result });

@@ -9,8 +9,8 @@ export interface GraphTraits {
   readonly strategies: readonly string[];
   /** Longest sleep, in milliseconds. */
   readonly longest_sleep: number;
-  /** Whether a run may have a deadline. */
-  readonly deadlines: boolean;
+  /** How likely a run has a deadline. */
+  readonly deadlines: number;
 }
 
 const KINDS = ["stage", "verify", "condition", "fork", "fork", "join", "reduce", "escalation", "map"];
@@ -21,7 +21,7 @@ export const ANY_GRAPH: GraphTraits = {
   modes: ["function", "function", "function", "llm", "llm", "http", "agent", "agent", "external", "sleep", "wait"],
   strategies: ["all", "first", "quorum", "quorum"],
   longest_sleep: 240_000,
-  deadlines: true,
+  deadlines: 0.1,
 };
 
 /** Graphs whose record does not depend on how fast whoever works on them is. */
@@ -30,7 +30,25 @@ export const ORDERED_GRAPH: GraphTraits = {
   modes: ["function", "llm", "http", "agent"],
   strategies: ["all"],
   longest_sleep: 0,
-  deadlines: false,
+  deadlines: 0,
+};
+
+/** Graphs that wait most of the time. */
+export const WAITING_GRAPH: GraphTraits = {
+  kinds: ["stage", "stage", "stage", "fork"],
+  modes: ["function", "sleep", "sleep", "wait", "wait", "external"],
+  strategies: ["all"],
+  longest_sleep: 60_000,
+  deadlines: 0.5,
+};
+
+/** Graphs of maps and loops. */
+export const MAPPING_GRAPH: GraphTraits = {
+  kinds: ["stage", "map", "map"],
+  modes: ["function", "agent"],
+  strategies: ["all", "first", "quorum"],
+  longest_sleep: 0,
+  deadlines: 0,
 };
 
 /** Messages that stages wait for. */
@@ -78,7 +96,9 @@ const map = (random: Random, traits: GraphTraits): JsonObject => {
     kind: "map",
     ...(executes ? { mode: random.pick(["function", "function", "llm", "agent"]), function: "work" } : {}),
     map_policy: {
-      items: random.chance(0.8) ? Array.from({ length: random.int(1, 5) }, (_, index) => `item ${index}`) : [],
+      ...(random.chance(0.8)
+        ? { items: Array.from({ length: random.int(1, 5) }, (_, index) => `item ${index}`) }
+        : { item_artifact_kind: "artifact" }),
       ...(random.chance(0.5) ? { max_concurrent: random.int(1, 4) } : {}),
       ...(random.chance(0.2) ? { max_items: random.int(1, 3) } : {}),
     },
@@ -127,7 +147,7 @@ export const randomGraph = (random: Random, traits: GraphTraits = ANY_GRAPH): Js
 export const randomOptions = (random: Random, traits: GraphTraits = ANY_GRAPH): JsonObject => ({
   max_steps: random.int(3, 25),
   ...(random.chance(0.7) ? { max_parallel: random.int(1, 5) } : {}),
-  ...(traits.deadlines && random.chance(0.1) ? { deadline: random.int(5_000, 300_000) } : {}),
+  ...(random.chance(traits.deadlines) ? { deadline: random.int(5_000, 300_000) } : {}),
 });
 
 /** A result of a stage: mostly good, else a verdict or a failed call, of which some may pass. */

@@ -7,7 +7,7 @@ import { ORDERED_GRAPH, randomResult } from "./graph.ts";
 import { simulate } from "./simulate.ts";
 import type { World } from "./world.ts";
 
-const RUNS = Number(process.env["SIM_TIMING_RUNS"] ?? 20);
+const RUNS = Number(process.env["SIM_TIMING_RUNS"] ?? 15);
 
 /** What somebody wants of a run, or hands in besides the drivers, is no timing. */
 const WITHOUT = new Set<FaultName>(["pause", "cancel", "late_completion", "signal", "receive"]);

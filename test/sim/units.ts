@@ -180,8 +180,10 @@ export class Units {
       return true;
     }
     if (type === "wait" && [...this.heard.values()].includes(event.stage_id)) return true;
-    const isDue = unit.deadline_ms !== null && Date.parse(event.at) >= unit.deadline_ms;
-    if (!isDue) fail("waiting", `${event.stage_id} ended before its time`);
+    const isByTime = event.type === "stage_completed" && ["slept", "timeout"].includes(event.outcome);
+    if (!isByTime && !String(event.error).startsWith("Error [timeout]: nobody completed")) return false;
+    if (unit.deadline_ms === null || Date.parse(event.at) < unit.deadline_ms)
+      fail("waiting", `${event.stage_id} ended before its time`);
     return true;
   }
 
@@ -189,7 +191,14 @@ export class Units {
     this.recorded += 1;
     for (const event of this.completions.values())
       if (event.stage_id === stageId && event.type === "stage_completed")
-        this.story.push([event.node_id, event.status, event.outcome, event.branch, digestOf(event.result), event.error]);
+        this.story.push([
+          event.node_id,
+          event.status,
+          event.outcome,
+          event.branch,
+          digestOf(event.result),
+          event.error,
+        ]);
     const mine = this.#line.find((line) => line.stage_id === stageId);
     if (mine === undefined || mine.isRecorded) return fail("order", `${stageId} enters the record twice`);
     mine.isRecorded = true;
