@@ -5,6 +5,7 @@ import { startDriver } from "./actors.ts";
 import { FAULTS, type FaultName } from "./faults.ts";
 import { createRun } from "./people.ts";
 import { type RunClass, WorkflowRun } from "./real-object.ts";
+import { simulate } from "./simulate.ts";
 import { World } from "./world.ts";
 
 const NO_FAULTS = new Set(Object.keys(FAULTS) as FaultName[]);
@@ -75,6 +76,22 @@ describe("a run that nothing happens to", () => {
     expect(counters).toMatchObject({ slept: 1, executions: 1 });
     world.checker.finish();
   });
+
+  it("[architecture 3] loses no attempt and refuses nobody but branches that lost, whatever its graph is", async () => {
+    for (let seed = 1; seed <= 25; seed++) {
+      const { world, violation } = await simulate(seed, { without: NO_FAULTS });
+      expect(violation, `seed ${seed}`).toBeNull();
+      expect(
+        world.history.filter((line) => line.includes("ended: lease_expired")),
+        `seed ${seed}`,
+      ).toEqual([]);
+      const { drivers_failed, refused_completions, losers_refused } = world.counters;
+      expect({ drivers_failed, refused: refused_completions - losers_refused }).toEqual({
+        drivers_failed: 0,
+        refused: 0,
+      });
+    }
+  }, 60_000);
 
   it("[architecture 3] has one driver after another, never a second attempt, and rests at the end", async () => {
     const world = await calm(loop, 60);

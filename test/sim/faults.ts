@@ -26,6 +26,8 @@ export const FAULTS = {
   alarm_lost: 0.5,
   /** The object dies while its alarm handler waits. */
   alarm_crash: 0.1,
+  /** Whoever creates the run goes away before driving it. */
+  undriven: 0.3,
   driver_crash: 0.03,
   /** The driver's process stands still for a while, heartbeats included. */
   driver_freeze: 0.02,

@@ -17,7 +17,7 @@ export const createRun = async (world: World): Promise<void> => {
   const tell = (under: IdempotencyKey) => insist(world, process, { request: create, key: under });
   const answer = await tell(key);
   if (!answer.ok || answer.reply.type !== "created") throw new Violation("liveness", "the run could not be created");
-  if (answer.reply.advance !== null && world.random.chance(0.8))
+  if (answer.reply.advance !== null && !world.faults.hits("undriven"))
     startDriver(world, { first: answer.reply.advance, isRequest: true });
   await process.sleep(world.random.int(0, 20_000));
   await repeat({ what: "create_run", key, first: answer, tell });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { AdvanceReply } from "../../../src/engine/run/command.ts";
-import { needsDriver } from "../../../src/engine/run/wake.ts";
+import type { Run } from "../../../src/engine/run/state.ts";
+import { needsDriver, nextWake } from "../../../src/engine/run/wake.ts";
 import type { StagePlan } from "../../../src/schema/plan.ts";
 import type { Json } from "../../../src/lib/json.ts";
 import { accepted, createRun, DONE, refusal, type RunShell, runFixture, step } from "../../support/run-fixture.ts";
@@ -84,35 +85,55 @@ describe("a completion that a driver repeats because it lost the answer", () => 
   });
 });
 
+/** A stage `a` of some mode beside one that waits for a message, after which `c` can be executed. */
+const beside = (a: Json): Json => ({
+  id: "wf",
+  entry: "f",
+  nodes: {
+    f: { kind: "fork" },
+    a,
+    w: { kind: "stage", mode: "wait", wait: { message: "go" } },
+    c: { kind: "stage", mode: "function", function: "work" },
+  },
+  edges: [
+    { from: "f", to: "a" },
+    { from: "f", to: "w" },
+    { from: "w", to: "c" },
+  ],
+});
+
+const hear = (shell: RunShell): void => {
+  const stage_id = shell.state?.open.find((unit) => unit.mode === "wait")?.stage_id ?? "";
+  const message = { seq: 1, kind: "signal", name: "go", request_id: null, payload: null, enqueued_at: "" } as const;
+  accepted(shell, { type: "hear", stage_id, message });
+};
+
+const NOW = 1_000_000;
+
+const stateOf = (shell: RunShell): Run => {
+  if (shell.state === null) throw new Error("there is no run");
+  return shell.state;
+};
+
 describe("the watchdog of a run that goes on in parallel", () => {
   it("[I7] orders a driver for what can be begun, also while another one works on something else", () => {
-    const graph: Json = {
-      id: "wf",
-      entry: "f",
-      nodes: {
-        f: { kind: "fork" },
-        a: { kind: "stage", mode: "function", function: "work" },
-        w: { kind: "stage", mode: "wait", wait: { message: "go" } },
-        c: { kind: "stage", mode: "function", function: "work" },
-      },
-      edges: [
-        { from: "f", to: "a" },
-        { from: "f", to: "w" },
-        { from: "w", to: "c" },
-      ],
-    };
-    const { shell } = runFixture();
-    accepted(shell, createRun(graph, { options: { max_parallel: 2 } }));
+    const shell = started(beside({ kind: "stage", mode: "function", function: "work" }), { max_parallel: 2 });
     const a = planIn(step(shell));
     expect(step(shell, undefined, true).waiting).toBe("other_driver");
-    const stage_id = shell.state?.open.find((unit) => unit.mode === "wait")?.stage_id ?? "";
-    const message = { seq: 1, kind: "signal", name: "go", request_id: null, payload: null, enqueued_at: "" } as const;
-    accepted(shell, { type: "hear", stage_id, message });
-    const { run, live } = { run: shell.state, live: [a.attempt_token] };
-    expect(run === null ? null : needsDriver(run, live, 1_000_000)).toBe(true);
+    hear(shell);
+    expect(needsDriver(stateOf(shell), [a.attempt_token], NOW)).toBe(true);
     const c = planIn(step(shell, undefined, true));
     expect(c.node_id).toBe("c");
-    const both = [...live, c.attempt_token];
-    expect(shell.state === null ? null : needsDriver(shell.state, both, 1_000_000)).toBe(false);
+    expect(needsDriver(stateOf(shell), [a.attempt_token, c.attempt_token], NOW)).toBe(false);
+  });
+
+  it("[I7] looks after what can be begun while a person holds an external stage", () => {
+    const shell = started(beside({ kind: "stage", mode: "external" }), { max_parallel: 2 });
+    expect(step(shell).waiting).toBe("external");
+    accepted(shell, { type: "prepare_stage", node_id: "a", live_attempts: [] });
+    const held = (): number => NOW + 300_000;
+    expect(nextWake(stateOf(shell), held, NOW + 1)).toBeNull();
+    hear(shell);
+    expect(nextWake(stateOf(shell), held, NOW + 1)).toBe(NOW + 5_001);
   });
 });
