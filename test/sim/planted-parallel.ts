@@ -4,7 +4,14 @@ import type { PreparedStage, Run } from "../../src/engine/run/state.ts";
 import { AppendMap } from "../../src/lib/append.ts";
 import { MAPPING_GRAPH, WAITING_GRAPH } from "./graph.ts";
 import { changeRun, type Planted, withDecide, withEvents } from "./planted.ts";
-import { Mailbox, type MailboxClass, type RunClass, WorkflowRun } from "./real-object.ts";
+import {
+  Mailbox,
+  type MailboxClass,
+  type MailboxObject,
+  type RunClass,
+  type RunObject,
+  WorkflowRun,
+} from "./real-object.ts";
 
 /** The run as a decision sees it, with its open units changed. */
 const changeUnits = (change: (unit: PreparedStage, run: Run) => PreparedStage): RunClass =>
@@ -88,14 +95,14 @@ const mailboxWith = (change: (event: MailboxEvent) => readonly MailboxEvent[]): 
   };
 
 class IgnoresSignalKeys extends Mailbox {
-  override request(...[address, request]: Parameters<Mailbox["request"]>) {
+  override request(...[address, request]: Parameters<MailboxObject["request"]>) {
     return super.request(address, request);
   }
 }
 
 /** Says of a message that a stage has heard that it has not. */
 class Forgetful extends WorkflowRun {
-  override hear(heard: Parameters<WorkflowRun["hear"]>[0]) {
+  override hear(heard: Parameters<RunObject["hear"]>[0]) {
     const answer = super.hear(heard);
     return answer.ok ? { ok: true as const, reply: { accepted: false } } : answer;
   }

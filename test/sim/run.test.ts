@@ -13,9 +13,19 @@ const seeds = only === undefined ? Array.from({ length: count }, (_, index) => i
 
 /** What else has to happen in many runs: a test proves nothing about what it never saw. */
 const SEEN = [
-  ...["completed", "paused", "cancelled", "failed"],
-  ...["branches", "losers_refused", "deferred", "recruited"],
-  ...["steps_recorded", "parked_loops", "slept", "timed_out", "heard"],
+  "completed",
+  "paused",
+  "cancelled",
+  "failed",
+  "branches",
+  "losers_refused",
+  "deferred",
+  "recruited",
+  "steps_recorded",
+  "parked_loops",
+  "slept",
+  "timed_out",
+  "heard",
 ] as const;
 
 /** A seed takes some 50 ms; a loaded machine may need many times that. */

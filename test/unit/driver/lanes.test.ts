@@ -20,10 +20,7 @@ interface Lanes {
 /** A drive that begins with `a`, and starts `b` beside it, which ends when it is told to. */
 const twoLanes = (completeA: () => AdvanceReply, b: StagePlan): Lanes => {
   const events: string[] = [];
-  let release = (): void => {};
-  const isReleased = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+  const { promise: isReleased, resolve: release } = Promise.withResolvers<void>();
   const answer = (request: Request): AdvanceReply => {
     const token = request.complete?.attempt_token;
     if (token === "token a") return completeA();
