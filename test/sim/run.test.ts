@@ -8,7 +8,7 @@ const env = (name: string): number | undefined => {
 };
 
 const only = env("SIM_SEED");
-const count = env("SIM_SEEDS") ?? 150;
+const count = env("SIM_SEEDS") ?? 120;
 const seeds = only === undefined ? Array.from({ length: count }, (_, index) => index + 1) : [only];
 
 /** What else has to happen in many runs: a test proves nothing about what it never saw. */
