@@ -90,6 +90,8 @@ class Drive {
   #executed = 0;
   #mayRecruitAt = 0;
   #fault: { readonly thrown: unknown } | null = null;
+  /** What the first lane came to. */
+  #outcome: DriveOutcome | null = null;
   /** What the lane saw that came to the end of the run. */
   #ended: DriveOutcome | null = null;
 
@@ -100,11 +102,16 @@ class Drive {
   }
 
   async run(): Promise<DriveOutcome> {
-    let outcome = await this.#walk(await this.#firstStep());
+    this.#track(this.#firstLane());
+    // A lane that fails leaves the others at their work, with their leases.
     while (this.#lanes.size > 0) await Promise.all(this.#lanes);
-    if (this.#fault !== null) throw this.#fault.thrown;
-    outcome = this.#ended ?? outcome;
-    return this.#left.length > 0 ? { type: "out_of_time", attempt_tokens: this.#left } : outcome;
+    if (this.#left.length > 0) return { type: "out_of_time", attempt_tokens: this.#left };
+    if (this.#fault !== null || this.#outcome === null) throw this.#fault?.thrown;
+    return this.#ended ?? this.#outcome;
+  }
+
+  async #firstLane(): Promise<void> {
+    this.#outcome = await this.#walk(await this.#firstStep());
   }
 
   #step(request: Parameters<DrivenRun["advance"]>[0]): Promise<Answer<AdvanceReply>> {
@@ -147,7 +154,7 @@ class Drive {
 
   /** Starts lanes for what else there is to start, and orders another driver when there is more than fits. */
   #widen(spare: number): void {
-    const free = (this.#options.lanes ?? DEFAULT_LANES) - 1 - this.#lanes.size;
+    const free = (this.#options.lanes ?? DEFAULT_LANES) - this.#lanes.size;
     for (let started = 0; started < Math.min(spare, free); started++) this.#track(this.#openLane());
     const { recruit, now } = this.#options;
     if (spare <= Math.max(free, 0) || recruit === undefined || now() < this.#mayRecruitAt) return;

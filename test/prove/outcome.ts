@@ -10,7 +10,7 @@ import type { RunOptions } from "../../src/engine/run/command.ts";
 import { decodeRunOptions } from "../../src/schema/run.ts";
 import { Random } from "../support/random.ts";
 import { createRun, must } from "../support/run-fixture.ts";
-import { randomGraph, randomResult } from "../sim/graph.ts";
+import { ANY_GRAPH, type GraphTraits, randomGraph, randomResult } from "../sim/graph.ts";
 import { type Execute, playContext, type PlayContext, PlayedRun } from "./played-run.ts";
 
 /** What one run of a proof came to. */
@@ -28,6 +28,13 @@ export interface Proof {
 const decodeOptions = (raw: JsonObject): Result<RunOptions, Rejection> => {
   const options = decodeRunOptions(raw);
   return options.ok ? ok(options.value) : err({ code: "invalid_request", detail: options.error.message });
+};
+
+/** Graphs whose stages are executed one after the other. */
+const EXECUTED: GraphTraits = {
+  ...ANY_GRAPH,
+  kinds: ANY_GRAPH.kinds.filter((kind) => kind !== "map"),
+  modes: ["function", "function", "llm", "http", "external"],
 };
 
 /** Answers that depend on the node, its visit and the attempt alone. */
@@ -48,7 +55,7 @@ const recorded = (seed: number): Recorded | null => {
   const random = new Random(seed);
   const context = playContext();
   const run = new PlayedRun(context, answers(seed));
-  const graph = randomGraph(random);
+  const graph = randomGraph(random, EXECUTED);
   const command = createRun(graph, {
     run_id: context.nextId(""),
     // A loop through a reduce node doubles its text with every pass.

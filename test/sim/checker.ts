@@ -1,46 +1,27 @@
 import { readEntries } from "../../durable-objects/shell/journal.ts";
 import { nextEffectAt } from "../../durable-objects/shell/outbox.ts";
-import type { AttemptStarted, RunEvent, StageCompleted, StagePrepared } from "../../src/engine/run/event.ts";
+import type { RunEvent } from "../../src/engine/run/event.ts";
 import { evolve } from "../../src/engine/run/evolve.ts";
 import { runHead } from "../../src/engine/run/head.ts";
-import { isTerminal, type Run, type RunState } from "../../src/engine/run/state.ts";
-import { digestOf } from "../../src/lib/digest.ts";
+import { isTerminal, type RunState } from "../../src/engine/run/state.ts";
 import type { RunShell } from "../support/run-fixture.ts";
-import type { RunObject } from "./real-object.ts";
+import type { Watch } from "./host.ts";
+import { Units } from "./units.ts";
+import { type Invariant, Violation } from "./violation.ts";
+import { latestAlarm, sleepsUntil } from "./wake-up.ts";
 import type { World } from "./world.ts";
-
-export type Invariant =
-  | "I1 alarm"
-  | "I2 fold"
-  | "I3 commit"
-  | "I4 effect id"
-  | "I5 same reply"
-  | "I6 fencing"
-  | "I7 wake-up"
-  | "queue"
-  | "steps"
-  | "index"
-  | "idle"
-  | "execution"
-  | "attempts"
-  | "liveness"
-  | "lost completion"
-  | "stray fault";
-
-export class Violation extends Error {
-  readonly invariant: Invariant;
-
-  constructor(invariant: Invariant, detail: string) {
-    super(`${invariant}: ${detail}`);
-    this.invariant = invariant;
-  }
-}
 
 /** How late an alarm may be, beyond what it looks after. */
 const WATCH_MS = 10_000;
 
 /** More alarms than this within ten seconds are a storm. */
 const STORM = 40;
+
+/** A run that is not over so long after its deadline was forgotten. */
+const OVERDUE_MS = 150_000;
+
+/** What is under way when a run falls asleep may still ring that often. */
+const ALARMS_ASLEEP = 3;
 
 const STATUS_EVENTS = new Set([
   "run_created",
@@ -52,20 +33,16 @@ const STATUS_EVENTS = new Set([
 ]);
 
 /** Watches the object's disk from outside and folds its journal with the real machine; throws a {@link Violation}. */
-export class Checker {
+export class Checker implements Watch {
   readonly #world: World;
+  readonly units = new Units();
   state: RunState = null;
-  /** Every completed stage by the token of the attempt that completed it. */
-  readonly completions = new Map<string, StageCompleted>();
-  /** Tokens of attempts that ended without completing their stage. */
-  readonly ended = new Set<string>();
-  /** What was handed in for each attempt: the digests of its results. */
-  readonly submitted = new Map<string, Set<string>>();
   readonly acknowledged = new Map<string, string>();
-  readonly #stages = new Map<string, number>();
   readonly #effects = new Map<string, string>();
   readonly #alarms: number[] = [];
   #seq = 0;
+  #overdueSince: number | null = null;
+  #alarmsAsleep = 0;
   /** The newest commit that changed what lists show. */
   shownSeq = 0;
   pausedBy: "finalize" | "client" | null = null;
@@ -99,6 +76,9 @@ export class Checker {
 
   #countAlarm(): void {
     const { now } = this.#world.scheduler;
+    const asleepUntil = this.#world.faults.active ? null : sleepsUntil(this.state);
+    this.#alarmsAsleep = asleepUntil === null || asleepUntil <= this.#world.clock() ? 0 : this.#alarmsAsleep + 1;
+    if (this.#alarmsAsleep > ALARMS_ASLEEP) this.#fail("idle", `${this.#alarmsAsleep} alarms while the run sleeps`);
     this.#alarms.push(now);
     while ((this.#alarms[0] ?? now) < now - 10_000) this.#alarms.shift();
     if (this.#alarms.length > STORM) this.#fail("idle", `${this.#alarms.length} alarms within ten seconds`);
@@ -110,6 +90,7 @@ export class Checker {
     if (grown) this.#checkMemory();
     this.#checkEffects();
     this.#checkAlarm();
+    this.#checkDeadline();
   }
 
   #absorb(): boolean {
@@ -117,6 +98,7 @@ export class Checker {
     for (const entry of readEntries<RunEvent>(this.#world.host.store, this.#seq)) {
       if (entry.seq !== this.#seq + 1) this.#fail("I2 fold", `entry ${entry.seq} follows entry ${this.#seq}`);
       this.#seq = entry.seq;
+      this.#checkSleep(entry);
       for (const event of entry.events) this.#take(event);
     }
     return true;
@@ -132,37 +114,28 @@ export class Checker {
     if (STATUS_EVENTS.has(event.type)) this.shownSeq = this.#seq;
     if (event.type === "run_finalized" && event.status === "paused") this.pausedBy = "finalize";
     if (event.type === "run_paused") this.pausedBy = "client";
-    if (event.type === "attempt_ended") {
-      const token = before?.open.find((unit) => unit.stage_id === event.stage_id)?.attempt_token;
-      if (token !== undefined) this.ended.add(token);
-    }
-    if (event.type === "attempt_started" || event.type === "stage_prepared") this.#attempt(event);
-    if (event.type === "stage_completed" && before !== null) this.#complete(before, event);
+    this.#count(event);
+    this.units.take(before, event, this.state);
     this.#checkQueue();
   }
 
-  #attempt({ attempt, stage_id: stage }: AttemptStarted | StagePrepared): void {
-    const last = this.#stages.get(stage);
-    if (last !== undefined && attempt !== last + 1)
-      this.#fail("attempts", `attempt ${attempt} of ${stage} follows attempt ${last}`);
-    this.#stages.set(stage, attempt);
+  #count(event: RunEvent): void {
+    const { counters } = this.#world;
+    counters.most_open = Math.max(counters.most_open, this.state?.open.length ?? 0);
+    if (event.type === "branch_settled") counters.branches += 1;
+    if (event.type === "agent_step_recorded") counters.steps_recorded += 1;
+    if (event.type === "stage_parked") counters.parked_loops += 1;
+    if (event.type !== "stage_completed") return;
+    if (event.deferred === true) counters.deferred += 1;
+    if (event.outcome === "slept") counters.slept += 1;
+    if (event.outcome === "timeout") counters.timed_out += 1;
   }
 
-  #complete(before: Run, event: StageCompleted): void {
-    const prepared = before.open.find((unit) => unit.stage_id === event.stage_id);
-    if (prepared === undefined)
-      return this.#fail("I6 fencing", `stage ${event.stage_id} completed without being prepared`);
-    for (const known of this.completions.values())
-      if (known.stage_id === event.stage_id) this.#fail("I6 fencing", `stage ${event.stage_id} completed twice`);
-    this.completions.set(prepared.attempt_token, event);
-    const needsNobody = prepared.work.type === "precomputed" || prepared.work.type === "given";
-    const gaveUp = String(event.error).endsWith("lost attempts");
-    if (
-      !needsNobody &&
-      !gaveUp &&
-      this.submitted.get(prepared.attempt_token)?.has(digestOf(event.handed_in ?? event.result)) !== true
-    )
-      this.#fail("I6 fencing", `stage ${event.stage_id} took a result that its attempt did not hand in`);
+  /** A run that only sleeps costs nothing: nothing is written until somebody wants something else, or it wakes. */
+  #checkSleep({ events, at_ms: at }: { readonly events: readonly RunEvent[]; readonly at_ms: number }): void {
+    const until = this.#world.faults.active ? null : sleepsUntil(this.state);
+    if (until === null || at >= until || events.some(({ type }) => STATUS_EVENTS.has(type))) return;
+    this.#fail("idle", `${events.map(({ type }) => type).join()} while the run sleeps`);
   }
 
   #checkQueue(): void {
@@ -209,10 +182,20 @@ export class Checker {
     if (this.shownSeq > this.#world.shownSeq && (alarm === null || alarm > now + slack + 300_000))
       this.#fail("I1 alarm", `the lists do not know of commit ${this.shownSeq}, the alarm is at ${alarm}`);
     const run = this.state;
-    if (run === null || run.status !== "running" || run.open.some((unit) => unit.mode === "external")) return;
-    const latest = Math.max(...run.open.map((unit) => unit.retry_at_ms ?? 0), now + slack);
-    if (alarm === null || alarm > latest)
+    if (run === null || run.status !== "running") return;
+    const latest = latestAlarm(run, now + slack);
+    if (latest !== null && (alarm === null || alarm > latest))
       this.#fail("I7 wake-up", `nobody wakes the run: the alarm is at ${alarm}, it is ${now}`);
+  }
+
+  #checkDeadline(): void {
+    const run = this.state;
+    const { scheduler } = this.#world;
+    const isOverdue = run?.status === "running" && run.deadline_ms !== null && run.deadline_ms < this.#world.clock();
+    if (!isOverdue) this.#overdueSince = null;
+    else this.#overdueSince ??= scheduler.now;
+    if (this.#overdueSince !== null && scheduler.now > this.#overdueSince + OVERDUE_MS)
+      this.#fail("deadline", "the run goes on after its deadline");
   }
 
   /** Once the run has ended and time has passed. */
@@ -224,7 +207,7 @@ export class Checker {
     if (nextEffectAt(host.store) !== null) this.#fail("liveness", "an effect was never performed");
     if (queues.row?.status !== run.status) this.#fail("index", `lists show ${queues.row?.status}, not ${run.status}`);
     for (const [token, what] of this.acknowledged)
-      if (!this.completions.has(token) && !this.ended.has(token))
+      if (!this.units.completions.has(token) && !this.units.ended.has(token) && !this.units.parked.has(token))
         this.#fail("lost completion", `${what} was acknowledged and is not in the journal`);
     this.#checkRecord();
     host.reset("looked at once more");
@@ -234,18 +217,18 @@ export class Checker {
   }
 
   #checkRecord(): void {
-    const record = (this.#world.host.object() as RunObject).record({})?.record;
+    const record = this.#world.host.object().record({})?.record;
     for (const stage of record?.stages ?? []) {
       const numbers = stage.attempts.map(({ attempt }) => attempt);
-      const made = this.#stages.get(stage.id) ?? 0;
+      const made = this.units.attempts.get(stage.id) ?? 0;
       // An external stage that nobody took before it was completed has attempt 0 only.
       if (numbers.length !== Math.max(made, 1) || numbers.some((number, index) => number !== index + 1))
         this.#fail("attempts", `${stage.id} shows attempts ${numbers.join()} of ${made}`);
     }
-    if (record?.stages.length !== this.completions.size) this.#fail("lost completion", "the record lacks a stage");
+    if (record?.stages.length !== this.units.recorded) this.#fail("lost completion", "the record lacks a stage");
   }
 
-  #fail(invariant: Invariant, detail: string): void {
+  #fail(invariant: Invariant, detail: string): never {
     throw new Violation(invariant, detail);
   }
 }
@@ -254,12 +237,20 @@ const describe = (event: RunEvent): string => {
   switch (event.type) {
     case "stage_prepared":
       return `prepared ${event.stage_id} ${event.mode} for ${event.holder}`;
+    case "branch_prepared":
+      return `prepared ${event.stage_id} ${event.mode} for ${event.holder}`;
     case "attempt_started":
-      return `attempt ${event.attempt} for ${event.holder}`;
+      return `attempt ${event.attempt} of ${event.stage_id} for ${event.holder}`;
     case "attempt_ended":
-      return `attempt ${event.record.attempt} ended: ${event.reason}`;
+      return `attempt ${event.record.attempt} of ${event.stage_id} ended: ${event.reason}`;
+    case "branch_settled":
+      return `settled ${event.stage_id} -> ${event.branch}`;
+    case "stage_retired":
+      return `retired ${event.stage_id}`;
+    case "message_heard":
+      return `${event.stage_id} hears ${event.seq}`;
     case "stage_completed":
-      return `completed ${event.stage_id} -> ${event.branch}`;
+      return `completed ${event.stage_id} -> ${event.branch}${event.deferred === true ? ", deferred" : ""}`;
     case "run_finalized":
       return `finalized ${event.status}`;
     default:

@@ -4,6 +4,10 @@ import { Random } from "../support/random.ts";
 export const FAULTS = {
   /** A call never reaches the object. */
   rpc_lost: 0.04,
+  /** A call takes its time. */
+  rpc_delay: 0.02,
+  /** A call is answered and the caller hears nothing of it. */
+  answer_lost: 0.02,
   /** The object is reset before it gets a call. */
   reset_before_call: 0.03,
   /** The object dies inside a transaction: everything it wrote is rolled back. */
@@ -22,6 +26,8 @@ export const FAULTS = {
   alarm_lost: 0.5,
   /** The object dies while its alarm handler waits. */
   alarm_crash: 0.1,
+  /** Whoever creates the run goes away before driving it. */
+  undriven: 0.3,
   driver_crash: 0.03,
   /** The driver's process stands still for a while, heartbeats included. */
   driver_freeze: 0.02,
@@ -38,9 +44,15 @@ export const FAULTS = {
   clock_jump: 0.05,
   /** A completion comes again, late, or changed. */
   late_completion: 0.3,
+  /** A step of a loop is recorded again, at once or late. */
+  step_repeated: 0.15,
   /** The run is paused and resumed. */
   pause: 0.06,
   cancel: 0.01,
+  /** A signal is sent, whether or not anybody waits for it. */
+  signal: 0.08,
+  /** A message is taken out of the mailbox by somebody else. */
+  receive: 0.02,
 } as const;
 
 export type FaultName = keyof typeof FAULTS;

@@ -1,7 +1,27 @@
 import { sqliteStore } from "../../durable-objects/storage/sqlite-store.ts";
-import type { Process } from "./process.ts";
-import type { RunClass, RunObject } from "./real-object.ts";
+import type { HostedClass, HostedObject } from "./real-object.ts";
 import type { World } from "./world.ts";
+
+/** Whoever waits for an answer; nothing comes back to one that is gone. */
+export interface Caller {
+  readonly later: <T>(start: (resolve: (value: T) => void, reject: (fault: unknown) => void) => void) => Promise<T>;
+}
+
+/** What looks at an object from outside. */
+export interface Watch {
+  /** The newest commit on its disk. */
+  readonly diskSeq: () => number;
+  /** A call has left the object; `before` was its newest commit. */
+  readonly entered: (name: string, before: number) => void;
+}
+
+/** Which object a host hosts, and what its environment is as long as the instance lives. */
+export interface Hosted<Instance extends HostedObject> {
+  readonly name: string;
+  readonly variant: HostedClass<Instance>;
+  readonly watch: () => Watch;
+  readonly env: (caller: Caller, isAlive: () => boolean) => Env;
+}
 
 /** What the platform throws at a caller when the object was reset under it. */
 const resetFault = (): Error =>
@@ -9,50 +29,59 @@ const resetFault = (): Error =>
 
 class Crash extends Error {}
 
+type Doom = "crash_in_commit" | "storage_fault";
+
 /** What a call led to inside the object. */
 interface Called<Reply> {
   readonly reply: Reply;
 }
 
 /** The platform around one object: its disk and alarm live on, its memory does not. */
-export class ObjectHost {
+export class ObjectHost<Instance extends HostedObject> {
   readonly store = sqliteStore();
   readonly #world: World;
-  #instance: RunObject | null = null;
+  readonly #hosted: Hosted<Instance>;
+  #instance: Instance | null = null;
   /** Counts instances: a stub, a promise or a pending call belongs to one of them. */
   #epoch = 0;
-  #class: RunClass;
-  #doom: "crash_in_commit" | "storage_fault" | null = null;
+  #class: HostedClass<Instance>;
+  #doom: Doom | null = null;
+  /** A call is in the object just now; what an instance does later, by itself, is not. */
+  #isEntered = false;
   /** The instance dies as soon as the call that it is in has come back. */
   #isDying = false;
+  #hasFailed = false;
   #alarmRuns = false;
   #scheduledAlarm: number | null = null;
   #alarmFailures = 0;
 
-  constructor(world: World, variant: RunClass) {
+  constructor(world: World, hosted: Hosted<Instance>) {
     this.#world = world;
-    this.#class = variant;
+    this.#hosted = hosted;
+    this.#class = hosted.variant;
   }
 
   get epoch(): number {
     return this.#epoch;
   }
 
+  /** Whether there is an instance that knows its state: one whose load has failed knows as little as none. */
   get isLoaded(): boolean {
-    return this.#instance !== null;
+    return this.#instance !== null && !this.#hasFailed;
   }
 
   /** The object, loaded when it has to be. */
-  object(): RunObject {
+  object(): Instance {
     this.#instance ??= new this.#class(this.#context(this.#epoch), this.#env(this.#epoch));
     return this.#instance;
   }
 
   /** Ends the instance; its memory and whatever it waits for are lost. */
-  reset(why: string, next: RunClass = this.#class): void {
-    this.#world.trace(`object: ${why}`);
+  reset(why: string, next: HostedClass<Instance> = this.#class): void {
+    this.#world.trace(`${this.#hosted.name}: ${why}`);
     this.#class = next;
     this.#instance = null;
+    this.#hasFailed = false;
     this.#epoch += 1;
     if (!this.#alarmRuns) return;
     this.#alarmRuns = false;
@@ -61,18 +90,20 @@ export class ObjectHost {
   }
 
   /** Calls the object from a process through a stub of an epoch. */
-  call<Reply>(from: Process, epoch: number, name: string, call: (object: RunObject) => Reply): Promise<Reply> {
+  call<Reply>(from: Caller, epoch: number, name: string, call: (object: Instance) => Reply): Promise<Reply> {
     const { faults, scheduler } = this.#world;
+    const delay = faults.hits("rpc_delay") ? faults.random("rpc_delay").int(500, 12_000) : 0;
     return from.later((resolve, reject) => {
-      scheduler.after(this.#world.latency(), () => {
+      scheduler.after(this.#world.latency() + delay, () => {
         if (faults.hits("rpc_lost")) return reject(Object.assign(new Error("network lost"), { retryable: true }));
         if (epoch !== this.#epoch) return reject(resetFault());
         if (faults.hits("reset_before_call")) {
           this.reset(`reset before ${name}`);
           return reject(resetFault());
         }
-        const called = this.#enter(name, call);
+        const called = this.enter(name, call);
         if (called instanceof Error) return reject(called);
+        if (faults.hits("answer_lost")) return reject(Object.assign(new Error("network lost"), { retryable: true }));
         if (faults.hits("crash_after_commit")) {
           this.reset(`crash after ${name}`);
           return reject(resetFault());
@@ -99,16 +130,6 @@ export class ObjectHost {
     this.scheduleAlarm();
   }
 
-  /** What the scheduled watchdog does: it wakes the object and does not look whether that worked. */
-  wake(): void {
-    this.#enter("wake", (object) => object.request({ type: "wake" }));
-  }
-
-  /** What the local server does after its process was killed: it tells the object that its drivers are dead. */
-  recover(): void {
-    this.#enter("recover", (object) => object.recover());
-  }
-
   #awaitAlarm(at: number): void {
     const { scheduler } = this.#world;
     scheduler.after(at - this.#world.clock(), () => {
@@ -124,9 +145,9 @@ export class ObjectHost {
     this.store.setAlarm(null);
     this.#scheduledAlarm = null;
     this.#alarmRuns = true;
-    this.#world.trace("alarm");
+    this.#world.trace(`${this.#hosted.name}: alarm`);
     const epoch = this.#epoch;
-    const called = this.#enter("alarm", (object) => object.alarm());
+    const called = this.enter("alarm", (object) => object.alarm());
     if (called instanceof Error) {
       if (epoch === this.#epoch) this.#alarmFailed();
       return;
@@ -159,33 +180,51 @@ export class ObjectHost {
     if (this.#alarmFailures <= 6) this.store.setAlarm(this.#world.clock() + 2_000);
   }
 
-  #enter<Reply>(name: string, call: (object: RunObject) => Reply): Called<Reply> | Error {
-    const { faults, checker } = this.#world;
-    this.#doom = null;
-    if (faults.draws("crash_in_commit")) this.#doom = "crash_in_commit";
-    else if (faults.draws("storage_fault")) this.#doom = "storage_fault";
-    const before = checker.diskSeq();
+  /** Calls the object at once; an error is what the caller gets. */
+  enter<Reply>(name: string, call: (object: Instance) => Reply): Called<Reply> | Error {
+    const watch = this.#hosted.watch();
+    this.#doom = this.#drawDoom();
+    const before = watch.diskSeq();
+    this.#isEntered = true;
     try {
       const reply = call(this.object());
       if (reply instanceof Promise) reply.catch(() => {});
+      this.#hasFailed = false;
       if (!this.#isDying) {
-        checker.entered(name, before);
+        watch.entered(name, before);
         return { reply };
       }
     } catch (error) {
-      if (error instanceof Error && error.message === STORAGE_FAULT) return error;
+      if (error instanceof Error && error.message === STORAGE_FAULT) {
+        this.#hasFailed = true;
+        return error;
+      }
       if (!(error instanceof Crash)) throw error;
     } finally {
       this.#doom = null;
+      this.#isEntered = false;
     }
     this.#isDying = false;
     this.reset(`crash in a commit of ${name}`);
     return resetFault();
   }
 
+  #drawDoom(): Doom | null {
+    const { faults } = this.#world;
+    if (faults.draws("crash_in_commit")) return "crash_in_commit";
+    return faults.draws("storage_fault") ? "storage_fault" : null;
+  }
+
+  /** An instance that dies in a write of its own, while nobody calls it, is gone as soon as the write is undone. */
+  #diesAlone(): void {
+    if (this.#isEntered || !this.#isDying) return;
+    this.#isDying = false;
+    this.reset("crash in a commit of its own");
+  }
+
   /** Hits at the end of a transaction, or before a statement that is one by itself. */
   #strike(): void {
-    const doom = this.#doom;
+    const doom = this.#isEntered ? this.#doom : this.#drawDoom();
     if (doom === null) return;
     this.#doom = null;
     this.#world.faults.counts[doom] += 1;
@@ -193,7 +232,7 @@ export class ObjectHost {
       this.#isDying = true;
       throw new Crash();
     }
-    this.#world.trace("object: a transaction fails");
+    this.#world.trace(`${this.#hosted.name}: a transaction fails`);
     throw new Error(STORAGE_FAULT);
   }
 
@@ -203,12 +242,19 @@ export class ObjectHost {
       if (epoch !== this.#epoch || this.#isDying) throw new Crash();
     };
     let depth = 0;
+    const strikeAlone = (): void => {
+      try {
+        this.#strike();
+      } finally {
+        this.#diesAlone();
+      }
+    };
     const storage = {
       sql: {
         exec: (sql: string, ...bindings: (string | number | null)[]) => {
           alive();
           if (/^\s*SELECT/i.test(sql)) return { toArray: () => store.query(sql, ...bindings), rowsWritten: 0 };
-          if (depth === 0) this.#strike();
+          if (depth === 0) strikeAlone();
           return { toArray: () => [], rowsWritten: store.write(sql, ...bindings) };
         },
       },
@@ -223,6 +269,7 @@ export class ObjectHost {
           });
         } finally {
           depth -= 1;
+          if (depth === 0) this.#diesAlone();
         }
       },
       setAlarm: (at: number) => {
@@ -236,11 +283,13 @@ export class ObjectHost {
       },
     };
     const ctx = {
-      id: { toString: () => "object" },
+      id: { toString: () => this.#hosted.name },
       storage,
       waitUntil: (promise: Promise<unknown>) =>
         void promise.catch((fault: unknown) => {
-          if (!(fault instanceof Crash)) this.#world.stray(fault);
+          // The platform notes what a promise fails with that nobody waits for; the alarm looks after the rest.
+          const isSimulated = fault instanceof Crash || (fault as Error).message === STORAGE_FAULT;
+          if (!isSimulated) this.#world.stray(fault);
         }),
       getWebSockets: () => [],
     };
@@ -249,12 +298,15 @@ export class ObjectHost {
 
   #env(epoch: number): Env {
     const isAlive = (): boolean => epoch === this.#epoch;
-    const { queues } = this.#world;
-    const env = {
-      DRIVE_QUEUE: { send: (message: unknown) => queues.drive.send(message, isAlive) },
-      INDEX_QUEUE: { send: (message: unknown) => queues.index.send(message, isAlive) },
+    const guarded =
+      <Arguments extends unknown[]>(go: (...given: Arguments) => void) =>
+      (...given: Arguments): void => {
+        if (isAlive()) go(...given);
+      };
+    const caller: Caller = {
+      later: (start) => new Promise((resolve, reject) => start(guarded(resolve), guarded(reject))),
     };
-    return env as unknown as Env;
+    return this.#hosted.env(caller, isAlive);
   }
 }
 

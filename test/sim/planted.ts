@@ -4,8 +4,9 @@ import type { RunEvent, StageCompleted } from "../../src/engine/run/event.ts";
 import { evolve } from "../../src/engine/run/evolve.ts";
 import { runMachine } from "../../src/engine/run/machine.ts";
 import { isTerminal, type Run, type RunState } from "../../src/engine/run/state.ts";
-import type { Invariant } from "./checker.ts";
-import { type RunClass, type RunObject, WorkflowRun } from "./real-object.ts";
+import { type GraphTraits, WAITING_GRAPH } from "./graph.ts";
+import type { Invariant } from "./violation.ts";
+import { type MailboxClass, type RunClass, type RunObject, WorkflowRun } from "./real-object.ts";
 
 type RunDecision = Decision<RunEvent, RunEffect, RunReply, RunState>;
 type Decide = typeof runMachine.decide;
@@ -15,27 +16,30 @@ type Machine = typeof runMachine;
 export interface Planted {
   readonly bug: string;
   readonly caught_as: readonly Invariant[];
-  readonly variant: RunClass;
+  readonly variant?: RunClass;
+  readonly mailbox?: MailboxClass;
+  /** Graphs in which the bug matters. */
+  readonly traits?: GraphTraits;
 }
 
-const withMachine = (change: (machine: Machine) => Machine): RunClass =>
+export const withMachine = (change: (machine: Machine) => Machine): RunClass =>
   class extends WorkflowRun {
     protected override parts() {
       return { ...super.parts(), machine: change(runMachine) };
     }
   };
 
-const withDecide = (change: (decide: Decide) => Decide): RunClass =>
+export const withDecide = (change: (decide: Decide) => Decide): RunClass =>
   withMachine((machine) => ({ ...machine, decide: change(machine.decide) }));
 
 /** A decision with other events; the shell has to fold them itself. */
-const withEvents = (decision: RunDecision, change: (event: RunEvent) => readonly RunEvent[]): RunDecision => {
+export const withEvents = (decision: RunDecision, change: (event: RunEvent) => readonly RunEvent[]): RunDecision => {
   if (!decision.ok) return decision;
   const { state: _, ...rest } = decision;
   return { ...rest, events: decision.events.flatMap(change) };
 };
 
-const changeRun =
+export const changeRun =
   (change: (run: Run, command: RunCommand) => Run) =>
   (decide: Decide): Decide =>
   (state, command, context) => {
@@ -44,7 +48,7 @@ const changeRun =
   };
 
 const ignoresToken = withDecide((decide) => (state, command, context) => {
-  const current = state?.open[0]?.attempt_token;
+  const current = state?.open.find((unit) => unit.holder !== "nobody")?.attempt_token;
   if (command.type !== "advance" || command.complete === undefined || current === undefined)
     return decide(state, command, context);
   return decide(state, { ...command, complete: { ...command.complete, attempt_token: current } }, context);
@@ -149,11 +153,17 @@ const answersFirst = (): RunClass => {
   });
 };
 
+const isLost = (event: RunEvent): boolean => event.type === "attempt_ended" && event.reason === "lease_expired";
+
 const real = (variant: typeof WorkflowRun): RunClass => variant;
 
 export const PLANTED: readonly Planted[] = [
   { bug: "the alarm is not set again on wake", caught_as: ["I7 wake-up", "I1 alarm"], variant: real(NeverRearms) },
-  { bug: "the alarm handler throws", caught_as: ["I7 wake-up", "I1 alarm", "liveness"], variant: real(ThrowsInAlarm) },
+  {
+    bug: "the alarm handler throws",
+    caught_as: ["I7 wake-up", "I1 alarm", "liveness", "stray fault"],
+    variant: real(ThrowsInAlarm),
+  },
   { bug: "effects live in memory only", caught_as: ["I1 alarm", "index"], variant: real(ForgetsEffects) },
   {
     bug: "evolve forgets an event",
@@ -208,17 +218,18 @@ export const PLANTED: readonly Planted[] = [
     caught_as: ["attempts"],
     variant: withDecide(
       (decide) => (state, command, context) =>
-        withEvents(decide(state, command, context), (event) => (event.type === "attempt_ended" ? [] : [event])),
+        withEvents(decide(state, command, context), (event) => (isLost(event) ? [] : [event])),
     ),
   },
   {
     bug: "an answer leaves before its commit",
-    caught_as: ["lost completion", "I6 fencing", "I5 same reply"],
+    caught_as: ["lost completion", "I6 fencing", "I5 same reply", "execution"],
     variant: answersFirst(),
   },
   {
     bug: "an external stage is given to a driver",
-    caught_as: ["execution", "attempts"],
+    caught_as: ["execution", "attempts", "places"],
+    traits: WAITING_GRAPH,
     variant: withDecide(
       changeRun((run, { type }) =>
         type === "advance"

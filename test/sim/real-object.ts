@@ -17,6 +17,20 @@ vi.doMock("cloudflare:workers", () => ({
 
 export const { WorkflowRun } = await import("../../durable-objects/workflow-run.ts");
 
+export const { Mailbox } = await import("../../durable-objects/mailbox.ts");
+
+/** What every hosted object can be told. */
+export interface HostedObject {
+  readonly alarm: () => Promise<void>;
+  readonly recover: () => void;
+}
+
+export type HostedClass<Instance> = new (ctx: DurableObjectState, env: Env) => Instance;
+
 export type RunObject = InstanceType<typeof WorkflowRun>;
 
-export type RunClass = new (ctx: DurableObjectState, env: Env) => RunObject;
+export type RunClass = HostedClass<RunObject>;
+
+export type MailboxObject = InstanceType<typeof Mailbox>;
+
+export type MailboxClass = HostedClass<MailboxObject>;

@@ -2,11 +2,22 @@ import { vi } from "vitest";
 import { runMachine } from "../../src/engine/run/machine.ts";
 import { isTerminal } from "../../src/engine/run/state.ts";
 import { counting, createRun as createCommand } from "../support/run-fixture.ts";
-import { cancel, createRun, pauseAndResume, repeatCompletion, startDriver, workByHand } from "./actors.ts";
-import { type Invariant, Violation } from "./checker.ts";
+import { Random } from "../support/random.ts";
+import { repeatCompletion, repeatStep, startDriver } from "./actors.ts";
 import { FAULTS, type FaultName } from "./faults.ts";
-import { randomGraph } from "./graph.ts";
-import { type RunClass, WorkflowRun } from "./real-object.ts";
+import { ANY_GRAPH, type GraphTraits, randomGraph, randomOptions } from "./graph.ts";
+import {
+  answerCalls,
+  cancel,
+  createRun,
+  pauseAndResume,
+  receiveMessage,
+  sendSignal,
+  signalWaiting,
+  workByHand,
+} from "./people.ts";
+import { type MailboxClass, type RunClass, WorkflowRun } from "./real-object.ts";
+import { type Invariant, Violation } from "./violation.ts";
 import { World } from "./world.ts";
 
 /** The same class with another reducer version: what a deployment may bring. */
@@ -18,16 +29,15 @@ const withVersion = (base: RunClass, version: number): RunClass =>
   };
 
 /** How long a run may take once nothing goes wrong any more. */
-const CALM_MS = 30 * 60_000;
+const CALM_MS = 4 * 3_600_000;
 
 /** The scheduled watchdog wakes a run that looks stuck. */
 const WATCHDOG_MS = 60_000;
 
-const chooseRun = (world: World): void => {
-  const { random } = world;
+const chooseRun = (world: World, random: Random, traits: GraphTraits): void => {
   for (;;) {
-    const command = createCommand(randomGraph(random), {
-      options: { max_steps: random.int(3, 25) },
+    const command = createCommand(randomGraph(random, traits), {
+      options: randomOptions(random, traits),
       start: random.chance(0.8),
     });
     if (!runMachine.decide(null, command, counting()).ok) continue;
@@ -38,15 +48,18 @@ const chooseRun = (world: World): void => {
 
 /** Lets a second pass; what goes wrong by itself goes wrong here. */
 const tick = (world: World, versions: readonly RunClass[]): void => {
-  const { faults, host, scheduler } = world;
-  if (world.hasEnded) return;
+  const { faults, host, mailbox, scheduler } = world;
+  if (world.hasEnded || !faults.active) return;
   scheduler.after(1_000, () => tick(world, versions));
-  if (!faults.active) return;
   if (host.isLoaded && faults.hits("eviction")) host.reset("evicted");
+  if (mailbox.isLoaded && faults.hits("eviction")) mailbox.reset("evicted");
   if (faults.hits("deploy")) host.reset("deployed", faults.random("deploy").pick(versions));
   if (faults.hits("restart")) restart(world);
   if (faults.hits("clock_jump")) world.setClock(faults.random("clock_jump").int(-5_000, 30_000));
   if (faults.hits("late_completion")) repeatCompletion(world).catch(world.stray);
+  if (faults.draws("step_repeated")) repeatStep(world).catch(world.stray);
+  if (faults.hits("signal")) sendSignal(world).catch(world.stray);
+  if (faults.hits("receive")) receiveMessage(world).catch(world.stray);
   if (faults.hits("pause")) pauseAndResume(world).catch(world.stray);
   if (faults.hits("cancel")) cancel(world).catch(world.stray);
 };
@@ -54,7 +67,8 @@ const tick = (world: World, versions: readonly RunClass[]): void => {
 const restart = (world: World): void => {
   for (const process of world.mortals) process.kill();
   world.host.reset("restarted");
-  world.scheduler.after(500, () => world.host.recover());
+  world.mailbox.reset("restarted");
+  world.scheduler.after(500, () => world.recover());
 };
 
 const watchdog = (world: World): void => {
@@ -62,7 +76,7 @@ const watchdog = (world: World): void => {
   world.scheduler.after(WATCHDOG_MS, () => watchdog(world));
   const { status } = world.checker.state ?? {};
   if (status !== "running") return;
-  world.host.wake();
+  world.wake();
 };
 
 const isDone = (world: World): boolean => {
@@ -78,16 +92,25 @@ export interface Simulated {
 
 export interface SimulateOptions {
   readonly variant?: RunClass;
+  readonly mailbox?: MailboxClass;
+  readonly traits?: GraphTraits;
+  /** Chooses the run where it is not the seed itself that does: what goes wrong is another matter. */
+  readonly run_seed?: number;
+  /** Called once the world is there and before anything happens in it. */
+  readonly arrange?: (world: World) => void;
   readonly without?: ReadonlySet<FaultName>;
 }
 
 /** Simulates one run with everything that may go wrong, then lets it end in peace; the seed decides all of it. */
 export const simulate = async (seed: number, options: SimulateOptions = {}): Promise<Simulated> => {
   const { variant = WorkflowRun as unknown as RunClass, without = new Set<FaultName>() } = options;
-  const world = new World({ seed, variant, without });
+  const { mailbox, traits = ANY_GRAPH, run_seed = seed, arrange } = options;
+  const world = new World({ seed, variant, without, ...(mailbox === undefined ? {} : { mailbox }) });
   vi.spyOn(Date, "now").mockImplementation(() => world.clock());
   vi.spyOn(console, "error").mockImplementation((line) => world.trace(`reported: ${String(line)}`));
   try {
+    chooseRun(world, Random.named(run_seed, "run"), traits);
+    arrange?.(world);
     await live(world, variant);
     return { world, violation: null };
   } catch (fault) {
@@ -98,18 +121,20 @@ export const simulate = async (seed: number, options: SimulateOptions = {}): Pro
     // What is under way comes to its next await, which never ends.
     await new Promise((resolve) => setImmediate(resolve));
     world.host.store.close();
+    world.mailbox.store.close();
     vi.restoreAllMocks();
   }
 };
 
 const live = async (world: World, variant: RunClass): Promise<void> => {
   const { scheduler, faults, random } = world;
-  chooseRun(world);
   world.onDrive = (adopt) => startDriver(world, adopt === undefined ? {} : { adopt });
   tick(world, [withVersion(variant, 2), withVersion(variant, 3), variant]);
   watchdog(world);
   createRun(world).catch(world.stray);
   workByHand(world).catch(world.stray);
+  answerCalls(world).catch(world.stray);
+  signalWaiting(world).catch(world.stray);
   const turmoil = scheduler.now + random.int(15_000, 90_000);
   await world.runUntil(() => false, turmoil);
   faults.active = false;
@@ -118,12 +143,16 @@ const live = async (world: World, variant: RunClass): Promise<void> => {
   if (!ended)
     throw new Violation(
       "liveness",
-      `the run is still ${world.checker.state?.status} after ${CALM_MS / 60_000} minutes`,
+      `the run is still ${world.checker.state?.status} after ${CALM_MS / 60_000} minutes, open: ${openOf(world)}`,
     );
   // Drivers that are under way still come to know of it, and messages arrive.
   await world.runUntil(() => false, scheduler.now + 400_000);
   world.checker.finish();
+  world.mailboxChecker.finish();
 };
+
+const openOf = (world: World): string =>
+  world.checker.state?.open.map(({ stage_id, mode, holder }) => `${stage_id} ${mode} ${holder}`).join() ?? "";
 
 /** Leaves faults out as long as the same invariant still breaks; says which are needed. */
 export const shrink = async (

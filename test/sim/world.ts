@@ -1,12 +1,17 @@
 import type { CreateRun, RunIndexRow } from "../../src/engine/run/command.ts";
 import { Random } from "../support/random.ts";
-import { Checker, Violation } from "./checker.ts";
+import { Checker } from "./checker.ts";
 import { type FaultName, Faults } from "./faults.ts";
-import { ObjectHost } from "./host.ts";
+import { type Caller, ObjectHost } from "./host.ts";
+import { MailboxChecker } from "./mailbox-checker.ts";
 import type { Process } from "./process.ts";
 import { Queue } from "./queue.ts";
-import type { RunClass } from "./real-object.ts";
+import { Mailbox, type MailboxClass, type MailboxObject, type RunClass, type RunObject } from "./real-object.ts";
 import { Scheduler } from "./scheduler.ts";
+import { Violation } from "./violation.ts";
+import type { JsonObject } from "../../src/lib/json.ts";
+import type { StagePlan } from "../../src/schema/plan.ts";
+import { randomResult } from "./graph.ts";
 
 const START = Date.UTC(2030, 0, 1);
 
@@ -32,6 +37,7 @@ interface Queues {
 export interface WorldOptions {
   readonly seed: number;
   readonly variant: RunClass;
+  readonly mailbox?: MailboxClass;
   readonly without: ReadonlySet<FaultName>;
 }
 
@@ -40,8 +46,10 @@ export class World {
   readonly scheduler = new Scheduler(START);
   readonly random: Random;
   readonly faults: Faults;
-  readonly host: ObjectHost;
+  readonly host: ObjectHost<RunObject>;
+  readonly mailbox: ObjectHost<MailboxObject>;
   readonly checker: Checker;
+  readonly mailboxChecker: MailboxChecker;
   readonly queues: Queues;
   readonly counters = {
     alarms_set: 0,
@@ -53,6 +61,18 @@ export class World {
     executed_twice: 0,
     refused_completions: 0,
     late_completions_refused: 0,
+    recruited: 0,
+    losers_refused: 0,
+    steps_recorded: 0,
+    parked_loops: 0,
+    signals: 0,
+    heard: 0,
+    returned: 0,
+    timed_out: 0,
+    branches: 0,
+    deferred: 0,
+    slept: 0,
+    most_open: 0,
   };
   /** Processes that may die. */
   readonly mortals = new Set<Process>();
@@ -63,16 +83,21 @@ export class World {
   /** A fault nobody was to see; ends the simulation. */
   violation: unknown = null;
   create: CreateRun | null = null;
+  /** What executing a plan comes to. */
+  resultOf: (plan: StagePlan) => JsonObject = () => randomResult(this.random);
   onDrive: (attemptToken: string | undefined) => void = () => {};
   readonly #trace: string[] = [];
   readonly #start = START;
   #offset = 0;
 
-  constructor({ seed, variant, without }: WorldOptions) {
+  constructor({ seed, variant, mailbox = Mailbox, without }: WorldOptions) {
     this.random = Random.named(seed, "world");
     this.faults = new Faults(seed, without);
-    this.host = new ObjectHost(this, variant);
+    const env = (caller: Caller, isAlive: () => boolean): Env => this.#env(caller, isAlive);
+    this.host = new ObjectHost(this, { name: "object", variant, watch: () => this.checker, env });
+    this.mailbox = new ObjectHost(this, { name: "mailbox", variant: mailbox, watch: () => this.mailboxChecker, env });
     this.checker = new Checker(this);
+    this.mailboxChecker = new MailboxChecker(this);
     this.queues = {
       drive: new Queue(this, "drive", true, (message, isDuplicate) =>
         this.#drive(message as DriveMessage, isDuplicate),
@@ -93,6 +118,7 @@ export class World {
     this.#offset += by;
     if (by < 0) this.counters.ms_set_back -= by;
     this.host.clockJumped();
+    this.mailbox.clockJumped();
   }
 
   latency(): number {
@@ -123,7 +149,9 @@ export class World {
       if (this.scheduler.now >= until || !(await this.scheduler.step())) return isTrue();
       if (this.violation !== null) throw this.violation;
       this.host.scheduleAlarm();
+      this.mailbox.scheduleAlarm();
       this.checker.check();
+      this.mailboxChecker.check();
     }
     return true;
   }
@@ -141,6 +169,47 @@ export class World {
   /** The newest commit that the lists show or will show. */
   get shownSeq(): number {
     return Math.max(0, ...this.queues.index.accepted.map((message) => (message as IndexMessage).seq));
+  }
+
+  /** What the scheduled watchdog does: it wakes the run and does not look whether that worked. */
+  wake(): void {
+    this.host.enter("wake", (object) => object.request({ type: "wake" }));
+  }
+
+  /** What the local server does after its process was killed: it tells the objects that whoever they knew is dead. */
+  recover(): void {
+    this.host.enter("recover", (object) => object.recover());
+    this.mailbox.enter("recover", (object) => object.recover());
+  }
+
+  /** The environment of an instance: queues that forget what a dead one sends, and stubs of the other object. */
+  #env(caller: Caller, isAlive: () => boolean): Env {
+    const { queues, host, mailbox } = this;
+    const env = {
+      DRIVE_QUEUE: { send: (message: unknown) => queues.drive.send(message, isAlive) },
+      INDEX_QUEUE: { send: (message: unknown) => queues.index.send(message, isAlive) },
+      WORKFLOW_RUN: {
+        getByName: (name: string) => {
+          const { epoch } = host;
+          if (!name.endsWith("/run-1")) throw new Violation("stray fault", `there is no run ${name}`);
+          return {
+            hear: (heard: Parameters<RunObject["hear"]>[0]) =>
+              host.call(caller, epoch, "hear", (object) => object.hear(heard)),
+          };
+        },
+      },
+      MAILBOX: {
+        getByName: (name: string) => {
+          const { epoch } = mailbox;
+          if (!name.endsWith("/wf")) throw new Violation("stray fault", `there is no mailbox ${name}`);
+          return {
+            request: (...given: Parameters<MailboxObject["request"]>) =>
+              mailbox.call(caller, epoch, given[1].type, (object) => object.request(...given)),
+          };
+        },
+      },
+    };
+    return env as unknown as Env;
   }
 
   #drive(message: DriveMessage, isDuplicate: boolean): void {

@@ -136,6 +136,9 @@ const STATIC_KINDS: ReadonlySet<string> = new Set([
   "escalation",
 ]);
 
+/** Modes of stages that nobody executes: a branch of a map is always executed. */
+const WAITING_MODES: ReadonlySet<string> = new Set(["external", "sleep", "wait"]);
+
 const sleepIsClear = ({ sleep }: WorkflowNode): boolean => {
   const hasMs = sleep?.ms != null;
   const hasUntil = sleep?.until != null && sleep.until !== "";
@@ -145,6 +148,8 @@ const sleepIsClear = ({ sleep }: WorkflowNode): boolean => {
 
 const checkModes = (entries: readonly Entry[], { errors }: Findings): void => {
   for (const [id, node] of entries) {
+    if (node.kind === "map" && WAITING_MODES.has(node.mode ?? ""))
+      errors.push(`node ${id}: the branches of a map cannot wait; mode ${node.mode} is for stages`);
     if (STATIC_KINDS.has(node.kind)) continue;
     if (node.mode === "http" && !node.http?.url) errors.push(`node ${id}: http stages require http.url`);
     if (node.mode === "function" && !node.function) {

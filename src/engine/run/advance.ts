@@ -21,14 +21,18 @@ export const advance = (draft: Draft, command: Advance): AdvanceReply | Rejectio
   if (completed.type === "rejected") return completed.rejection;
   if (completed.type === "parked") return nextWork(draft, command);
   const stage = command.report === true ? { stage: completedReply(draft, completed.completion) } : {};
-  const answer = regranted(draft, complete.attempt_token) ?? nextWork(draft, command);
+  const answer = regranted(draft, command) ?? nextWork(draft, command);
   return { ...answer, ...cancelledSince(before, draft.run), ...stage };
 };
 
-/** The plan that this very completion has led to before, for a driver that lost the answer (I5). */
-const regranted = (draft: Draft, attemptToken: string): AdvanceReply | null => {
-  const unit = draft.run.open.find((open) => open.granted_by === attemptToken);
+/**
+ * The plan that this very completion has led to before, for a driver that lost the answer (I5). An external stage that
+ * somebody has taken meanwhile is that one's.
+ */
+const regranted = (draft: Draft, { complete, holder = "driver" }: Advance): AdvanceReply | null => {
+  const unit = draft.run.open.find((open) => open.granted_by === complete?.attempt_token);
   if (unit === undefined || !isExecutable(unit) || unit.attempt !== 1 || unit.retry_at_ms !== null) return null;
+  if (unit.holder !== holder) return null;
   return granted(draft, unit);
 };
 

@@ -7,7 +7,7 @@ import type { Draft } from "./draft.ts";
 import type { JournaledArtifact } from "./event.ts";
 import { callError, executedStage, isCallError } from "./executed-stage.ts";
 import { executedMap } from "./execute-map.ts";
-import { openByToken } from "./open.ts";
+import { openById, openByToken } from "./open.ts";
 import { mustWait } from "./schedule.ts";
 import { completionExcess } from "./stage-policy.ts";
 import { type Completion, type ExecutedStage, isTerminal, type PreparedStage, type Run } from "./state.ts";
@@ -38,6 +38,12 @@ const unitOf = (run: Run, { attempt_token: token, node_id: nodeId }: CompletionR
   run.open.find((unit) => unit.node_id === nodeId) ??
   run.open[0];
 
+/** True for a branch whose map has as many as it waits for; a paused run closes it only when it goes on. */
+const isUnwanted = (run: Run, { branch_of }: PreparedStage): boolean => {
+  const map = branch_of === null ? undefined : openById(run, branch_of.map_stage_id);
+  return map?.work.type === "map" && map.map !== null && map.map.settled.length >= map.work.map.target;
+};
+
 /** The open unit this completion may close, or why it may not (spec/workflow 4.6, I5, I6). */
 const admit = (run: Run, request: CompletionRequest): Completed | PreparedStage => {
   const earlier = request.attempt_token === null ? undefined : run.completions.get(request.attempt_token);
@@ -60,6 +66,8 @@ const admit = (run: Run, request: CompletionRequest): Completed | PreparedStage 
       "node_mismatch",
       `__host_workflow_stage_complete: prepared node ${unit.node_id} but completed ${request.node_id}`,
     );
+  if (isUnwanted(run, unit))
+    return rejected("stale_attempt", `the map of branch ${unit.stage_id} waits for no more branches`);
   if (request.attempt_token === null) return unit;
   if (request.attempt_token !== unit.attempt_token || unit.retry_at_ms !== null)
     return rejected(

@@ -20,7 +20,7 @@ export const controlRun = (draft: Draft, command: ControlRun): Rejection | null 
   if (command.type === "pause_run") draft.emit({ type: "run_paused", reason: command.reason ?? null });
   else if (command.type === "cancel_run") {
     draft.emit({ type: "run_cancelled", reason: command.reason ?? null });
-    for (const unit of run.open) if (unit.work.type === "wait") draft.unsubscribe(unit.stage_id);
+    draft.unsubscribeAll();
   } else {
     const excess = budgetExcess(run, command.budget ?? run.budget);
     if (excess !== null)

@@ -171,7 +171,12 @@ const evolveRun = (run: Run, event: Exclude<RunEvent, RunCreated>): Run => {
     case "attempt_started":
       return attemptStarted(run, event);
     case "attempt_handed_over":
-      return withOpen(run, event.stage_id, (unit) => ({ ...unit, attempt_token: event.attempt_token }));
+      // Whoever repeats the completion that led to it is no longer the one who works on it.
+      return withOpen(run, event.stage_id, (unit) => ({
+        ...unit,
+        attempt_token: event.attempt_token,
+        granted_by: null,
+      }));
     case "attempt_ended":
       return attemptEnded(run, event);
     case "agent_step_recorded":

@@ -32,6 +32,7 @@ export const finalize = (draft: Draft, ready?: readonly string[]): void => {
 /** Stores an operation that raised: the run has failed with this error. */
 export const failRun = (draft: Draft, raised: Pick<Raised, "detail">): void => {
   draft.emit({ type: "run_failed", error: raised.detail });
+  draft.unsubscribeAll();
   draft.index();
 };
 

@@ -40,8 +40,12 @@ export const nextWake = (state: RunState, lease: LeaseOf, now: Timestamp): Times
   return times.length === 0 ? null : Math.min(...times);
 };
 
+/** True while a driver works on a unit, and goes on with the run after it; a caller of the API does not. */
 const isLeased = (unit: PreparedStage, lease: LeaseOf, now: Timestamp): boolean =>
-  isExecutable(unit) && unit.retry_at_ms === null && (unit.attempt_started_at === rfc3339(now) || lease(unit) > now);
+  isExecutable(unit) &&
+  unit.holder === "driver" &&
+  unit.retry_at_ms === null &&
+  (unit.attempt_started_at === rfc3339(now) || lease(unit) > now);
 
 /** True when nobody works on the run though somebody should: the watchdog then orders a driver (I7). */
 export const needsDriver = (run: Run, liveAttempts: readonly string[], now: Timestamp): boolean => {
@@ -54,7 +58,8 @@ export const needsDriver = (run: Run, liveAttempts: readonly string[], now: Time
     if (!isExecutable(unit) || unit.mode === "external") return false;
     return unit.retry_at_ms === null ? !isLive(unit) : unit.retry_at_ms <= now;
   };
-  return run.open.some(isDue) || (canGoOn(run) && !run.open.some(isLive));
+  // A driver that works on one stage does not see what else can be begun meanwhile: its order may have been lost.
+  return run.open.some(isDue) || canGoOn(run);
 };
 
 /** Why the run has failed for taking too long; null while it has time. */

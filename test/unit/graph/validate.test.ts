@@ -198,6 +198,15 @@ describe("tool-surface diagnostics of a graph", () => {
     ]);
   });
 
+  it("[W-6.6] a map whose branches would wait for somebody is refused: nobody could complete them", () => {
+    const map = { kind: "map", map_policy: { items: ["x"] } };
+    for (const mode of ["external", "sleep", "wait"])
+      expect(report({ nodes: { a: { ...map, mode } } }).errors).toEqual([
+        `node a: the branches of a map cannot wait; mode ${mode} is for stages`,
+      ]);
+    expect(report({ nodes: { a: { ...map, mode: "function", function: "f" } } }).errors).toEqual([]);
+  });
+
   it("[W-3.1] tools in a registry are not inspected", () => {
     const tools = { _type: "tool_registry", tools: [{ name: "bare" }] };
     expect(report({ nodes: { a: { tools } } }).warnings).toEqual([]);

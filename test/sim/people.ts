@@ -1,0 +1,133 @@
+import type { IdempotencyKey } from "../../durable-objects/shell/idempotency.ts";
+import type { MailboxReply } from "../../src/engine/mailbox/command.ts";
+import type { Answer } from "../../src/engine/machine.ts";
+import { notesOf, startDriver } from "./actors.ts";
+import { insist, repeat, untilAnswered } from "./client.ts";
+import { MESSAGES, randomResult } from "./graph.ts";
+import { Process } from "./process.ts";
+import { Violation } from "./violation.ts";
+import type { World } from "./world.ts";
+
+/** Creates the run and drives it after the answer, or leaves that to the watchdog. */
+export const createRun = async (world: World): Promise<void> => {
+  const process = new Process(world, "client", false);
+  const { create } = world;
+  if (create === null) return;
+  const key = { key: "create", request_digest: "create" };
+  const tell = (under: IdempotencyKey) => insist(world, process, { request: create, key: under });
+  const answer = await tell(key);
+  if (!answer.ok || answer.reply.type !== "created") throw new Violation("liveness", "the run could not be created");
+  if (answer.reply.advance !== null && !world.faults.hits("undriven"))
+    startDriver(world, { first: answer.reply.advance, isRequest: true });
+  await process.sleep(world.random.int(0, 20_000));
+  await repeat({ what: "create_run", key, first: answer, tell });
+};
+
+/** How often people look whether there is something for them. */
+const LOOK_MS = 1_500;
+
+/** Takes external stages and completes them by hand; sometimes forgets one. */
+export const workByHand = async (world: World): Promise<void> => {
+  const process = new Process(world, "person", false);
+  while (!world.hasEnded) {
+    await process.sleep(LOOK_MS);
+    const run = world.checker.state;
+    const offered = run?.open.filter((unit) => unit.mode === "external" && unit.settled === null) ?? [];
+    if (run?.status !== "running" || offered.length === 0) continue;
+    const { node_id } = world.random.pick(offered);
+    const taken = await insist(world, process, { request: { type: "prepare_stage", node_id, lease_ms: 15_000 } });
+    if (!taken.ok || taken.reply.type !== "plan") continue;
+    const { attempt_token } = taken.reply.plan;
+    const forgets = world.faults.active && world.random.chance(0.2);
+    await process.sleep(forgets ? 40_000 : world.random.int(300, 6_000));
+    const complete = { attempt_token, node_id, result: randomResult(world.random) };
+    notesOf(world).handed.push(complete);
+    const answer = await insist(world, process, { request: { type: "complete_stage", ...complete } });
+    if (answer.ok) world.checker.acknowledged.set(attempt_token, `a completion by hand of ${node_id}`);
+  }
+};
+
+/** Answers what loops ask their client. */
+export const answerCalls = async (world: World): Promise<void> => {
+  const process = new Process(world, "answerer", false);
+  while (!world.hasEnded) {
+    await process.sleep(LOOK_MS);
+    const asking = world.checker.state?.open.find((unit) => (unit.loop?.pending.length ?? 0) > 0);
+    const call = asking?.loop?.pending[0];
+    if (asking === undefined || call === undefined) continue;
+    const { stage_id } = asking;
+    const request = { type: "answer_call", call_id: call.call_id, stage_id, answer: { result: "yes" } } as const;
+    const key = { key: `answer ${call.call_id}`, request_digest: call.call_id };
+    const answer = await insist(world, process, { request, key });
+    if (!answer.ok && answer.rejection.code !== "tool_call_not_found" && answer.rejection.code !== "invalid_transition")
+      throw new Violation("journal", `an answer was refused: ${answer.rejection.detail}`);
+  }
+};
+
+const tellMailbox = (
+  world: World,
+  process: Process,
+  { name, key }: { readonly name: string | null; readonly key?: IdempotencyKey },
+): Promise<Answer<MailboxReply>> =>
+  untilAnswered(process, {
+    host: world.mailbox,
+    name: name === null ? "receive" : `signal ${name}`,
+    call: (object) =>
+      object.request(
+        { tenant: "default", workflow_id: "wf" },
+        name === null ? { type: "receive" } : { type: "signal", name, payload: { text: `hello ${name}` } },
+        key,
+      ),
+  });
+
+/** Sends a signal under a key of its own; often once more, which must not send it twice (I5). */
+export const sendSignal = async (world: World, name: string = world.random.pick(MESSAGES)): Promise<void> => {
+  const process = new Process(world, "signaller", false);
+  world.counters.signals += 1;
+  const key = { key: `signal ${world.counters.signals}`, request_digest: name };
+  const tell = (under: IdempotencyKey) => tellMailbox(world, process, { name, key: under });
+  const answer = await tell(key);
+  if (!answer.ok || answer.reply.type !== "enqueued") throw new Violation("message", "a signal was refused");
+  world.mailboxChecker.acknowledged.add(answer.reply.message.seq);
+  if (world.random.chance(0.5)) await repeat({ what: "a signal", key, first: answer, tell });
+};
+
+/** Takes the oldest message out of the mailbox: what a stage waits for is never there. */
+export const receiveMessage = async (world: World): Promise<void> => {
+  await tellMailbox(world, new Process(world, "receiver", false), { name: null });
+};
+
+/** Once nothing goes wrong any more, sends one signal for each stage that waits: each of them has to be heard. */
+export const signalWaiting = async (world: World): Promise<void> => {
+  const process = new Process(world, "signaller", false);
+  const signalled = new Set<string>();
+  while (!world.hasEnded) {
+    await process.sleep(LOOK_MS);
+    if (world.faults.active) continue;
+    for (const { stage_id, work } of world.checker.state?.open ?? []) {
+      if (work.type !== "wait" || signalled.has(stage_id)) continue;
+      signalled.add(stage_id);
+      await sendSignal(world, work.message);
+    }
+  }
+};
+
+/** Pauses and resumes the run, each under a key of its own and each repeated. */
+export const pauseAndResume = async (world: World): Promise<void> => {
+  const process = new Process(world, "operator", false);
+  const tellRun = async (type: "pause_run" | "resume_run"): Promise<void> => {
+    const key = { key: `${type} ${world.scheduler.now}`, request_digest: type };
+    const tell = (under: IdempotencyKey) => insist(world, process, { request: { type }, key: under });
+    const first = await tell(key);
+    if (world.random.chance(0.5)) await repeat({ what: type, key, first, tell });
+  };
+  await tellRun("pause_run");
+  await process.sleep(world.random.int(500, 15_000));
+  // A run that has used up its steps stays paused: this test would go on for ever otherwise.
+  if (world.checker.pausedBy === "client") await tellRun("resume_run");
+};
+
+/** Cancels the run. */
+export const cancel = async (world: World): Promise<void> => {
+  await insist(world, new Process(world, "operator", false), { request: { type: "cancel_run" } });
+};
