@@ -1,6 +1,6 @@
 import type { Renewal, RunReply } from "../../src/engine/run/command.ts";
 import { openByToken } from "../../src/engine/run/open.ts";
-import type { Run, RunState } from "../../src/engine/run/state.ts";
+import { isTerminal, type Run, type RunState } from "../../src/engine/run/state.ts";
 import type { StagePlan } from "../../src/schema/plan.ts";
 import type { LeaseWatch } from "./lease-watch.ts";
 
@@ -16,7 +16,7 @@ export const renewLeases = (leases: LeaseWatch, run: Run, attemptTokens: readonl
   const lost: string[] = [];
   let expires = 0;
   for (const token of attemptTokens) {
-    const unit = run.status === "cancelled" ? undefined : openByToken(run, token);
+    const unit = isTerminal(run.status) ? undefined : openByToken(run, token);
     if (unit === undefined || unit.settled !== null) lost.push(token);
     else expires = leases.renew(unit, Date.now());
   }

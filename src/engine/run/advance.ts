@@ -27,8 +27,9 @@ export const advance = (draft: Draft, command: Advance): AdvanceReply | Rejectio
 
 /** The plan that this very completion has led to before, for a driver that lost the answer (I5). */
 const regranted = (draft: Draft, attemptToken: string): AdvanceReply | null => {
-  const unit = draft.run.open.find((open) => open.granted_by === attemptToken);
-  if (unit === undefined || !isExecutable(unit) || unit.attempt !== 1 || unit.retry_at_ms !== null) return null;
+  // A map is opened by the same completion as its first branch, and so is whatever else needs no executor.
+  const unit = draft.run.open.find((open) => open.granted_by === attemptToken && isExecutable(open));
+  if (unit === undefined || unit.attempt !== 1 || unit.retry_at_ms !== null) return null;
   return granted(draft, unit);
 };
 

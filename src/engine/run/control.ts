@@ -1,6 +1,7 @@
 import { type Rejection, reject } from "../machine.ts";
 import type { ControlRun } from "./command.ts";
 import type { Draft } from "./draft.ts";
+import { stopListening } from "./finish.ts";
 import { isTerminal } from "./state.ts";
 
 /**
@@ -19,7 +20,7 @@ export const controlRun = (draft: Draft, command: ControlRun): Rejection | null 
   if (command.type === "pause_run") draft.emit({ type: "run_paused", reason: command.reason ?? null });
   else if (command.type === "cancel_run") {
     draft.emit({ type: "run_cancelled", reason: command.reason ?? null });
-    for (const unit of run.open) if (unit.work.type === "wait") draft.unsubscribe(unit.stage_id);
+    stopListening(draft);
   } else {
     const usedUp = run.steps >= run.max_steps;
     draft.emit({ type: "run_resumed", max_steps: command.max_steps ?? (usedUp ? run.max_steps : null) });

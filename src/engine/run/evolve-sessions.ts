@@ -16,6 +16,10 @@ const talked = (
     ? sessions
     : appendMessages(sessions, unit.session_id, messagesOfStage(unit.work.text.prompt, completed.result));
 
+/** The sessions without those that these units have for themselves. */
+export const withoutOwn = (sessions: Sessions, units: readonly PreparedStage[]): Sessions =>
+  units.reduce((left, { session_id: id }) => (id !== null && isOwnSession(id) ? left.delete(id) : left), sessions);
+
 /** The sessions once a unit is completed: what it said is in the one it shares, and one of its own is gone. */
 export const sessionsAfter = (
   sessions: Sessions,

@@ -4,10 +4,10 @@ import { collectContracts } from "../verification/contracts.ts";
 import { evolveSessions } from "../transcript/evolve-sessions.ts";
 import { noSessions } from "../transcript/session.ts";
 import { callAnswered, stageParked, stepRecorded, withOwnSession } from "./evolve-agent.ts";
-import { sessionsAfter, transcriptAfter } from "./evolve-sessions.ts";
+import { sessionsAfter, transcriptAfter, withoutOwn } from "./evolve-sessions.ts";
 import { attemptEnded, attemptStarted, branchPrepared, branchSettled, openedStage, outcomeOf } from "./evolve-open.ts";
 import type { RunCreated, RunEvent, StageCompleted, StagePrepared, TransitionsRecorded } from "./event.ts";
-import { openById, withOpen } from "./open.ts";
+import { branchesOf, openById, withOpen } from "./open.ts";
 import { type Completion, NO_USAGE, type PreparedStage, type Run, type RunState } from "./state.ts";
 import { addUsage } from "./usage.ts";
 
@@ -95,7 +95,8 @@ const completed = (run: Run, event: StageCompleted): Run => {
     prepared === undefined ? run.completions : run.completions.add(prepared.attempt_token, completion);
   // Branches of a map that has ended are nobody's business any more.
   const open = run.open.filter((unit) => unit.branch_of?.map_stage_id !== event.stage_id);
-  const closed = { ...run, open, completions };
+  const sessions = withoutOwn(run.sessions, branchesOf(run, event.stage_id));
+  const closed = { ...run, open, completions, sessions };
   if (event.deferred === true)
     return withOpen(closed, event.stage_id, (unit) => ({ ...unit, settled: { event, completion } }));
   return recorded(closed, event, { completion, artifacts, prepared });

@@ -210,7 +210,7 @@ const show = (growing: Growing, event: RunEvent, before: RunState, run: Run): vo
   else if (event.type === "checkpoint_taken")
     growing.checkpoints.push(() => ({
       id: event.checkpoint_id,
-      ready_nodes: run.ready,
+      ready_nodes: pendingNodes(run),
       completed_nodes: run.completed.keys().toSorted(byCodePoint),
       last_stage_id: event.last_stage_id,
       persisted_at: event.at,
@@ -219,6 +219,12 @@ const show = (growing: Growing, event: RunEvent, before: RunState, run: Run): vo
   else if (ENDS.has(event.type)) growing.finished_at = event.at;
   else if (event.type === "run_resumed") growing.finished_at = null;
 };
+
+/** What is still to be done: stages that are open have left the queue and are not in the record yet, so they come first. */
+const pendingNodes = ({ open, ready }: Run): readonly string[] => [
+  ...open.filter((unit) => unit.branch_of === null).map((unit) => unit.node_id),
+  ...ready,
+];
 
 const ENDS: ReadonlySet<RunEvent["type"]> = new Set(["run_finalized", "run_cancelled", "run_failed"]);
 
