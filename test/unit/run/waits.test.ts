@@ -118,7 +118,10 @@ describe("a stage that waits for a message", () => {
     expect(hear(shell, 7)).toBe(true);
     expect(hear(shell, 8)).toBe(false);
     expect(shell.seq).toBe(seq);
-    expect(advance(shell).next).toMatchObject({ node_id: "next", function: { input: { text: "hello", data: "hello" } } });
+    expect(advance(shell).next).toMatchObject({
+      node_id: "next",
+      function: { input: { text: "hello", data: "hello" } },
+    });
     expect([hear(shell, 7), hear(shell, 8)]).toEqual([true, false]);
   });
 
