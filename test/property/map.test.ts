@@ -46,7 +46,12 @@ const workThrough = (
     }
     if (held.length === 0) continue;
     const [plan] = held.splice(random.int(0, held.length - 1), 1) as [StagePlan];
-    if (random.chance(0.1) && plan.attempt === 1) {
+    const isWanted = shell.state.open.some((unit) => unit.attempt_token === plan.attempt_token);
+    if (!isWanted) {
+      // Its map has ended without it.
+      const late = { attempt_token: plan.attempt_token, result: says("late") };
+      expect(shell.execute({ type: "advance", live_attempts: [], complete: late })).toMatchObject({ ok: false });
+    } else if (random.chance(0.1) && plan.attempt === 1) {
       const alive = held.map((other) => other.attempt_token);
       const { next } = advance(shell, { live_attempts: alive });
       if (next !== null) held.push(next);

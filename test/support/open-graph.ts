@@ -59,7 +59,7 @@ export const openGraph = (random: Random): Json => {
     const last = index === ids.length - 1;
     const target = (): string =>
       random.chance(0.9) ? (ids[Math.min(index + random.int(1, 3), ids.length - 1)] as string) : random.pick(ids);
-    const count = kind === "fork" ? random.int(2, 3) : last ? random.int(0, 1) : random.int(1, 2);
+    const count = kind === "fork" ? random.int(3, 4) : last ? random.int(0, 1) : random.int(1, 2);
     for (let edge = 0; edge < count; edge++)
       edges.push({ from: id, to: target(), branch: random.pick([null, null, null, null, "error", "timeout"]) });
   }
