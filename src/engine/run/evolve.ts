@@ -109,18 +109,21 @@ interface Recorded {
 }
 
 /** The run with a completed stage in its record. */
-const recorded = (run: Run, event: StageCompleted, { completion, artifacts, prepared }: Recorded): Run => ({
-  ...run,
-  stage_count: run.stage_count + 1,
-  completed: run.completed.add(event.node_id, true),
-  artifacts: run.artifacts.append(artifacts),
-  newest_artifacts_from: artifacts.length > 0 ? run.artifacts.length : run.newest_artifacts_from,
-  transcript: prepared === undefined ? run.transcript : transcriptAfter(run, prepared, event),
-  sessions: prepared === undefined ? run.sessions : sessionsAfter(run.sessions, prepared, event),
-  open: run.open.filter((unit) => unit.stage_id !== event.stage_id),
-  untransitioned: completion,
-  usage: addUsage(run.usage, event.usage),
-});
+const recorded = (run: Run, event: StageCompleted, { completion, artifacts, prepared }: Recorded): Run => {
+  const sessions = prepared === undefined ? run.sessions : sessionsAfter(run.sessions, prepared, event);
+  return {
+    ...run,
+    stage_count: run.stage_count + 1,
+    completed: run.completed.add(event.node_id, true),
+    artifacts: run.artifacts.append(artifacts),
+    newest_artifacts_from: artifacts.length > 0 ? run.artifacts.length : run.newest_artifacts_from,
+    transcript: prepared === undefined ? run.transcript : transcriptAfter(run, sessions, event),
+    sessions,
+    open: run.open.filter((unit) => unit.stage_id !== event.stage_id),
+    untransitioned: completion,
+    usage: addUsage(run.usage, event.usage),
+  };
+};
 
 const retired = (run: Run, stageId: string): Run => {
   const unit = openById(run, stageId);

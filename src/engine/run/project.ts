@@ -23,7 +23,6 @@ import { openById } from "./open.ts";
 import type { Completion, PreparedStage, Run, RunState } from "./state.ts";
 import { stageMetadata, stageInput } from "./stage-metadata.ts";
 import { augmentArtifact } from "../node/stage-output.ts";
-import { transcriptAfter } from "./evolve-sessions.ts";
 import { transcriptValue } from "./run-transcript.ts";
 import { unitNode } from "./stage-node.ts";
 
@@ -194,7 +193,7 @@ const finishedStage = (before: Run, event: RunEvent): FinishedStage | null => {
 const show = (growing: Growing, event: RunEvent, before: RunState, run: Run): void => {
   const finished = before === null ? null : finishedStage(before, event);
   if (finished !== null && before !== null) {
-    const stage = stageRecord(before, finished, growing.titles);
+    const stage = { ...stageRecord(before, finished, growing.titles), transcript: transcriptValue(run.transcript) };
     growing.stages.push(stage);
     nameAll(growing, stage.artifacts);
     growing.shown.push(...stage.artifacts);
@@ -269,7 +268,7 @@ const stageRecord = (
   run: Run,
   { event, prepared }: FinishedStage,
   titles: ReadonlyMap<string, string>,
-): RunStageRecord => {
+): Omit<RunStageRecord, "transcript"> => {
   const node = unitNode(run, prepared);
   const input = stageInput(run, node, prepared, titles);
   const { result, artifacts: restored } = outcomeOf(event, prepared);
@@ -290,7 +289,6 @@ const stageRecord = (
     finished_at: event.at,
     visible_text: visibleText(result),
     private_reasoning: typeof reasoning === "string" ? reasoning : null,
-    transcript: transcriptValue(transcriptAfter(run, prepared, event)),
     verification: event.verification,
     usage: event.usage,
     artifacts,

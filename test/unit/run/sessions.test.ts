@@ -69,6 +69,18 @@ describe("a session that nodes share", () => {
     expect(recordOf(shell).transcript).toEqual(stageOf(shell, "n1").transcript);
   });
 
+  it("[architecture 2] is no second copy of the conversation: a long one costs a stage no more than a short one", () => {
+    const { shell } = runOf(chain(llm("talk"), llm("talk")));
+    let next = planIn(advance(shell));
+    for (const text of ["one", "two"]) {
+      const reply = complete(shell, next, says(text));
+      if (reply.next !== null) next = reply.next;
+      const transcript = shell.state?.transcript;
+      if (transcript === undefined || "value" in transcript) throw new Error("the transcript is no session");
+      expect(transcript.session).toBe(shell.state?.sessions.get("talk"));
+    }
+  });
+
   it("[W-14.3] keeps nothing of a call that failed", () => {
     const { shell } = runOf(chain(llm("talk"), llm("talk")));
     const next = planIn(complete(shell, planIn(advance(shell)), failure("Error [auth]: no")));
