@@ -188,6 +188,8 @@ const RUNS = { numRuns: 120 } as const;
 /** For tests that also say what the scripts have to lead to: the same scripts each time. */
 const THE_SAME = { numRuns: 120, seed: 42 } as const;
 
+const byOthers = (run: Run): boolean => run.open.some((unit) => unit.holder === "nobody" || unit.mode === "external");
+
 describe("a run with stages side by side", () => {
   it("[I2] is the fold of its journal, also after a way through JSON", () => {
     const seen = new Set<string>();
@@ -309,8 +311,6 @@ describe("a run with stages side by side", () => {
   });
 
   it("[I7] while it is running somebody outside has to act, or its alarm is set", () => {
-    const byOthers = (run: Run): boolean =>
-      run.open.some((unit) => unit.holder === "nobody" || unit.mode === "external");
     fc.assert(
       fc.property(script, (input) => {
         play(input, ({ after, now }) => {

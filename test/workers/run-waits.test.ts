@@ -41,20 +41,20 @@ describe("a run that sleeps", () => {
   });
 });
 
+const waitGraph = (id: string, more: JsonObject = {}): JsonObject => ({
+  id,
+  entry: "w",
+  nodes: { w: wait(more), after: echo(), late: echo() },
+  edges: [
+    { from: "w", to: "after" },
+    { from: "w", to: "late", branch: "timeout" },
+  ],
+});
+
+const subscribers = async (id: string): Promise<unknown> =>
+  ((await (await get(`/v1/mailboxes/${id}/status`)).json()) as JsonObject)["subscriber_count"];
+
 describe("a run that waits for a message", () => {
-  const waitGraph = (id: string, more: JsonObject = {}): JsonObject => ({
-    id,
-    entry: "w",
-    nodes: { w: wait(more), after: echo(), late: echo() },
-    edges: [
-      { from: "w", to: "after" },
-      { from: "w", to: "late", branch: "timeout" },
-    ],
-  });
-
-  const subscribers = async (id: string): Promise<unknown> =>
-    ((await (await get(`/v1/mailboxes/${id}/status`)).json()) as JsonObject)["subscriber_count"];
-
   it("[W-13] goes on when a signal comes", async () => {
     const id = `m-${crypto.randomUUID()}`;
     const runId = await startRun(waitGraph(id));
@@ -95,6 +95,14 @@ describe("a run that waits for a message", () => {
   });
 });
 
+const slow = (text: string): JsonObject => ({
+  kind: "stage",
+  mode: "llm",
+  prompt: "Say",
+  model_policy: { provider: "scripted" },
+  script: { replies: [{ text }] },
+});
+
 describe("a run with parallel stages", () => {
   it("[W-5] executes them side by side and records them in order", async () => {
     const id = `m-${crypto.randomUUID()}`;
@@ -128,13 +136,6 @@ describe("a run with parallel stages", () => {
   });
 
   it("[W-5] has as many model calls under way at a time as it has places", async () => {
-    const slow = (text: string): JsonObject => ({
-      kind: "stage",
-      mode: "llm",
-      prompt: "Say",
-      model_policy: { provider: "scripted" },
-      script: { replies: [{ text }] },
-    });
     const runId = await startRun(
       {
         entry: "f",

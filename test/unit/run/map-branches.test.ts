@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { projectRun } from "../../../src/engine/run/project.ts";
 import type { JsonObject } from "../../../src/lib/json.ts";
 import type { StagePlan } from "../../../src/schema/plan.ts";
-import { accepted, DONE, driveAll, refusal, step } from "../../support/run-fixture.ts";
+import { accepted, DONE, driveAll, refusal, type RunFixture, step } from "../../support/run-fixture.ts";
 import {
   advance,
   complete,
@@ -24,6 +24,8 @@ const map = (policy: JsonObject, extra: JsonObject = {}): JsonObject => ({
 });
 
 const nodes = (plans: readonly StagePlan[]): readonly string[] => plans.map((plan) => plan.node_id);
+
+const taken = accepted(shell, { type: "prepare_stage", node_id, live_attempts: [] });
 
 describe("the branches of a map", () => {
   it("[W-6.6] are under way at most as many as the node allows, the next when one settles", () => {
@@ -98,7 +100,6 @@ describe("the branches of a map", () => {
     const { shell } = runOfNode({ ...map({ items: [1, 2] }), mode: "external" });
     expect(advance(shell)).toMatchObject({ next: null, waiting: "external" });
     for (const node_id of ["m_map_2", "m_map_1"]) {
-      const taken = accepted(shell, { type: "prepare_stage", node_id, live_attempts: [] });
       if (taken.type !== "plan") throw new Error(taken.type);
       expect(taken.plan).toMatchObject({ node_id, attempt: 1, mode: "external" });
       const { attempt_token } = taken.plan;
@@ -224,17 +225,17 @@ describe("a map in its run", () => {
   });
 });
 
-describe("a map that a caller executes as a whole", () => {
-  const taken = () => {
-    const fixture = runOfNode(map({ item_artifact_kind: "note" }), {
-      drive: "manual",
-      artifacts: [{ kind: "note", id: "n1", text: "one" }],
-    });
-    const reply = accepted(fixture.shell, { type: "prepare_stage", node_id: "m", live_attempts: [] });
-    if (reply.type !== "plan") throw new Error(reply.type);
-    return { ...fixture, plan: reply.plan };
-  };
+const taken = (): RunFixture & { readonly plan: StagePlan } => {
+  const fixture = runOfNode(map({ item_artifact_kind: "note" }), {
+    drive: "manual",
+    artifacts: [{ kind: "note", id: "n1", text: "one" }],
+  });
+  const reply = accepted(fixture.shell, { type: "prepare_stage", node_id: "m", live_attempts: [] });
+  if (reply.type !== "plan") throw new Error(reply.type);
+  return { ...fixture, plan: reply.plan };
+};
 
+describe("a map that a caller executes as a whole", () => {
   const finish = (result: JsonObject) => {
     const { shell, plan } = taken();
     const reply = accepted(shell, {

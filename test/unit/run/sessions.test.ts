@@ -41,6 +41,9 @@ const lengthOf = (shell: RunShell, id: string): number | undefined => shell.stat
 const rolesOf = (plan: StagePlan): readonly unknown[] =>
   (plan.session?.messages ?? []).map((message) => (message as JsonObject)["role"]);
 
+const texts = (transcript: unknown) =>
+  (transcript as { messages: { content: string }[] }).messages.map((m) => m.content);
+
 describe("a session that nodes share", () => {
   it("[W-14.3] is opened with its first use and holds what its stages said", () => {
     const { shell } = runOf(chain(llm("talk"), llm("talk"), llm("other")));
@@ -59,8 +62,6 @@ describe("a session that nodes share", () => {
   it("[W-14.2] is the transcript of its stages and of the run", () => {
     const { shell } = runOf(chain(llm("talk"), llm("talk"), fn()));
     complete(shell, planIn(complete(shell, planIn(advance(shell)), says("one"))), says("two"));
-    const texts = (transcript: unknown) =>
-      (transcript as { messages: { content: string }[] }).messages.map((m) => m.content);
     expect(texts(stageOf(shell, "n0").transcript)).toHaveLength(2);
     expect(texts(stageOf(shell, "n1").transcript)).toHaveLength(4);
     // A call that talks to nobody leaves it as it was.
@@ -160,9 +161,9 @@ describe("a session of a stage alone", () => {
   });
 });
 
-describe("a stage that requires a transcript", () => {
-  const needy = (session: string | null): JsonObject => llm(session, { input_contract: { require_transcript: true } });
+const needy = (session: string | null): JsonObject => llm(session, { input_contract: { require_transcript: true } });
 
+describe("a stage that requires a transcript", () => {
   it("[W-8.1] fails without its session, and is executed with it", () => {
     for (const session of [null, "talk"]) {
       const { shell } = runOf(chain(needy(session)));

@@ -233,14 +233,14 @@ describe("an external stage with a time limit", () => {
   });
 });
 
-describe("a run with a deadline", () => {
-  const failed = (shell: RunShell, at: number): void => {
-    expect(shell.state).toMatchObject({
-      status: "failed",
-      error: `Error [timeout]: the run did not end until its deadline ${rfc3339(at)}`,
-    });
-  };
+const failed = (shell: RunShell, at: number): void => {
+  expect(shell.state).toMatchObject({
+    status: "failed",
+    error: `Error [timeout]: the run did not end until its deadline ${rfc3339(at)}`,
+  });
+};
 
+describe("a run with a deadline", () => {
   it.each([[5_000], [rfc3339(START + 5_000)]])("[W-4.4] given as %j fails at its next step after it", (deadline) => {
     const { shell, clock } = waitingStage({ mode: "external" }, { options: { deadline } });
     advance(shell);
