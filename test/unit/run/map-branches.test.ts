@@ -25,8 +25,6 @@ const map = (policy: JsonObject, extra: JsonObject = {}): JsonObject => ({
 
 const nodes = (plans: readonly StagePlan[]): readonly string[] => plans.map((plan) => plan.node_id);
 
-const taken = accepted(shell, { type: "prepare_stage", node_id, live_attempts: [] });
-
 describe("the branches of a map", () => {
   it("[W-6.6] are under way at most as many as the node allows, the next when one settles", () => {
     const { shell } = runOfNode(map({ items: [1, 2, 3, 4], max_concurrent: 2 }));
@@ -100,9 +98,10 @@ describe("the branches of a map", () => {
     const { shell } = runOfNode({ ...map({ items: [1, 2] }), mode: "external" });
     expect(advance(shell)).toMatchObject({ next: null, waiting: "external" });
     for (const node_id of ["m_map_2", "m_map_1"]) {
-      if (taken.type !== "plan") throw new Error(taken.type);
-      expect(taken.plan).toMatchObject({ node_id, attempt: 1, mode: "external" });
-      const { attempt_token } = taken.plan;
+      const offered = accepted(shell, { type: "prepare_stage", node_id, live_attempts: [] });
+      if (offered.type !== "plan") throw new Error(offered.type);
+      expect(offered.plan).toMatchObject({ node_id, attempt: 1, mode: "external" });
+      const { attempt_token } = offered.plan;
       accepted(shell, { type: "complete_stage", node_id, attempt_token, result: says(node_id) });
     }
     expect(advance(shell)).toMatchObject({ next: null, status: "completed" });
