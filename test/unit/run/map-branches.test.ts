@@ -234,20 +234,20 @@ const taken = (): RunFixture & { readonly plan: StagePlan } => {
   return { ...fixture, plan: reply.plan };
 };
 
-describe("a map that a caller executes as a whole", () => {
-  const finish = (result: JsonObject) => {
-    const { shell, plan } = taken();
-    const reply = accepted(shell, {
-      type: "complete_stage",
-      node_id: "m",
-      attempt_token: plan.attempt_token,
-      result,
-    });
-    if (reply.type !== "completed") throw new Error(reply.type);
-    const record = projectRun(shell.entries(), { now: 0, nextId: () => "id" });
-    return { stage: record?.stages[0], branch: reply.stage.branch };
-  };
+const finish = (result: JsonObject) => {
+  const { shell, plan } = taken();
+  const reply = accepted(shell, {
+    type: "complete_stage",
+    node_id: "m",
+    attempt_token: plan.attempt_token,
+    result,
+  });
+  if (reply.type !== "completed") throw new Error(reply.type);
+  const record = projectRun(shell.entries(), { now: 0, nextId: () => "id" });
+  return { stage: record?.stages[0], branch: reply.stage.branch };
+};
 
+describe("a map that a caller executes as a whole", () => {
   it("[W-4.5] is given the node, the artifacts and the task", () => {
     const { plan, shell } = taken();
     expect(plan).toMatchObject({

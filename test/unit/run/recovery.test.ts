@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { LeaseWatch } from "../../../durable-objects/shell/lease-watch.ts";
+import { renewLeases } from "../../../durable-objects/shell/run-leases.ts";
 import { needsDriver, nextWake } from "../../../src/engine/run/wake.ts";
 import type { Run } from "../../../src/engine/run/state.ts";
 import { accepted, DONE, step } from "../../support/run-fixture.ts";
@@ -161,6 +163,20 @@ describe("what a run does not lose", () => {
       .map((row) => JSON.parse(String(row["effect"])) as { type: string });
     expect(effects.map(({ type }) => type)).toContain("unsubscribe");
   });
+
+  it.each(["cancelled", "failed"])(
+    "[I6] the holder of an attempt is told that a run that is %s no longer wants it",
+    (status) => {
+      const { shell, clock } = runOf(TWO, { options: { deadline: 1_000 } });
+      const { attempt_token } = planIn(advance(shell));
+      const leases = new LeaseWatch(clock.now);
+      expect(renewLeases(leases, shell.state as Run, [attempt_token]).lost).toEqual([]);
+      clock.now += 1_000;
+      accepted(shell, status === "failed" ? { type: "wake", live_attempts: [] } : { type: "cancel_run" });
+      expect(shell.state?.status).toBe(status);
+      expect(renewLeases(leases, shell.state as Run, [attempt_token]).lost).toEqual([attempt_token]);
+    },
+  );
 
   it("[I6] a failed call of one stage leaves the others alone", () => {
     const { shell } = runOf(TWO, { options: { max_parallel: 2 } });
