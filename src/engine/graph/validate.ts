@@ -137,7 +137,7 @@ const STATIC_KINDS: ReadonlySet<string> = new Set([
 ]);
 
 /** Modes of stages that nobody executes: a branch of a map is always executed. */
-const WAITING_MODES: ReadonlySet<string> = new Set(["external", "sleep", "wait"]);
+const WAITING_MODES: ReadonlySet<string> = new Set(["sleep", "wait"]);
 
 const sleepIsClear = ({ sleep }: WorkflowNode): boolean => {
   const hasMs = sleep?.ms != null;

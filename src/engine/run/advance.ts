@@ -30,8 +30,9 @@ export const advance = (draft: Draft, command: Advance): AdvanceReply | Rejectio
  * somebody has taken meanwhile is that one's.
  */
 const regranted = (draft: Draft, { complete, holder = "driver" }: Advance): AdvanceReply | null => {
-  const unit = draft.run.open.find((open) => open.granted_by === complete?.attempt_token);
-  if (unit === undefined || !isExecutable(unit) || unit.attempt !== 1 || unit.retry_at_ms !== null) return null;
+  // A map is opened by the same completion as its first branch, and so is whatever else needs no executor.
+  const unit = draft.run.open.find((open) => open.granted_by === complete?.attempt_token && isExecutable(open));
+  if (unit === undefined || unit.attempt !== 1 || unit.retry_at_ms !== null) return null;
   if (unit.holder !== holder) return null;
   return granted(draft, unit);
 };

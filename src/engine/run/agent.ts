@@ -1,4 +1,4 @@
-import type { JsonObject } from "../../lib/json.ts";
+import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
 import { rfc3339 } from "../../lib/time.ts";
 import type {
   PendingToolCall,
@@ -62,6 +62,24 @@ const compactionOf = (
 
 /** True for the result of a loop that waits for a client or a person. */
 export const isParkedResult = (result: JsonObject): boolean => result["__workflow_stage_parked"] === true;
+
+const isPendingCall = (value: Json): boolean =>
+  isObject(value) &&
+  typeof value["call_id"] === "string" &&
+  typeof value["tool_name"] === "string" &&
+  isObject(value["arguments"]) &&
+  typeof value["iteration"] === "number" &&
+  (value["reason"] === "client_tool" || value["reason"] === "approval");
+
+/** What is wrong with the calls that a loop says it waits for; null for nothing. A loop that waits for none waits for ever. */
+export const parkedFlaw = ({ pending }: JsonObject): string | null => {
+  if (!Array.isArray(pending) || pending.length === 0)
+    return "result.pending: a stage that waits names the calls it waits for";
+  const bad = pending.findIndex((call: Json) => !isPendingCall(call));
+  return bad < 0
+    ? null
+    : `result.pending[${bad}]: expected call_id, tool_name, arguments, iteration and reason (client_tool or approval)`;
+};
 
 /** Ends an attempt in order: its loop waits for the answers to these calls. */
 export const parkStage = (draft: Draft, unit: PreparedStage, result: JsonObject): void => {

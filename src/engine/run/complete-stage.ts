@@ -1,7 +1,7 @@
 import { canonicalJson, type JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import { type Rejection, reject } from "../machine.ts";
-import { isParkedResult, parkStage } from "./agent.ts";
+import { isParkedResult, parkedFlaw, parkStage } from "./agent.ts";
 import { endAttempt, retryTime } from "./attempts.ts";
 import type { Draft } from "./draft.ts";
 import type { JournaledArtifact } from "./event.ts";
@@ -84,6 +84,8 @@ export const completeStage = (draft: Draft, request: CompletionRequest): Complet
   const excess = completionExcess(draft.run, admitted, request.result);
   if (excess !== null) return { type: "rejected", rejection: excess };
   if (admitted.mode === "agent" && admitted.loop !== null && isParkedResult(request.result)) {
+    const flaw = parkedFlaw(request.result);
+    if (flaw !== null) return rejected("invalid_request", flaw);
     parkStage(draft, admitted, request.result);
     return { type: "parked" };
   }

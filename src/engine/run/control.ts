@@ -2,6 +2,7 @@ import { type Rejection, reject } from "../machine.ts";
 import { budgetExcess } from "./budget.ts";
 import type { ControlRun } from "./command.ts";
 import type { Draft } from "./draft.ts";
+import { stopListening } from "./finish.ts";
 import { isTerminal } from "./state.ts";
 
 /**
@@ -20,7 +21,7 @@ export const controlRun = (draft: Draft, command: ControlRun): Rejection | null 
   if (command.type === "pause_run") draft.emit({ type: "run_paused", reason: command.reason ?? null });
   else if (command.type === "cancel_run") {
     draft.emit({ type: "run_cancelled", reason: command.reason ?? null });
-    draft.unsubscribeAll();
+    stopListening(draft);
   } else {
     const excess = budgetExcess(run, command.budget ?? run.budget);
     if (excess !== null)

@@ -69,11 +69,6 @@ export class Draft {
     this.effects.push({ type: "unsubscribe", workflow_id: this.run.workflow_id, stage_id: stageId });
   }
 
-  /** Tells the mailbox that no stage of the run waits any more. */
-  unsubscribeAll(): void {
-    for (const unit of this.run.open) if (unit.work.type === "wait") this.unsubscribe(unit.stage_id);
-  }
-
   /** Orders the list of runs to show the run as it is now; of one commit only the newest row counts. */
   index(): void {
     const earlier = this.effects.findIndex((effect) => effect.type === "index_run");

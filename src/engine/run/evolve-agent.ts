@@ -85,6 +85,7 @@ export const callAnswered = (run: Run, event: CallAnswered): Run => {
   const unit = openById(run, event.stage_id);
   if (unit === undefined || unit.loop === null) return run;
   const { loop } = unit;
+  const holder = run.drive === "auto" ? "driver" : "caller";
   const pending = loop.pending.filter((call) => call.call_id !== event.call_id);
   const messages = event.message === undefined ? [] : [event.message];
   return withOpen(
@@ -92,7 +93,7 @@ export const callAnswered = (run: Run, event: CallAnswered): Run => {
     unit.stage_id,
     (open) => ({
       ...open,
-      ...(pending.length === 0 ? { holder: "driver" as const, retry_at_ms: Date.parse(event.at) } : {}),
+      ...(pending.length === 0 ? { holder, retry_at_ms: Date.parse(event.at) } : {}),
       loop: {
         ...loop,
         pending,

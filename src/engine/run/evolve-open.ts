@@ -122,7 +122,7 @@ export const branchPrepared = (run: Run, event: BranchPrepared): Run => {
     selected_artifact_ids: [input.id],
     work: event.work,
     started_at: event.at,
-    attempt: 1,
+    attempt: event.holder === "nobody" ? 0 : 1,
     attempt_started_at: event.at,
     attempt_token: event.attempt_token,
     holder: event.holder,

@@ -16,6 +16,10 @@ const talked = (
     ? sessions
     : appendMessages(sessions, unit.session_id, messagesOfStage(unit.work.text.prompt, completed.result));
 
+/** The sessions without those that these units have for themselves. */
+export const withoutOwn = (sessions: Sessions, units: readonly PreparedStage[]): Sessions =>
+  units.reduce((left, { session_id: id }) => (id !== null && isOwnSession(id) ? left.delete(id) : left), sessions);
+
 /** The sessions once a unit is completed: what it said is in the one it shares, and one of its own is gone. */
 export const sessionsAfter = (
   sessions: Sessions,
@@ -26,11 +30,14 @@ export const sessionsAfter = (
     ? sessions.delete(unit.session_id)
     : talked(sessions, unit, completed);
 
-/** The run's transcript after a stage; static nodes leave it as it was (spec/workflow 14.2). */
-export const transcriptAfter = (run: Run, unit: PreparedStage, event: StageCompleted): TranscriptAfter => {
+/**
+ * The run's transcript after a stage, from the sessions as the stage leaves them; static nodes leave it as it was
+ * (spec/workflow 14.2). The transcript of a session that ends with its stage is what the session held before.
+ */
+export const transcriptAfter = (run: Run, after: Sessions, event: StageCompleted): TranscriptAfter => {
   if (event.transcript !== undefined) return { value: event.transcript };
   const { transcript_from: from } = event;
   if (from === undefined) return run.transcript;
-  const session = talked(run.sessions, unit, event).get(from.session_id);
+  const session = after.get(from.session_id) ?? run.sessions.get(from.session_id);
   return session === undefined ? { value: null } : { session, visibility: from.visibility };
 };

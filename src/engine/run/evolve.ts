@@ -7,10 +7,21 @@ import { evolveSessions } from "../transcript/evolve-sessions.ts";
 import { foldFindings, NO_FINDINGS, type OpenFindings } from "../verification/findings.ts";
 import { seededSessions } from "../transcript/session-seed.ts";
 import { callAnswered, stageParked, stepRecorded, withOwnSession } from "./evolve-agent.ts";
-import { sessionsAfter, transcriptAfter } from "./evolve-sessions.ts";
+import { sessionsAfter, transcriptAfter, withoutOwn } from "./evolve-sessions.ts";
 import { attemptEnded, attemptStarted, branchPrepared, branchSettled, openedStage, outcomeOf } from "./evolve-open.ts";
-import type { RunCreated, RunEvent, StageCompleted, StagePrepared, TransitionsRecorded } from "./event.ts";
-import { openById, withOpen } from "./open.ts";
+import type {
+  RunCancelled,
+  RunCreated,
+  RunEvent,
+  RunFailed,
+  RunFinalized,
+  RunPaused,
+  RunResumed,
+  StageCompleted,
+  StagePrepared,
+  TransitionsRecorded,
+} from "./event.ts";
+import { branchesOf, openById, withOpen } from "./open.ts";
 import { type Completion, NO_USAGE, type PreparedStage, type Run, type RunState } from "./state.ts";
 import { addUsage } from "./usage.ts";
 
@@ -116,7 +127,8 @@ const completed = (run: Run, event: StageCompleted): Run => {
     prepared === undefined ? run.completions : run.completions.add(prepared.attempt_token, completion);
   // Branches of a map that has ended are nobody's business any more.
   const open = run.open.filter((unit) => unit.branch_of?.map_stage_id !== event.stage_id);
-  const closed = { ...run, open, completions };
+  const sessions = withoutOwn(run.sessions, branchesOf(run, event.stage_id));
+  const closed = { ...run, open, completions, sessions };
   if (event.deferred === true)
     return withOpen(closed, event.stage_id, (unit) => ({ ...unit, settled: { event, completion } }));
   return recorded(closed, event, { completion, artifacts, prepared });
@@ -129,20 +141,23 @@ interface Recorded {
 }
 
 /** The run with a completed stage in its record. */
-const recorded = (run: Run, event: StageCompleted, { completion, artifacts, prepared }: Recorded): Run => ({
-  ...run,
-  stage_count: run.stage_count + 1,
-  completed: run.completed.add(event.node_id, true),
-  artifacts: run.artifacts.append(artifacts),
-  newest_artifacts_from: artifacts.length > 0 ? run.artifacts.length : run.newest_artifacts_from,
-  transcript: prepared === undefined ? run.transcript : transcriptAfter(run, prepared, event),
-  sessions: prepared === undefined ? run.sessions : sessionsAfter(run.sessions, prepared, event),
-  open: run.open.filter((unit) => unit.stage_id !== event.stage_id),
-  untransitioned: completion,
-  // A replay calls nothing: what its stages used was used by the run they were recorded from.
-  usage: run.replay === null ? addUsage(run.usage, event.usage) : run.usage,
-  findings: foldFindings(run.findings, prepared?.kind ?? NOT_PREPARED.kind, event),
-});
+const recorded = (run: Run, event: StageCompleted, { completion, artifacts, prepared }: Recorded): Run => {
+  const sessions = prepared === undefined ? run.sessions : sessionsAfter(run.sessions, prepared, event);
+  return {
+    ...run,
+    stage_count: run.stage_count + 1,
+    completed: run.completed.add(event.node_id, true),
+    artifacts: run.artifacts.append(artifacts),
+    newest_artifacts_from: artifacts.length > 0 ? run.artifacts.length : run.newest_artifacts_from,
+    transcript: prepared === undefined ? run.transcript : transcriptAfter(run, sessions, event),
+    sessions,
+    open: run.open.filter((unit) => unit.stage_id !== event.stage_id),
+    untransitioned: completion,
+    // A replay calls nothing: what its stages used was used by the run they were recorded from.
+    usage: run.replay === null ? addUsage(run.usage, event.usage) : run.usage,
+    findings: foldFindings(run.findings, prepared?.kind ?? NOT_PREPARED.kind, event),
+  };
+};
 
 const retired = (run: Run, stageId: string): Run => {
   const unit = openById(run, stageId);
@@ -161,6 +176,30 @@ const transitioned = (run: Run, event: TransitionsRecorded): Run => ({
     ),
   untransitioned: null,
 });
+
+type StatusEvent = RunFinalized | RunPaused | RunResumed | RunCancelled | RunFailed;
+
+/** The run where it stands from now on. */
+const statusChanged = (run: Run, event: StatusEvent): Run => {
+  switch (event.type) {
+    case "run_finalized":
+      return { ...run, status: event.status, ready: event.ready ?? run.ready };
+    case "run_paused":
+      return { ...run, status: "paused", paused_by: event.reason };
+    case "run_resumed":
+      return {
+        ...run,
+        status: "running",
+        paused_by: null,
+        budget: event.budget ?? run.budget,
+        ...(event.max_steps === null ? {} : { steps: 0, max_steps: event.max_steps }),
+      };
+    case "run_cancelled":
+      return { ...run, status: "cancelled" };
+    case "run_failed":
+      return { ...run, status: "failed", error: event.error };
+  }
+};
 
 const evolveRun = (run: Run, event: Exclude<RunEvent, RunCreated>): Run => {
   switch (event.type) {
@@ -200,19 +239,11 @@ const evolveRun = (run: Run, event: Exclude<RunEvent, RunCreated>): Run => {
     case "node_requeued":
       return { ...run, steps: run.steps + 1, ready: [...withoutFirst(run.ready, event.node_id), event.node_id] };
     case "run_finalized":
-      return { ...run, status: event.status, ready: event.ready ?? run.ready };
     case "run_paused":
-      return { ...run, status: "paused", paused_by: event.reason };
     case "run_resumed":
-      return {
-        ...run,
-        status: "running",
-        paused_by: null,
-        budget: event.budget ?? run.budget,
-        ...(event.max_steps === null ? {} : { steps: 0, max_steps: event.max_steps }),
-      };
     case "run_cancelled":
-      return { ...run, status: "cancelled" };
+    case "run_failed":
+      return statusChanged(run, event);
     case "session_opened":
     case "session_messages_added":
     case "session_reset":
@@ -221,8 +252,6 @@ const evolveRun = (run: Run, event: Exclude<RunEvent, RunCreated>): Run => {
     case "session_compacted":
     case "session_closed":
       return { ...run, sessions: evolveSessions(run.sessions, event) };
-    case "run_failed":
-      return { ...run, status: "failed", error: event.error };
     default:
       // An event of a newer version: the machine never refuses what was recorded.
       return run;

@@ -32,8 +32,14 @@ export const finalize = (draft: Draft, ready?: readonly string[]): void => {
 /** Stores an operation that raised: the run has failed with this error. */
 export const failRun = (draft: Draft, raised: Pick<Raised, "detail">): void => {
   draft.emit({ type: "run_failed", error: raised.detail });
-  draft.unsubscribeAll();
+  stopListening(draft);
   draft.index();
+};
+
+/** Tells the mailbox that the stages of a run that is over no longer wait. */
+export const stopListening = (draft: Draft): void => {
+  for (const unit of draft.run.open)
+    if (unit.work.type === "wait" && unit.settled === null) draft.unsubscribe(unit.stage_id);
 };
 
 /** Follows the edges of a stage that was completed without a driver, and orders one. */

@@ -11,6 +11,17 @@ import { workExcess } from "./stage-policy.ts";
 import { planUnit, type UnitInput } from "./stage-work.ts";
 import type { Holder, MapPlan, PreparedStage, Run, StageWork } from "./state.ts";
 
+/** Modes of stages that nobody executes. */
+const UNFIT: ReadonlySet<string> = new Set(["sleep", "wait"]);
+
+/** The work of a branch; one that nobody could execute fails. */
+const fitWork = (node: WorkflowNode, work: StageWork): StageWork => {
+  const mode = stageMode(node);
+  if (!UNFIT.has(mode)) return work;
+  const error = `workflow stage ${node.id}: the branches of a map cannot have mode ${mode}`;
+  return { type: "precomputed", executed: failedStage(error) };
+};
+
 export interface Grant {
   readonly holder: Holder;
   readonly lease_ms: number;
@@ -38,9 +49,10 @@ export const prepareBranch = (draft: Draft, map: PreparedStage, grant: Grant): v
     ...(plan.item_ids === null ? { input_id: input.id } : {}),
     mode: stageMode(node),
     ...(work.type === "model" ? sessionOf(draft, node) : {}),
-    work,
+    work: fitWork(node, work),
     attempt_token: context.nextId("attempt"),
-    holder: grant.holder,
+    // An external branch is nobody's until somebody takes it.
+    holder: stageMode(node) === "external" && grant.holder === "driver" ? "nobody" : grant.holder,
     lease_ms: grant.lease_ms,
     granted_by: grant.granted_by ?? null,
   });

@@ -23,7 +23,6 @@ import { openById } from "./open.ts";
 import type { Completion, PreparedStage, Run, RunState } from "./state.ts";
 import { stageMetadata, stageInput } from "./stage-metadata.ts";
 import { augmentArtifact } from "../node/stage-output.ts";
-import { transcriptAfter } from "./evolve-sessions.ts";
 import { transcriptValue } from "./run-transcript.ts";
 import { unitNode } from "./stage-node.ts";
 
@@ -194,7 +193,7 @@ const finishedStage = (before: Run, event: RunEvent): FinishedStage | null => {
 const show = (growing: Growing, event: RunEvent, before: RunState, run: Run): void => {
   const finished = before === null ? null : finishedStage(before, event);
   if (finished !== null && before !== null) {
-    const stage = stageRecord(before, finished, growing.titles);
+    const stage = { ...stageRecord(before, finished, growing.titles), transcript: transcriptValue(run.transcript) };
     growing.stages.push(stage);
     nameAll(growing, stage.artifacts);
     growing.shown.push(...stage.artifacts);
@@ -210,7 +209,7 @@ const show = (growing: Growing, event: RunEvent, before: RunState, run: Run): vo
   else if (event.type === "checkpoint_taken")
     growing.checkpoints.push(() => ({
       id: event.checkpoint_id,
-      ready_nodes: run.ready,
+      ready_nodes: pendingNodes(run),
       completed_nodes: run.completed.keys().toSorted(byCodePoint),
       last_stage_id: event.last_stage_id,
       persisted_at: event.at,
@@ -219,6 +218,12 @@ const show = (growing: Growing, event: RunEvent, before: RunState, run: Run): vo
   else if (ENDS.has(event.type)) growing.finished_at = event.at;
   else if (event.type === "run_resumed") growing.finished_at = null;
 };
+
+/** What is still to be done: stages that are open have left the queue and are not in the record yet, so they come first. */
+const pendingNodes = ({ open, ready }: Run): readonly string[] => [
+  ...open.filter((unit) => unit.branch_of === null).map((unit) => unit.node_id),
+  ...ready,
+];
 
 const ENDS: ReadonlySet<RunEvent["type"]> = new Set(["run_finalized", "run_cancelled", "run_failed"]);
 
@@ -264,7 +269,7 @@ const stageRecord = (
   run: Run,
   { event, prepared }: FinishedStage,
   titles: ReadonlyMap<string, string>,
-): RunStageRecord => {
+): Omit<RunStageRecord, "transcript"> => {
   const node = unitNode(run, prepared);
   const input = stageInput(run, node, prepared, titles);
   const { result, artifacts: restored } = outcomeOf(event, prepared);
@@ -285,7 +290,6 @@ const stageRecord = (
     finished_at: event.at,
     visible_text: visibleText(result),
     private_reasoning: typeof reasoning === "string" ? reasoning : null,
-    transcript: transcriptValue(transcriptAfter(run, prepared, event)),
     verification: event.verification,
     usage: event.usage,
     artifacts,

@@ -7,7 +7,10 @@ const MAX_DELAY_MS = 24 * 3600_000;
 const fraction = (text: string): number => {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return (hash >>> 0) / 0x1_0000_0000;
+  // Texts that differ in their last character only are to be far apart, too.
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) / 0x1_0000_0000;
 };
 
 /** A failed call, and the how manieth of its unit it is. */

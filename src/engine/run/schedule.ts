@@ -46,6 +46,22 @@ const startable = (run: Run, map: PreparedStage): number => {
 export const nextMap = (run: Run): PreparedStage | null =>
   run.open.find((unit) => unit.map !== null && startable(run, unit) > 0) ?? null;
 
+/** True for an open unit that the engine itself can complete: its result is there, or its branches have settled. */
+const canClose = ({ work, map, settled }: PreparedStage): boolean => {
+  if (settled !== null) return false;
+  if (work.type === "map") return map !== null && map.settled.length >= work.map.target;
+  return work.type === "precomputed" || work.type === "given";
+};
+
+/** True when the run itself can go on, whoever works on its open units. */
+export const canGoOn = (run: Run): boolean =>
+  run.open.length === 0 ||
+  run.untransitioned !== null ||
+  nextNode(run) !== null ||
+  nextMap(run) !== null ||
+  nextToRetire(run) !== null ||
+  run.open.some(canClose);
+
 /** How many further drivers would find something to start. */
 export const spareWork = (run: Run): number => {
   if (run.status !== "running") return 0;
@@ -59,7 +75,7 @@ export const spareWork = (run: Run): number => {
  * what a stage sees then follows from the order of preparation alone, and not from who was faster.
  */
 export const mustWait = (run: Run, unit: PreparedStage): boolean =>
-  run.max_parallel > 1 && (!mayRetire(run, unit) || nextNode(run) !== null);
+  run.max_parallel > 1 && (run.untransitioned !== null || !mayRetire(run, unit) || nextNode(run) !== null);
 
 /** The completed stage whose turn in the record has come, or null. */
 export const nextToRetire = (run: Run): PreparedStage | null => {

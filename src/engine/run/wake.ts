@@ -1,5 +1,5 @@
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
-import { nextMap, nextNode, nextToRetire } from "./schedule.ts";
+import { canGoOn } from "./schedule.ts";
 import type { PreparedStage, Run, RunState } from "./state.ts";
 import { isExecutable } from "./unit.ts";
 
@@ -20,10 +20,6 @@ const unitWake = (unit: PreparedStage, lease: LeaseOf, now: Timestamp): Timestam
   // Where a lease is over, a driver was ordered: it is given time to come before another one is.
   return expires > now ? expires : now + TAKE_OVER_MS;
 };
-
-/** True when the run itself can go on, whoever works on its open units. */
-const canGoOn = (run: Run): boolean =>
-  run.open.length === 0 || nextNode(run) !== null || nextMap(run) !== null || nextToRetire(run) !== null;
 
 /** When the watchdog has to look at the run again, or null when something outside wakes it (I7). */
 export const nextWake = (state: RunState, lease: LeaseOf, now: Timestamp): Timestamp | null => {

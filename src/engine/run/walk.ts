@@ -40,6 +40,7 @@ export const nextWork = (draft: Draft, command: Advance): AdvanceReply => {
     else if (run.untransitioned !== null) finishStage(draft, run.untransitioned);
     else if (!closeOne(draft)) {
       const unit = grantable(draft, command);
+      if (unit === "gave_up") continue;
       if (unit !== null) return granted(draft, unit);
       const recording = nextNode(run) === null ? null : recordingWanted(run.replay, command.recorded);
       if (recording !== null) return { ...idle(draft), waiting: "recording", recording };
@@ -130,8 +131,11 @@ const adopt = (draft: Draft, command: Advance): PreparedStage | null => {
   return unit;
 };
 
-/** The open unit this driver gets, with its new attempt recorded; null when there is none it may have. */
-const grantable = (draft: Draft, command: Advance): PreparedStage | null => {
+/**
+ * The open unit this driver gets, with its new attempt recorded; null when there is none it may have, `gave_up` when one has
+ * failed for its lost attempts.
+ */
+const grantable = (draft: Draft, command: Advance): PreparedStage | "gave_up" | null => {
   const { now } = draft.context;
   const adopted = adopt(draft, command);
   if (adopted !== null) return adopted;
@@ -143,7 +147,7 @@ const grantable = (draft: Draft, command: Advance): PreparedStage | null => {
     if (preparedNow(draft, unit)) return unit;
     if (unit.retry_at_ms === null) {
       if (command.live_attempts.includes(unit.attempt_token)) continue;
-      if (loseAttempt(draft, unit)) return null;
+      if (loseAttempt(draft, unit)) return "gave_up";
     }
     startAttempt(draft, unit, command);
     return unit;

@@ -198,9 +198,9 @@ describe("tool-surface diagnostics of a graph", () => {
     ]);
   });
 
-  it("[W-6.6] a map whose branches would wait for somebody is refused: nobody could complete them", () => {
+  it("[W-6.6] a map whose branches would only wait is refused: nobody would execute them", () => {
     const map = { kind: "map", map_policy: { items: ["x"] } };
-    for (const mode of ["external", "sleep", "wait"])
+    for (const mode of ["sleep", "wait"])
       expect(report({ nodes: { a: { ...map, mode } } }).errors).toEqual([
         `node a: the branches of a map cannot wait; mode ${mode} is for stages`,
       ]);
