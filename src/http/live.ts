@@ -64,11 +64,16 @@ const openSocket = async (stream: Stream): Promise<WebSocket | null> => {
 const follow = (stream: Stream, socket: WebSocket): Promise<"over" | "closed"> =>
   new Promise((resolve) => {
     let shown = Promise.resolve();
+    let isOver = false;
     socket.addEventListener("message", ({ data }) => {
       const showNext = async (): Promise<void> => {
+        // What follows the end is read by its id: shown here as well it would come twice.
+        if (isOver) return;
         const event = await stream.source().show(JSON.parse(String(data)) as Shown);
         show(stream, event);
-        if (endsRun(event)) resolve("over");
+        if (!endsRun(event)) return;
+        isOver = true;
+        resolve("over");
       };
       // A fault ends the stream before the event: its reader resumes with it.
       shown = shown.then(showNext).then(undefined, () => resolve("closed"));

@@ -70,6 +70,25 @@ describe("the events of a run", () => {
     expect(seen).toEqual(["stage_prepared", "run_cancelled"]);
   });
 
+  it("[api] come once each, also those that follow the end", async () => {
+    const runId = await newRun();
+    const messages = messagesOf(await streamOf(runId));
+    const seen = [await nextEvent(messages)];
+    for (const node of ["a", "b"]) {
+      const plan = await client.prepareStage(runId, node);
+      const done = await client.completeStage(runId, node, {
+        attempt_token: plan.attempt_token,
+        result: { text: "x" },
+      });
+      await client.recordTransitions(runId, { stage: done, edges: done.next_edges });
+    }
+    await client.finalizeRun(runId);
+    for await (const message of messages) seen.push(message.event);
+    const { items } = await client.listEvents(runId);
+    expect(seen).toEqual([...items.map((event) => event.type), "end"]);
+    expect(seen.slice(-3)).toEqual(["run_finalized", "checkpoint_taken", "end"]);
+  });
+
   it("[api] come over a WebSocket", async () => {
     const runId = await newRun();
     const response = await get(`/v1/runs/${runId}/events`, { Upgrade: "websocket" });
