@@ -1,6 +1,7 @@
 import type { RunCommand, RunEffect, RunReply } from "../../src/engine/run/command.ts";
 import type { RunEvent } from "../../src/engine/run/event.ts";
 import type { PreparedStage, Run, RunState } from "../../src/engine/run/state.ts";
+import { isOver } from "../../src/engine/run/head.ts";
 import { type Omitted, projectBounded, type RecordBounds } from "../../src/engine/run/project.ts";
 import { enrichRunRecord } from "../../src/engine/observe/enrich.ts";
 import { rfc3339 } from "../../src/lib/time.ts";
@@ -82,13 +83,14 @@ export const readRecord = (shell: RunShell, request: RecordRequest): RecordView 
   const until = request.checkpoint_id === undefined ? "now" : { checkpoint_id: request.checkpoint_id };
   const projected = projectBounded(shell.entries(), context, until, BOUNDS);
   const shown = projected === null || until !== "now" ? projected?.record : { ...projected.record, usage: run.usage };
-  const open = run.open.filter((unit) => unit.settled === null).map(openUnit);
+  const isAtWork = !isOver(run);
+  const open = isAtWork ? run.open.filter((unit) => unit.settled === null).map(openUnit) : [];
   return {
     record: shown === undefined ? null : enrichRunRecord(shown, context),
     omitted: projected?.omitted ?? null,
     drive: run.drive,
     steps: run.steps,
-    waiting: waitingOf(run),
+    waiting: isAtWork ? waitingOf(run) : null,
     prepared: open[0] ?? null,
     open,
   };

@@ -123,6 +123,15 @@ describe("a run driven by hand", () => {
     expect((await refusalOf(other)).status).toBe(409);
   });
 
+  it("[W-4.10] shows nothing as open or waited for once it is cancelled", async () => {
+    const graph = { entry: "nap", nodes: { nap: { mode: "sleep", sleep: { ms: 3_600_000 } } } };
+    const { run_id: run } = await client.createRun({ graph, task: "x" });
+    const stage = { node_id: "nap", stage_id: `${run}:nap:1` };
+    expect(await client.getRun(run)).toMatchObject({ waiting: { reason: "sleep", ...stage }, prepared: stage });
+    await client.cancelRun(run);
+    expect(await client.getRun(run)).toMatchObject({ status: "cancelled", waiting: null, prepared: null, open: [] });
+  });
+
   it("[W-4.9] refuses to finalize while a stage is prepared", async () => {
     const run = await manualRun();
     await client.prepareStage(run.run_id, "a");
