@@ -104,6 +104,9 @@ const unreadable = (response: Response): ProblemDocument => ({
   request_id: response.headers.get("Godwit-Request-Id") ?? "",
 });
 
+/** An answer that another try does not change; a server that is being started answers 503. */
+const isRefusal = (thrown: unknown): boolean => thrown instanceof ProblemError && thrown.status !== 503;
+
 const segment = encodeURIComponent;
 
 /** The HTTP API as methods. Each throws a `ProblemError` for a refusal; a fault of the network is thrown as it comes. */
@@ -220,25 +223,36 @@ export class Client {
     this.#send<Tenant>("POST", "/v1/tenants", { body, call });
 
   /**
-   * The events of a run from an event id on, until the run is over. A stream that is cut off is resumed after the last
-   * event that was seen; no event comes twice.
+   * The events of a run from an event id on, until the run is over. A stream that is cut off, also by a server that is
+   * started again, is resumed after the last event that was seen; no event comes twice. Where that does not help the
+   * fault is thrown.
    */
   async *events(
     run: string,
     from: { readonly after?: string; readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<LiveEventDocument> {
     let last = from.after;
+    let fault: unknown = null;
     for (let silent = 0; silent < MAX_SILENT_RESUMES; silent++) {
-      const response = await this.#stream(run, last, from.signal);
-      if (response.status === 204 || response.body === null) return;
-      for await (const message of readServerSentEvents(response.body)) {
-        if (message.event === "end") return;
-        silent = 0;
-        last = message.id;
-        yield JSON.parse(message.data) as LiveEventDocument;
+      try {
+        const response = await this.#stream(run, last, from.signal);
+        if (response.status === 204 || response.body === null) return;
+        fault = new Error("the stream of events ends again and again before the run does");
+        for await (const message of readServerSentEvents(response.body)) {
+          if (message.event === "end") return;
+          silent = 0;
+          // What is only shown, and never stored, has no id.
+          last = message.id === "" ? last : message.id;
+          yield JSON.parse(message.data) as LiveEventDocument;
+        }
+      } catch (thrown) {
+        // What was never connected is not resumed.
+        if (fault === null || from.signal?.aborted === true || isRefusal(thrown)) throw thrown;
+        fault = thrown;
       }
-      await new Promise((resolve) => setTimeout(resolve, RESUME_PAUSE_MS));
+      await new Promise((resolve) => setTimeout(resolve, RESUME_PAUSE_MS * 2 ** silent));
     }
+    throw fault;
   }
 
   #stream(run: string, last: string | undefined, signal: AbortSignal | undefined): Promise<Response> {
