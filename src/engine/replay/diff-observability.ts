@@ -12,11 +12,28 @@ interface Section {
   readonly read: (record: RunObservability, keyOf: (id: string) => string) => Entries;
 }
 
-// Stage ids begin with the id of their run, so without cutting it off no two runs could ever be alike.
-const withoutRunId =
-  (run: RunRecord) =>
-  (id: string): string =>
-    run.id !== "" && id.startsWith(`${run.id}:`) ? id.slice(run.id.length + 1) : id;
+/**
+ * The part of an id that means the same in two runs. Stage ids begin with the id of their run and end with the position
+ * at which the stage was prepared, which is by chance where stages run side by side: it gives way to a count by node.
+ */
+const comparableIn = (run: RunRecord): ((id: string) => string) => {
+  const counts = new Map<string, number>();
+  const names = new Map<string, string>();
+  for (const { id, node_id: node } of run.stages) {
+    const count = (counts.get(node) ?? 0) + 1;
+    counts.set(node, count);
+    if (run.id !== "" && id.startsWith(`${run.id}:${node}:`)) names.set(id, `${node}:${count}`);
+  }
+  return (id) => {
+    if (run.id === "" || !id.startsWith(`${run.id}:`)) return id;
+    const end = id.endsWith(TRANSCRIPT) ? -TRANSCRIPT.length : undefined;
+    const name = names.get(id.slice(0, end));
+    return name === undefined ? id.slice(run.id.length + 1) : name + (end === undefined ? "" : TRANSCRIPT);
+  };
+};
+
+/** What the id of a transcript adds to that of its stage. */
+const TRANSCRIPT = ":transcript";
 
 const entriesOf = (pairs: readonly (readonly [string, Json])[]): Entries => new Map(pairs);
 
@@ -98,9 +115,8 @@ const shapeOf = (record: RunObservability): string =>
 export const diffObservability = (left: RunRecord, right: RunRecord): readonly RunObservabilityDiff[] => {
   const before = left.observability ?? deriveObservability(left);
   const after = right.observability ?? deriveObservability(right);
-  const diffs = SECTIONS.flatMap(({ name, read }) =>
-    diffSection(name, read(before, withoutRunId(left)), read(after, withoutRunId(right))),
-  );
+  const names = [comparableIn(left), comparableIn(right)] as const;
+  const diffs = SECTIONS.flatMap(({ name, read }) => diffSection(name, read(before, names[0]), read(after, names[1])));
   const [was, is] = [shapeOf(before), shapeOf(after)];
   if (was === is) return diffs;
   return [...diffs, { section: "action_graph", label: "shape", details: [`nodes/edges: ${was} -> ${is}`] }];

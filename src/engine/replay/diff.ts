@@ -41,7 +41,14 @@ const diffStages = (left: RunRecord, right: RunRecord): readonly RunStageDiff[] 
 
 const toolKey = (call: ToolCallRecord): string => JSON.stringify([call.tool_name, call.args_hash]);
 
+/** True when one run replays the other, or both replay a third: no tool was called, each answer is the recorded one. */
+const shareTools = (left: RunRecord, right: RunRecord): boolean => {
+  const [was, is] = [left.metadata["replayed_from"], right.metadata["replayed_from"]];
+  return was === right.id || is === left.id || (was !== undefined && was === is);
+};
+
 const diffTools = (left: RunRecord, right: RunRecord): readonly ToolCallDiff[] => {
+  if (shareTools(left, right)) return [];
   const before = new Map(left.tool_recordings.map((call) => [toolKey(call), call]));
   const after = new Map(right.tool_recordings.map((call) => [toolKey(call), call]));
   const diffs: ToolCallDiff[] = [];

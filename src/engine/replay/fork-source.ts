@@ -27,7 +27,7 @@ export interface ForkSource {
   readonly steps: number;
   /** The record at the checkpoint; its artifacts are those that stages work on. */
   readonly record: RunRecord;
-  /** What was ready before the last stage's transitions were recorded. */
+  /** What was open or ready before the last stage's transitions were recorded. */
   readonly ready_before: readonly string[];
   /** Every execution of the whole run that may have changed something outside. */
   readonly effects: readonly EffectfulStage[];
@@ -83,7 +83,7 @@ const stateAt = (entries: readonly ProjectedEntry[], checkpointId: string): AtCh
   let readyBefore: readonly string[] = [];
   for (const entry of entries)
     for (const event of entry.events) {
-      if (event.type === "transitions_recorded" && state !== null) readyBefore = state.ready;
+      if (event.type === "transitions_recorded" && state !== null) readyBefore = pendingNodes(state);
       state = evolve(state, event);
       if (event.type === "checkpoint_taken" && event.checkpoint_id === checkpointId && state !== null)
         return { run: state, ready_before: readyBefore };
