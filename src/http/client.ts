@@ -24,6 +24,8 @@ import type {
   runDiffSchema,
   runTreeSchema,
 } from "../schema/api-replay.ts";
+import type { enqueuedSchema } from "../schema/api-mailbox.ts";
+import type { respondToolCallSchema, toolCallSchema } from "../schema/api-tool-call.ts";
 import type {
   definedWorkflowSchema,
   editedWorkflowSchema,
@@ -85,8 +87,8 @@ export interface NewRunInput {
 type Query = Readonly<Record<string, string | number | undefined>>;
 type RunPart = "stages" | "artifacts" | "transitions" | "checkpoints";
 type Out<Schema extends z.ZodType> = z.output<Schema>;
-interface Page {
-  readonly items: readonly Json[];
+interface Page<Item = Json> {
+  readonly items: readonly Item[];
   readonly next_cursor: string | null;
 }
 
@@ -207,6 +209,19 @@ export class Client {
     });
   forkRun = (run: string, body: z.input<typeof forkRequestSchema>, call: CallOptions = {}) =>
     this.#send<Out<typeof forkReplySchema>>("POST", `/v1/runs/${segment(run)}/fork`, { body, call });
+  listToolCalls = (run: string, query: Query = {}) =>
+    this.#send<Page<Out<typeof toolCallSchema>>>("GET", `/v1/runs/${segment(run)}/tool_calls`, { query });
+  respondToolCall = (run: string, id: string, body: z.input<typeof respondToolCallSchema>, call: CallOptions = {}) =>
+    this.#send<Out<typeof runControlSchema>>("POST", `/v1/runs/${segment(run)}/tool_calls/${segment(id)}/respond`, {
+      body,
+      call,
+    });
+  signal = (workflow: string, name: string, payload?: Json, call: CallOptions = {}) =>
+    this.#send<Out<typeof enqueuedSchema>>("POST", `/v1/mailboxes/${segment(workflow)}/signal`, {
+      body: { name, payload },
+      call,
+    });
+
   diffRuns = (left: string, right: string) =>
     this.#send<Out<typeof runDiffSchema>>("GET", `/v1/runs/${segment(left)}/diff/${segment(right)}`);
   getFixture = (run: string) => this.#send<ReplayFixture>("GET", `/v1/runs/${segment(run)}/fixture`);
