@@ -51,9 +51,15 @@ export const nodeSleepSchema = z
   })
   .readonly();
 
+/** Characters of a message's name, as in a mailbox: a longer one could never be heard. */
+const MAX_MESSAGE_NAME = 200;
+
 /** The message of its workflow's mailbox that a stage with mode `wait` waits for, and for how long at most. */
 export const nodeWaitSchema = z
-  .object({ message: text, timeout_ms: z.number().int().nonnegative().nullable().exactOptional() })
+  .object({
+    message: z.string().max(MAX_MESSAGE_NAME).default(""),
+    timeout_ms: z.number().int().nonnegative().nullable().exactOptional(),
+  })
   .readonly();
 
 /** One node of a workflow (spec/workflow 1.3); the keys from `context_assembler` on are present only where given. */

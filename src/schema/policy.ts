@@ -3,6 +3,7 @@ import type { DeepReadonly } from "../lib/deep-readonly.ts";
 import { byCodePoint } from "../lib/json.ts";
 import { err, ok, type Result } from "../lib/result.ts";
 import { decodeAt, decodeDocument, type DecodeError, nestingIssue } from "./decode.ts";
+import { ERROR_CATEGORIES } from "./error-category.ts";
 import {
   flag,
   json,
@@ -145,7 +146,7 @@ export const retryPolicySchema = z
     backoff_ms: optionalUint,
     backoff_multiplier: optionalNumber,
     jitter: z.number().min(0).max(1).nullable().exactOptional(),
-    retry_on: z.array(z.string()).readonly().nullable().exactOptional(),
+    retry_on: z.array(z.enum(ERROR_CATEGORIES)).readonly().nullable().exactOptional(),
     feedback: z.exactOptional(json),
   })
   .readonly();

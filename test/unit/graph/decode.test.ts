@@ -204,3 +204,22 @@ describe("decoders of parts", () => {
     expect(errorOf(decodeCapabilityPolicy(constraints(501))).issues[0]?.path).toBe("tool_arg_constraints");
   });
 });
+
+describe("what could never have an effect", () => {
+  const issueOf = (node: object) => {
+    const graph = decodeGraph({ nodes: { a: node } });
+    return graph.ok ? [] : graph.error.issues.map(({ path }) => path);
+  };
+
+  it("[W-6.9] categories to try again on are those of failed calls", () => {
+    expect(issueOf({ retry_policy: { retry_on: ["rate_limit", "generic"] } })).toEqual([]);
+    expect(issueOf({ retry_policy: { retry_on: ["rate_limit", "rate-limit"] } })).toEqual([
+      "nodes.a.retry_policy.retry_on[1]",
+    ]);
+  });
+
+  it("[W-6.10] a message to wait for has a name that a mailbox takes", () => {
+    expect(issueOf({ wait: { message: "m".repeat(200) } })).toEqual([]);
+    expect(issueOf({ wait: { message: "m".repeat(201) } })).toEqual(["nodes.a.wait.message"]);
+  });
+});
