@@ -5,7 +5,7 @@ import { stagePolicies } from "../policy/scopes.ts";
 import { contractsForStage } from "../verification/contracts.ts";
 import { recordedInput } from "../replay/next-stage.ts";
 import type { StageCompleted } from "./event.ts";
-import type { PreparedStage, Run } from "./state.ts";
+import type { PreparedStage, Run, SettledBranch } from "./state.ts";
 
 /** Work that asks nobody anything. */
 const NOT_ASKED: ReadonlySet<string> = new Set(["precomputed", "condition", "reduce", "map", "sleep", "wait"]);
@@ -52,17 +52,35 @@ const workMetadata = (prepared: PreparedStage): JsonObject => {
   return {};
 };
 
+/** Failures a map's stage shows, and the characters of each; the events of the run have all of them. */
+const SHOWN_FAILURES = 20;
+const SHOWN_ERROR = 500;
+
+const failuresOf = (branches: readonly SettledBranch[]): JsonObject => {
+  const failed = branches
+    .filter(({ status, error }) => status === "failed" || error !== null)
+    .toSorted((left, right) => left.index - right.index);
+  if (failed.length === 0) return {};
+  const shown = failed.slice(0, SHOWN_FAILURES);
+  return {
+    failed: failed.length,
+    failures: shown.map(({ index, error }) => ({ index, error: error?.slice(0, SHOWN_ERROR) ?? null })),
+  };
+};
+
 /** How a map ended: branches that were under way when it did were cancelled, the rest never started. */
 const mapMetadata = ({ map, work }: PreparedStage): JsonObject => {
   if (map === null || work.type !== "map" || map.started === 0) return {};
-  const settled = new Set(map.settled.toArray().map((branch) => branch.index));
+  const branches = map.settled.toArray();
+  const settled = new Set(branches.map((branch) => branch.index));
   const cancelled = Array.from({ length: map.started }, (_, index) => index).filter((index) => !settled.has(index));
-  const retried = map.settled.toArray().filter((branch) => branch.attempts > 1);
+  const retried = branches.filter((branch) => branch.attempts > 1);
   return {
     map: {
       total: work.map.total,
       started: map.started,
-      settled: map.settled.length,
+      settled: branches.length,
+      ...failuresOf(branches),
       cancelled,
       attempts: Object.fromEntries(retried.map(({ index, attempts }) => [String(index), attempts])),
     },

@@ -62,6 +62,23 @@ describe("the branches of a map", () => {
     expect(stageOf(shell, "m").metadata["map"]).toMatchObject({ settled: 2, cancelled: [], attempts: { 0: 2 } });
   });
 
+  it("[W-6.6] that failed are counted in the record, the first of them with what went wrong", () => {
+    const { shell } = runOfNode(map({ items: Array.from({ length: 30 }, (_, index) => index) }));
+    const plans = takeAll(shell);
+    const long = `Error [generic]: ${"x".repeat(600)}`;
+    for (const plan of plans.toReversed())
+      complete(shell, plan, plan.node_id === "m_map_3" ? says("fine") : failure(long));
+    const { failed, failures, ...rest } = stageOf(shell, "m").metadata["map"] as JsonObject;
+    expect(rest).toMatchObject({ settled: 30 });
+    expect(failed).toBe(29);
+    expect(failures).toHaveLength(20);
+    expect((failures as readonly JsonObject[]).slice(0, 3)).toEqual([
+      { index: 0, error: long.slice(0, 500) },
+      { index: 1, error: long.slice(0, 500) },
+      { index: 3, error: long.slice(0, 500) },
+    ]);
+  });
+
   it("[I7] whose driver is lost are given to another one, the others stay with theirs", () => {
     const { shell } = runOfNode(map({ items: [1, 2] }));
     const [a, b] = takeAll(shell) as [StagePlan, StagePlan];
