@@ -32,6 +32,8 @@ export interface RecordView {
   readonly drive: Run["drive"];
   readonly steps: number;
   readonly waiting: RunWaiting | null;
+  /** The reason a paused run was paused for. */
+  readonly paused_by: string | null;
   /** What the record of a long run leaves out of its lists; their own pages show everything. */
   readonly omitted: Omitted;
   /** The stage that was prepared first of those that are open. */
@@ -91,6 +93,7 @@ export const readRecord = (shell: RunShell, request: RecordRequest): RecordView 
     drive: run.drive,
     steps: run.steps,
     waiting: isAtWork ? waitingOf(run) : null,
+    paused_by: run.status === "paused" ? (run.paused_by ?? null) : null,
     prepared: open[0] ?? null,
     open,
   };

@@ -107,6 +107,10 @@ export const runViewSchema = runRecordSchema
       })
       .readonly()
       .nullable(),
+    paused_by: z
+      .string()
+      .nullable()
+      .describe("Why the run is paused, where a reason was given: of a person, or of a budget"),
     prepared: openUnit.nullable().describe("The stage that was prepared first of those that are open"),
     open: z.array(openUnit).readonly().describe("Stages, and branches of maps, that are under way or wait"),
   })

@@ -141,6 +141,7 @@ describe("a run driven by hand", () => {
   it("[W-4.1] pauses, resumes and cancels", async () => {
     const run = await manualRun();
     expect(await client.pauseRun(run.run_id, "lunch")).toMatchObject({ status: "paused" });
+    expect(await client.getRun(run.run_id)).toMatchObject({ status: "paused", paused_by: "lunch" });
     expect(await refusalOf(client.prepareStage(run.run_id, "a"))).toMatchObject({ code: "invalid_transition" });
     expect(await client.resumeRun(run.run_id)).toMatchObject({ status: "running" });
     expect(await client.cancelRun(run.run_id)).toMatchObject({ status: "cancelled" });
