@@ -205,21 +205,21 @@ describe("decoders of parts", () => {
   });
 });
 
-describe("what could never have an effect", () => {
-  const issueOf = (node: object) => {
-    const graph = decodeGraph({ nodes: { a: node } });
-    return graph.ok ? [] : graph.error.issues.map(({ path }) => path);
-  };
+const issuesOf = (node: object): readonly string[] => {
+  const graph = decodeGraph({ nodes: { a: node } });
+  return graph.ok ? [] : graph.error.issues.map(({ path }) => path);
+};
 
+describe("what could never have an effect", () => {
   it("[W-6.9] categories to try again on are those of failed calls", () => {
-    expect(issueOf({ retry_policy: { retry_on: ["rate_limit", "generic"] } })).toEqual([]);
-    expect(issueOf({ retry_policy: { retry_on: ["rate_limit", "rate-limit"] } })).toEqual([
+    expect(issuesOf({ retry_policy: { retry_on: ["rate_limit", "generic"] } })).toEqual([]);
+    expect(issuesOf({ retry_policy: { retry_on: ["rate_limit", "rate-limit"] } })).toEqual([
       "nodes.a.retry_policy.retry_on[1]",
     ]);
   });
 
   it("[W-6.10] a message to wait for has a name that a mailbox takes", () => {
-    expect(issueOf({ wait: { message: "m".repeat(200) } })).toEqual([]);
-    expect(issueOf({ wait: { message: "m".repeat(201) } })).toEqual(["nodes.a.wait.message"]);
+    expect(issuesOf({ wait: { message: "m".repeat(200) } })).toEqual([]);
+    expect(issuesOf({ wait: { message: "m".repeat(201) } })).toEqual(["nodes.a.wait.message"]);
   });
 });
