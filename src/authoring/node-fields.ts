@@ -1,5 +1,6 @@
 import type * as z from "zod";
 import type { Json, JsonObject } from "../lib/json.ts";
+import type { StageErrorCategory } from "../schema/error-category.ts";
 import type { nodeHttpSchema } from "../schema/graph.ts";
 import type {
   autoCompactPolicySchema,
@@ -30,30 +31,12 @@ export interface AutoCompactInput extends Input<typeof autoCompactPolicySchema> 
 /** Which artifacts a node sees (spec/workflow 1.6). */
 export interface ContextPolicyInput extends Input<typeof contextPolicySchema> {}
 
-/** The categories of a failed call that may be tried again (spec/workflow 0.3). */
-export type RetryCategory =
-  | "timeout"
-  | "auth"
-  | "rate_limit"
-  | "overloaded"
-  | "server_error"
-  | "transient_network"
-  | "schema_validation"
-  | "tool_error"
-  | "tool_rejected"
-  | "egress_blocked"
-  | "cancelled"
-  | "not_found"
-  | "circuit_open"
-  | "budget_exceeded"
-  | "generic";
-
 /** How often a failed call is tried again (spec/workflow 1.7). */
 export interface RetryPolicyInput extends Input<typeof retryPolicySchema> {
   /** From 0 to 1: how much of the wait is left to chance. */
   readonly jitter?: number;
   /** Only failures of these categories. */
-  readonly retry_on?: readonly RetryCategory[];
+  readonly retry_on?: readonly StageErrorCategory[];
   /** Tell the next attempt why the one before it failed. */
   readonly feedback?: boolean | { readonly max_chars?: number };
 }

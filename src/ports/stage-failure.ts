@@ -1,22 +1,5 @@
+import type { StageErrorCategory } from "../schema/error-category.ts";
 import type { LlmUsage } from "../schema/plan.ts";
-
-/** The categories of a failed call (spec/workflow 0.3). */
-export type StageErrorCategory =
-  | "timeout"
-  | "auth"
-  | "rate_limit"
-  | "overloaded"
-  | "server_error"
-  | "transient_network"
-  | "schema_validation"
-  | "tool_error"
-  | "tool_rejected"
-  | "egress_blocked"
-  | "cancelled"
-  | "not_found"
-  | "circuit_open"
-  | "budget_exceeded"
-  | "generic";
 
 /** Why the call of a stage failed, before it becomes the error object of the record. */
 export interface StageFailure {
