@@ -1,7 +1,7 @@
 import type { SqlRow, Store } from "./store.ts";
 
-/** Alarms of the platform do not reach any moment that can be named; whoever is woken too early sets the next one. */
-const MAX_ALARM_MS = 30 * 86_400_000;
+/** The platform takes no alarm after 2189; whoever is woken too early sets the next one. */
+const LAST_ALARM_MS = Date.UTC(2189, 0);
 
 /** The store of a Durable Object with SQLite. */
 export const objectStore = (storage: DurableObjectStorage): Store => ({
@@ -14,6 +14,6 @@ export const objectStore = (storage: DurableObjectStorage): Store => ({
   },
   transaction: (body) => storage.transactionSync(body),
   setAlarm: (at) => {
-    void (at === null ? storage.deleteAlarm() : storage.setAlarm(Math.min(at, Date.now() + MAX_ALARM_MS)));
+    void (at === null ? storage.deleteAlarm() : storage.setAlarm(Math.min(at, LAST_ALARM_MS)));
   },
 });
