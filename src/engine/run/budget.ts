@@ -14,8 +14,7 @@ const usedBy = ({ settled, map, loop }: PreparedStage): LlmUsage | null =>
   settled === null ? ((map ?? loop)?.usage ?? null) : settled.event.usage;
 
 /** What a run has used so far, with what its open stages have. */
-const spentSoFar = (run: Run): LlmUsage =>
-  run.open.reduce((total, unit) => addUsage(total, usedBy(unit)), run.usage);
+const spentSoFar = (run: Run): LlmUsage => run.open.reduce((total, unit) => addUsage(total, usedBy(unit)), run.usage);
 
 /** Why a run may start nothing more under this budget; null while it may. */
 export const budgetExcess = (run: Run, budget: RunBudget | null): string | null => {
