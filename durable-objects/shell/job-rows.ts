@@ -46,11 +46,17 @@ export const openJobs = (store: Store): readonly Job[] =>
     .query("SELECT state FROM job WHERE status = 'open' ORDER BY seq")
     .map((row) => JSON.parse(String(row["state"])) as Job);
 
-/** Jobs of a status, the newest first; of every status for null. */
+/** Characters of jobs that are shown together: they have to fit into the object's memory and into its answer. */
+const MAX_SHOWN = 7_000_000;
+
+const NEWEST =
+  "SELECT state FROM (SELECT seq, state, sum(length(state)) OVER (ORDER BY seq DESC) AS characters FROM (" +
+  "SELECT seq, state FROM job WHERE ?1 IS NULL OR status = ?1 ORDER BY seq DESC LIMIT ?2" +
+  ")) WHERE characters <= ?3 ORDER BY seq DESC";
+
+/** Jobs of a status, the newest first, as many as can be shown together; of every status for null. */
 export const newestJobs = (store: Store, status: JobStatus | null, limit: number): readonly Job[] =>
-  store
-    .query("SELECT state FROM job WHERE ?1 IS NULL OR status = ?1 ORDER BY seq DESC LIMIT ?2", status, limit)
-    .map((row) => JSON.parse(String(row["state"])) as Job);
+  store.query(NEWEST, status, limit, MAX_SHOWN).map((row) => JSON.parse(String(row["state"])) as Job);
 
 /** The highest order of arrival so far. */
 export const lastSeq = (store: Store): number =>

@@ -1,4 +1,5 @@
 import type { Store } from "../storage/store.ts";
+import { rowTexts } from "./row-texts.ts";
 
 /** One command's events, as they were committed together. */
 export interface JournalEntry<Event> {
@@ -18,25 +19,9 @@ export const JOURNAL_TABLE =
 const PART_TABLE =
   "CREATE TABLE IF NOT EXISTS journal_part (seq INTEGER NOT NULL, part INTEGER NOT NULL, events TEXT NOT NULL, PRIMARY KEY (seq, part)) STRICT, WITHOUT ROWID";
 
-/** Characters per row: in UTF-8 at most three times as many bytes, below the platform's limit of 2 MB a row. */
-const PART_LENGTH = 600_000;
-
-const parts = (text: string): readonly string[] => {
-  const cut: string[] = [];
-  for (let start = 0; start < text.length;) {
-    let end = Math.min(start + PART_LENGTH, text.length);
-    // A surrogate pair must not be torn: half of one cannot be stored.
-    const last = text.charCodeAt(end - 1);
-    if (end < text.length && last >= 0xd800 && last <= 0xdbff) end -= 1;
-    cut.push(text.slice(start, end));
-    start = end;
-  }
-  return cut;
-};
-
 /** Appends an entry: one row, and one more for each further part of a long one. Returns the rows written. */
 export const appendEntry = <Event>(store: Store, entry: JournalEntry<Event>): number => {
-  const [first = "", ...others] = parts(JSON.stringify(entry.events));
+  const [first = "", ...others] = rowTexts(JSON.stringify(entry.events));
   let written = store.write(
     "INSERT INTO journal (seq, at_ms, parts, events) VALUES (?, ?, ?, ?)",
     entry.seq,

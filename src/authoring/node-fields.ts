@@ -1,6 +1,6 @@
 import type * as z from "zod";
 import type { Json, JsonObject } from "../lib/json.ts";
-import type { ErrorCategory } from "../schema/error-category.ts";
+import type { StageErrorCategory } from "../schema/error-category.ts";
 import type { nodeHttpSchema } from "../schema/graph.ts";
 import type {
   autoCompactPolicySchema,
@@ -36,7 +36,7 @@ export interface RetryPolicyInput extends Input<typeof retryPolicySchema> {
   /** From 0 to 1: how much of the wait is left to chance. */
   readonly jitter?: number;
   /** Only failures of these categories. */
-  readonly retry_on?: readonly ErrorCategory[];
+  readonly retry_on?: readonly StageErrorCategory[];
   /** Tell the next attempt why the one before it failed. */
   readonly feedback?: boolean | { readonly max_chars?: number };
 }

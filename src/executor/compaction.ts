@@ -1,3 +1,4 @@
+import { NO_USAGE } from "../engine/run/state.ts";
 import { compactBeforeCall } from "../engine/transcript/compact-session.ts";
 import type { CompactionAsk } from "../engine/transcript/compaction.ts";
 import { emptySession, noSessions, type Session, sessionIn } from "../engine/transcript/session.ts";
@@ -9,10 +10,10 @@ import { uuidIds } from "../ports/ids.ts";
 import type { StageFailure } from "../ports/stage-failure.ts";
 import type { StepCompaction } from "../schema/agent-step.ts";
 import type { LlmUsage, StagePlan } from "../schema/plan.ts";
-import { flawOf, thrownFailure } from "./function.ts";
+import { flawOf, functionContext, thrownFailure } from "./function.ts";
 import type { ModelQuestion, SourcedAnswer } from "./model-source.ts";
 import type { RunnerContext } from "./runner.ts";
-import { addUsage, NO_USAGE } from "./usage.ts";
+import { addUsage } from "./usage.ts";
 
 /** A conversation before a model call. */
 export interface NextCall {
@@ -115,18 +116,8 @@ const askFunction = async (
   if (handler === undefined)
     return err({ category: "not_found", message: `auto_compact: no function "${name}" is registered` });
   try {
-    const answer: unknown = await handler(
-      { messages },
-      {
-        run_id: plan.run_id,
-        stage_id: plan.stage_id,
-        node_id: plan.node_id,
-        attempt: plan.attempt,
-        idempotency_key: `${plan.idempotency_key}:compact:${messages.length}`,
-        signal: context.signal,
-        ...(plan.task === undefined ? {} : { task: plan.task }),
-      },
-    );
+    const idempotency_key = `${plan.idempotency_key}:compact:${messages.length}`;
+    const answer: unknown = await handler({ messages }, { ...functionContext(plan, context), idempotency_key });
     const flaw = flawOf(answer, "answer", 0);
     if (flaw === undefined) return ok({ answer: answer as Json, usage: NO_USAGE });
     return err({ category: "schema_validation", message: `auto_compact: the answer of "${name}" is no JSON: ${flaw}` });

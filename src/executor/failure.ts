@@ -1,5 +1,6 @@
 import type { Json } from "../lib/json.ts";
-import type { StageErrorCategory, StageFailure } from "../ports/stage-failure.ts";
+import type { StageFailure } from "../ports/stage-failure.ts";
+import type { StageErrorCategory } from "../schema/error-category.ts";
 import type { StageResult } from "../schema/plan.ts";
 
 const CATEGORIES: Readonly<Record<StageErrorCategory, { readonly retryable: boolean }>> = {

@@ -22,6 +22,19 @@ export const functionRunner: Runner = {
 
 const wordFor = ({ kind }: StagePlan): "reducer" | "function" => (kind === "reduce" ? "reducer" : "function");
 
+/** What a function that runs for a stage is told about it; the signal is made when somebody asks for it. */
+export const functionContext = (plan: StagePlan, context: Pick<RunnerContext, "signal">): FunctionContext => ({
+  run_id: plan.run_id,
+  stage_id: plan.stage_id,
+  node_id: plan.node_id,
+  attempt: plan.attempt,
+  idempotency_key: plan.idempotency_key,
+  get signal() {
+    return context.signal;
+  },
+  ...(plan.task === undefined ? {} : { task: plan.task }),
+});
+
 /** What a plan names, ready to be called with its input. */
 type Callee = (input: Json, context: FunctionContext) => unknown;
 
@@ -44,17 +57,7 @@ const callHandler = (plan: StagePlan, context: RunnerContext): StageOutcome | Pr
     const known = (word === "reducer" ? reducers : context.functions).names.join(", ") || "none";
     return err({ category: "not_found", message: `no ${word} "${call.name}" is registered; registered: ${known}` });
   }
-  const returned = handler(call.input, {
-    run_id: plan.run_id,
-    stage_id: plan.stage_id,
-    node_id: plan.node_id,
-    attempt: plan.attempt,
-    idempotency_key: plan.idempotency_key,
-    get signal() {
-      return context.signal;
-    },
-    ...(plan.task === undefined ? {} : { task: plan.task }),
-  });
+  const returned = handler(call.input, functionContext(plan, context));
   return returned instanceof Promise
     ? returned.then((value) => outcomeOf(`${word} "${call.name}"`, value))
     : outcomeOf(`${word} "${call.name}"`, returned);

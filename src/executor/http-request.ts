@@ -1,6 +1,7 @@
 import { err, ok, type Result } from "../lib/result.ts";
 import type { ModelEnv } from "../ports/model-env.ts";
-import type { StageErrorCategory, StageFailure } from "../ports/stage-failure.ts";
+import type { StageFailure } from "../ports/stage-failure.ts";
+import type { StageErrorCategory } from "../schema/error-category.ts";
 import type { HttpCall, StagePlan } from "../schema/plan.ts";
 import { createSecretFiller, type SecretFiller } from "./secrets.ts";
 

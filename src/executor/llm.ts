@@ -1,6 +1,7 @@
 import type { ModelMessage } from "ai";
 import { isObject, type Json, type JsonObject } from "../lib/json.ts";
 import { err, ok, type Result } from "../lib/result.ts";
+import { NO_USAGE } from "../engine/run/state.ts";
 import { messagesAfter } from "../engine/transcript/compaction.ts";
 import { modelFailure } from "../llm/errors.ts";
 import type { StageFailure } from "../ports/stage-failure.ts";
@@ -20,7 +21,7 @@ import {
   structuredOutputOf,
 } from "./structured-output.ts";
 import { createTextStream } from "./text-stream.ts";
-import { addUsage, NO_USAGE } from "./usage.ts";
+import { addUsage } from "./usage.ts";
 
 type Outcome = Result<StageResult, StageFailure>;
 

@@ -1,6 +1,9 @@
 /** A moment in milliseconds since the Unix epoch. */
 export type Timestamp = number;
 
+/** The last moment that RFC 3339 can write. */
+export const LAST_MOMENT: Timestamp = 253_402_300_799_999;
+
 /** RFC 3339 in UTC with milliseconds, the form of every time on the wire. */
 export const rfc3339 = (at: Timestamp): string => {
   const second = Math.floor(at / 1000);

@@ -10,7 +10,8 @@ import {
   NoSuchModelError,
   TypeValidationError,
 } from "ai";
-import type { StageErrorCategory, StageFailure } from "../ports/stage-failure.ts";
+import type { StageFailure } from "../ports/stage-failure.ts";
+import type { StageErrorCategory } from "../schema/error-category.ts";
 import { categoryOfStatus, retryAfterMs } from "./http-status.ts";
 import { NetworkFault } from "./network.ts";
 

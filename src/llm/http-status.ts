@@ -1,4 +1,4 @@
-import type { StageErrorCategory } from "../ports/stage-failure.ts";
+import type { StageErrorCategory } from "../schema/error-category.ts";
 
 const CATEGORY_OF_STATUS: ReadonlyMap<number, StageErrorCategory> = new Map([
   [401, "auth"],

@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { isObject, type Json, type JsonObject } from "../lib/json.ts";
 import { err, ok, type Result } from "../lib/result.ts";
-import type { StageErrorCategory, StageFailure } from "../ports/stage-failure.ts";
+import type { StageFailure } from "../ports/stage-failure.ts";
+import type { StageErrorCategory } from "../schema/error-category.ts";
 import { isCostly, PATTERN_RULE } from "./pattern.ts";
 
 /** How much of a prompt a placeholder looks at, in UTF-16 units. */

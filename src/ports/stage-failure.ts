@@ -1,8 +1,5 @@
-import type { ErrorCategory } from "../schema/error-category.ts";
+import type { StageErrorCategory } from "../schema/error-category.ts";
 import type { LlmUsage } from "../schema/plan.ts";
-
-/** The categories of a failed call (spec/workflow 0.3). */
-export type StageErrorCategory = ErrorCategory;
 
 /** Why the call of a stage failed, before it becomes the error object of the record. */
 export interface StageFailure {

@@ -18,4 +18,4 @@ export const ERROR_CATEGORIES = [
 ] as const;
 
 /** One of the categories of a failed call (spec/workflow 0.3). */
-export type ErrorCategory = (typeof ERROR_CATEGORIES)[number];
+export type StageErrorCategory = (typeof ERROR_CATEGORIES)[number];

@@ -230,7 +230,7 @@ const candidate = fc.record({
   priority: fc.constantFrom<JobPriority>("high", "normal", "low"),
   enqueued_at_ms: fc.nat(2_000_000),
   labels: fc.record({
-    tenant: fc.constantFrom("a", "b", null),
+    tenant: fc.constantFrom("a", "b", "constructor", "__proto__", null),
     binding_key: fc.constantFrom("x", null),
     trigger_id: fc.constant(null),
   }),

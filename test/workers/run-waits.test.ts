@@ -31,6 +31,22 @@ describe("a run that sleeps", () => {
     expect(nodesOf(await runWith(runId, "completed"))).toEqual(["s", "after"]);
   });
 
+  it("[I7] may sleep for longer than an alarm can be set, and rings no more often for it", async () => {
+    const runId = await startRun({
+      entry: "s",
+      nodes: { s: { kind: "stage", mode: "sleep", sleep: { until: "9999-12-31T23:59:59Z" } } },
+      edges: [],
+    });
+    await waitingRun(runId, "sleep");
+    const alarmOf = () => runInDurableObject(objectOf(runId), (_, state) => state.storage.getAlarm());
+    // The first look is after the outbox of the last commit.
+    await runDurableObjectAlarm(objectOf(runId));
+    expect(await alarmOf()).toBeGreaterThan(Date.now() + 24 * 3_600_000);
+    await runDurableObjectAlarm(objectOf(runId));
+    expect(await alarmOf()).toBeGreaterThan(Date.now() + 24 * 3_600_000);
+    expect((await client.getRun(runId)).stages).toEqual([]);
+  });
+
   it("[W-4.4] fails at the run's deadline, by the alarm alone", async () => {
     const runId = await startRun(
       { entry: "s", nodes: { s: { kind: "stage", mode: "sleep", sleep: { ms: 3_600_000 } } }, edges: [] },

@@ -104,11 +104,14 @@ const joinConstraints = (
   ).values(),
 ];
 
+const isEmpty = (map: Readonly<Record<string, unknown>>): boolean => Object.keys(map).length === 0;
+
 const meetAnnotations = (
   ceiling: CapabilityPolicy,
   requested: CapabilityPolicy,
   tools: readonly string[] | null,
 ): CapabilityPolicy["tool_annotations"] => {
+  if (isEmpty(ceiling.tool_annotations) && isEmpty(requested.tool_annotations)) return {};
   const known = new Map<string, ToolAnnotations>(Object.entries(ceiling.tool_annotations));
   for (const [tool, restated] of Object.entries(requested.tool_annotations)) {
     const stated = policyAnnotations(ceiling, tool);

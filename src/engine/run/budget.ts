@@ -1,5 +1,5 @@
 import type { LlmUsage } from "../../schema/plan.ts";
-import type { Run } from "./state.ts";
+import type { PreparedStage, Run } from "./state.ts";
 import { addUsage } from "./usage.ts";
 
 /** What a run may spend before it pauses and asks; a bound that is absent is none. */
@@ -9,12 +9,12 @@ export interface RunBudget {
   readonly max_cost_usd?: number;
 }
 
-/** What a run has used so far, with what its open stages have recorded. */
-export const spentSoFar = (run: Run): LlmUsage =>
-  run.open.reduce(
-    (total, { map, loop }) => addUsage(addUsage(total, map?.usage ?? null), loop?.usage ?? null),
-    run.usage,
-  );
+/** What an open stage or branch has used: the whole of it once it is completed, what it has recorded before. */
+const usedBy = ({ settled, map, loop }: PreparedStage): LlmUsage | null =>
+  settled === null ? ((map ?? loop)?.usage ?? null) : settled.event.usage;
+
+/** What a run has used so far, with what its open stages have. */
+const spentSoFar = (run: Run): LlmUsage => run.open.reduce((total, unit) => addUsage(total, usedBy(unit)), run.usage);
 
 /** Why a run may start nothing more under this budget; null while it may. */
 export const budgetExcess = (run: Run, budget: RunBudget | null): string | null => {

@@ -2,6 +2,7 @@ import { type Context, type Machine, reject } from "../machine.ts";
 import { advance } from "./advance.ts";
 import { answerCall, recordStep } from "./agent.ts";
 import { closeStage, end, openStage, transition } from "./by-hand.ts";
+import { changeSession } from "./change-session.ts";
 import { type CreateRun, controlOf, type RunCommand, type RunEffect, type RunReply, type Wake } from "./command.ts";
 import { controlRun } from "./control.ts";
 import { controlReply, decided, refused, type RunDecision } from "./decision.ts";
@@ -10,7 +11,6 @@ import type { RunEvent } from "./event.ts";
 import { evolve } from "./evolve.ts";
 import { failRun } from "./finish.ts";
 import { hear } from "./hear.ts";
-import { changeSession } from "./change-session.ts";
 import { prepareRun } from "./prepare-run.ts";
 import type { Run, RunState } from "./state.ts";
 import { deadlineError, needsDriver } from "./wake.ts";
@@ -19,10 +19,10 @@ import { nextWork } from "./walk.ts";
 /*
  * A workflow run.
  *
- *   (none) --create_run--> RUNNING --advance / prepare_stage--> RUNNING, stage prepared --complete--> RUNNING
- *   RUNNING --pause_run--> PAUSED --resume_run--> RUNNING
- *   RUNNING --queue empty--> COMPLETED     --steps used up--> PAUSED
- *   RUNNING --an operation raised--> FAILED     RUNNING | PAUSED --cancel_run--> CANCELLED
+ *   (none) --create_run--> RUNNING --advance / prepare_stage--> RUNNING, stages open --complete, hear, a deadline--> RUNNING
+ *   RUNNING --pause_run, steps or budget used up--> PAUSED --resume_run--> RUNNING
+ *   RUNNING --queue empty--> COMPLETED     --an operation raised, the run's deadline--> FAILED
+ *   RUNNING | PAUSED --cancel_run--> CANCELLED
  *
  * 1. COMPLETED, FAILED and CANCELLED are final (I6).
  * 2. At most `max_parallel` stages are open, and of each map as many branches as it allows; only the holder of the current

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import { isObject } from "../../lib/json.ts";
-import type { Timestamp } from "../../lib/time.ts";
+import { LAST_MOMENT, type Timestamp } from "../../lib/time.ts";
 import type { ValidationReport, WorkflowGraph } from "../../schema/graph.ts";
 import type { MutationSessionRecord, RunRecord } from "../../schema/record.ts";
 import { normalizeGraph } from "../graph/normalize.ts";
@@ -76,7 +76,7 @@ const runMetadata = (input: MetadataInput): JsonObject => {
 
 /** A moment as it is, a number as milliseconds from now. */
 const deadlineMs = (deadline: string | number, now: Timestamp): Timestamp =>
-  typeof deadline === "number" ? now + deadline : Date.parse(deadline);
+  typeof deadline === "number" ? Math.min(now + deadline, LAST_MOMENT) : Date.parse(deadline);
 
 /** How many stages may be open at a time: whoever walks the graph by hand takes one, and so does a replay. */
 const parallelOf = ({ drive, options }: CreateRun): number =>

@@ -35,7 +35,9 @@ const isRetryable = (policy: RetryPolicy, result: JsonObject): boolean => {
  */
 export const retryDelay = (policy: RetryPolicy, { result, failed, seed }: FailedCall): number | null => {
   if (!isRetryable(policy, result)) return null;
-  const backoff = (policy.backoff_ms ?? 0) * (policy.backoff_multiplier ?? 2) ** (failed - 1);
+  const first = policy.backoff_ms ?? 0;
+  // A power may grow beyond all bounds, and nothing times that is no number.
+  const backoff = first === 0 ? 0 : first * (policy.backoff_multiplier ?? 2) ** (failed - 1);
   const asked = typeof result["retry_after_ms"] === "number" ? result["retry_after_ms"] : 0;
   const least = Math.min(Math.max(backoff, asked, 0), MAX_DELAY_MS);
   return Math.round(least * (1 + (policy.jitter ?? 0) * fraction(`${seed}#${failed}`)));

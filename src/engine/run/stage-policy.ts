@@ -1,13 +1,12 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import { err, ok, type Result } from "../../lib/result.ts";
-import type { WorkflowGraph } from "../../schema/graph.ts";
+import type { WorkflowGraph, WorkflowNode } from "../../schema/graph.ts";
 import { type Rejection, reject } from "../machine.ts";
 import { builtinExcess } from "../policy/builtins.ts";
 import { narrowPolicies, splitOptions } from "../policy/narrow.ts";
 import { reportedExcess } from "../policy/reported-calls.ts";
 import { type RunPolicies, runPolicies, stagePolicies } from "../policy/scopes.ts";
 import type { CapabilityPolicy } from "../../schema/policy.ts";
-import { applyRunOverrides, effectiveNodePolicy } from "../policy/effective.ts";
 import type { RunOptions } from "./command.ts";
 import { stageNode, unitNode } from "./stage-node.ts";
 import type { PreparedStage, Run, StageWork } from "./state.ts";
@@ -16,13 +15,17 @@ const beyond = (detail: string, nodeId: string): Rejection =>
   reject("policy_exceeds_ceiling", detail, { node_id: nodeId }).rejection;
 
 /** The first node that asks for more than the scopes around it give. */
-const nodeExcess = (graph: WorkflowGraph, options: JsonObject, run: CapabilityPolicy): Rejection | null => {
-  for (const [id, node] of Object.entries(graph.nodes)) {
-    const policy = effectiveNodePolicy(graph, applyRunOverrides(node, options), run);
-    if (!policy.ok) return beyond(`node ${id}: ${policy.error}`, id);
+const nodeExcess = (graph: WorkflowGraph, options: JsonObject, run: RunPolicies): Rejection | null => {
+  for (const id of Object.keys(graph.nodes)) {
+    // The very node and scopes that its stage is prepared with: what is worked out here is remembered until then.
+    const node = stageNode({ graph, options }, id, NO_OPTIONS) as WorkflowNode;
+    const policies = stagePolicies({ graph, ...run }, node, NO_OPTIONS);
+    if (!policies.ok) return beyond(`node ${id}: ${policies.error}`, id);
   }
   return null;
 };
+
+const NO_OPTIONS: JsonObject = {};
 
 /**
  * The policies of a new run. Refused are an option beyond the ceiling, and a node beyond the scopes around it: before the
@@ -35,7 +38,7 @@ export const policiesOfRun = (graph: WorkflowGraph, options: RunOptions): Result
     approval_policies: [options.audit?.approval_policy ?? null, options.approval_policy ?? null],
   });
   if (!policies.ok) return err(reject("policy_exceeds_ceiling", policies.error).rejection);
-  const excess = nodeExcess(graph, options.raw, policies.value.policy);
+  const excess = nodeExcess(graph, options.raw, policies.value);
   return excess === null ? policies : err(excess);
 };
 

@@ -1,12 +1,11 @@
 import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
-import { rfc3339, type Timestamp } from "../../lib/time.ts";
+import { LAST_MOMENT, rfc3339, type Timestamp } from "../../lib/time.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
 import type { Message } from "../mailbox/state.ts";
 import { failedStage } from "./executed-stage.ts";
 import type { ExecutedStage, PreparedStage } from "./state.ts";
 
-/** When a stage that waits ends by itself, in milliseconds; null for never. */
-export const deadlineOf = (node: WorkflowNode, mode: string, now: Timestamp): Timestamp | null => {
+const timeIn = (node: WorkflowNode, mode: string, now: Timestamp): Timestamp | null => {
   if (mode === "sleep") {
     const { ms, until } = node.sleep ?? {};
     if (typeof until === "string" && until !== "") return Date.parse(until);
@@ -15,6 +14,12 @@ export const deadlineOf = (node: WorkflowNode, mode: string, now: Timestamp): Ti
   if (mode === "wait" && node.wait?.timeout_ms != null) return now + node.wait.timeout_ms;
   if (mode === "external" && node.timeout_ms != null && node.timeout_ms > 0) return now + node.timeout_ms;
   return null;
+};
+
+/** When a stage that waits ends by itself, in milliseconds; null for never. One that waits for ages ends in the year 9999. */
+export const deadlineOf = (node: WorkflowNode, mode: string, now: Timestamp): Timestamp | null => {
+  const at = timeIn(node, mode, now);
+  return at === null ? null : Math.min(at, LAST_MOMENT);
 };
 
 const ended = (outcome: string, branch: string, result: JsonObject): ExecutedStage => ({

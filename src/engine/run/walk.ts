@@ -1,4 +1,4 @@
-import type { JsonObject } from "../../lib/json.ts";
+import type { Json, JsonObject } from "../../lib/json.ts";
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
 import { recordingWanted, replayOrder } from "../replay/next-stage.ts";
 import { executesStage, joinBranches } from "../node/map.ts";
@@ -9,13 +9,14 @@ import { recordExecuted, recordResult } from "./complete-stage.ts";
 import type { Draft } from "./draft.ts";
 import { dataMap } from "./execute-map.ts";
 import { failRun, finalize, finishStage } from "./finish.ts";
-import { openById, openByToken } from "./open.ts";
+import { branchesOf, openById, openByToken } from "./open.ts";
 import { planOf } from "./plan.ts";
 import { prepareBranch } from "./prepare-branch.ts";
 import { prepareStage } from "./prepare-stage.ts";
 import { isUnreadyJoin, nextMap, nextNode, nextToRetire, spareWork } from "./schedule.ts";
-import type { PreparedStage, Run } from "./state.ts";
+import { NO_USAGE, type PreparedStage, type Run } from "./state.ts";
 import { isExecutable } from "./unit.ts";
+import { addUsage } from "./usage.ts";
 import { executedAtDeadline } from "./waits.ts";
 import { deadlineError } from "./wake.ts";
 
@@ -108,7 +109,11 @@ const closeMap = (draft: Draft, unit: PreparedStage): boolean => {
     result: { status: joined, text, join_strategy } as JsonObject,
     artifacts: [],
     verification: null,
-    usage: map.usage,
+    // Branches that are cancelled now have used what they have recorded.
+    usage: branchesOf(draft.run, unit.stage_id).reduce(
+      (total, { loop }) => addUsage(total, loop?.usage ?? null),
+      map.usage,
+    ),
     error: status === "failed" ? "verification failed" : null,
   };
   recordExecuted(draft, unit, { executed, handed_in: NO_RESULT, from_branches: true });
@@ -161,7 +166,9 @@ const loseAttempt = (draft: Draft, unit: PreparedStage): boolean => {
   if (unit.lost_attempts + 1 >= MAX_LOST_ATTEMPTS) {
     const text = `${error}; gave up after ${unit.lost_attempts + 1} lost attempts`;
     const failed = { __workflow_stage_error: true, status: "failed", text: "", visible_text: "", error: text };
-    recordResult(draft, unit, failed);
+    // What a loop has recorded was used, whoever recorded it.
+    const usage = unit.loop?.usage ?? NO_USAGE;
+    recordResult(draft, unit, usage.call_count === 0 ? failed : { ...failed, usage: usage as unknown as Json });
     return true;
   }
   endAttempt(draft, unit, { reason: "lease_expired", error, retry_at_ms: draft.context.now });

@@ -8,14 +8,16 @@ import type { QueuePolicy } from "./policy.ts";
 /** What choosing needs of a job. */
 export type Candidate = Pick<Job, "job_id" | "seq" | "priority" | "enqueued_at_ms" | "labels">;
 
+type Counts = Readonly<Record<string, number>>;
+
 /** What choosing remembers. */
 export interface SchedulerState {
-  readonly credits: Readonly<Record<string, number>>;
+  readonly credits: Counts;
   readonly last_selected: string | null;
   readonly rounds_completed: number;
   readonly starvation_promotions_total: number;
-  readonly selected_total: Readonly<Record<string, number>>;
-  readonly deferred_total: Readonly<Record<string, number>>;
+  readonly selected_total: Counts;
+  readonly deferred_total: Counts;
 }
 
 /** Nothing was chosen yet. */
@@ -79,10 +81,10 @@ const comesBefore = (a: Candidate, b: Candidate, now: Timestamp): boolean => {
   return a.seq < b.seq;
 };
 
-const countUp = (counts: Readonly<Record<string, number>>, key: string): Readonly<Record<string, number>> => ({
-  ...counts,
-  [key]: (counts[key] ?? 0) + 1,
-});
+/** The count of a key, which may be any text: also the name of something that every object has. */
+export const countOf = (counts: Counts, key: string): number => (Object.hasOwn(counts, key) ? (counts[key] ?? 0) : 0);
+
+const countUp = (counts: Counts, key: string, by = 1): Counts => ({ ...counts, [key]: countOf(counts, key) + by });
 
 /** The share of a key. */
 export const weightOf = (policy: QueuePolicy, key: string): number =>
@@ -140,15 +142,13 @@ const roundRobin = (policy: QueuePolicy, state: SchedulerState, choice: Choice):
 };
 
 const spend = (state: SchedulerState, turn: readonly Head[]): Picked | null => {
-  const head = turn.find(({ key }) => (state.credits[key] ?? 0) >= 1);
-  if (head === undefined) return null;
-  const credits = { ...state.credits, [head.key]: (state.credits[head.key] ?? 0) - 1 };
-  return selected({ ...state, credits }, head);
+  const head = turn.find(({ key }) => countOf(state.credits, key) >= 1);
+  return head === undefined ? null : selected({ ...state, credits: countUp(state.credits, head.key, -1) }, head);
 };
 
 const credited = (policy: QueuePolicy, state: SchedulerState, eligible: readonly Head[]): SchedulerState => {
-  const credits: Record<string, number> = { ...state.credits };
-  for (const { key } of eligible) credits[key] = (credits[key] ?? 0) + weightOf(policy, key) * policy.quantum;
+  const shares = eligible.map(({ key }) => [key, countOf(state.credits, key) + weightOf(policy, key) * policy.quantum]);
+  const credits = { ...state.credits, ...Object.fromEntries(shares) };
   return { ...state, credits, rounds_completed: state.rounds_completed + 1 };
 };
 

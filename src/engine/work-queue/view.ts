@@ -3,7 +3,7 @@ import type { Timestamp } from "../../lib/time.ts";
 import type { Job } from "./job.ts";
 import { isClaimed, isReady } from "./machine.ts";
 import type { QueuePolicy } from "./policy.ts";
-import { fairnessKeyOf, type SchedulerState, weightOf } from "./scheduler.ts";
+import { countOf, fairnessKeyOf, type SchedulerState, weightOf } from "./scheduler.ts";
 
 /** How many jobs of a queue are settled, and how often workers answered. */
 export interface SettledCounts {
@@ -99,10 +99,10 @@ export const snapshot = (open: OpenJobs, state: SchedulerState): SchedulerSnapsh
     keys: [...keys].toSorted(byCodePoint).map((key) => ({
       fairness_key: key,
       weight: weightOf(policy, key),
-      deficit: state.credits[key] ?? 0,
+      deficit: countOf(state.credits, key),
       in_flight: inFlight.get(key) ?? 0,
-      selected_total: state.selected_total[key] ?? 0,
-      deferred_total: state.deferred_total[key] ?? 0,
+      selected_total: countOf(state.selected_total, key),
+      deferred_total: countOf(state.deferred_total, key),
       ready_jobs: ready.get(key)?.count ?? 0,
       oldest_ready_age_ms: Math.max(now - (ready.get(key)?.oldest ?? now), 0),
     })),

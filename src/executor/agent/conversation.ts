@@ -1,3 +1,4 @@
+import { NO_USAGE } from "../../engine/run/state.ts";
 import { messagesAfter, placeAfterCompaction } from "../../engine/transcript/compaction.ts";
 import { isObject, type JsonObject } from "../../lib/json.ts";
 import type { StageJournal } from "../../ports/stage-journal.ts";
@@ -5,7 +6,7 @@ import type { AgentStep, ToolCallRecord } from "../../schema/agent-step.ts";
 import type { LlmUsage, StagePlan } from "../../schema/plan.ts";
 import { recordStep } from "../record-step.ts";
 import type { Redactor } from "../redaction.ts";
-import { addUsage, NO_USAGE } from "../usage.ts";
+import { addUsage } from "../usage.ts";
 import { textOf } from "./messages.ts";
 
 /** What has been said and done, as far as it is recorded. */

@@ -8,7 +8,7 @@ import {
 } from "../../engine/policy/tool-hooks.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
 import { err, ok, type Result } from "../../lib/result.ts";
-import { flawOf, thrownFailure } from "../function.ts";
+import { flawOf, functionContext, thrownFailure } from "../function.ts";
 import type { RunnerContext } from "../runner.ts";
 import type { AgentLoop } from "./loop.ts";
 
@@ -44,15 +44,7 @@ const ask = async (
   context: RunnerContext,
 ): Promise<Result<Json, string>> => {
   try {
-    const answer: unknown = await context.functions.find(name)?.(payload, {
-      run_id: plan.run_id,
-      stage_id: plan.stage_id,
-      node_id: plan.node_id,
-      attempt: plan.attempt,
-      idempotency_key: plan.idempotency_key,
-      signal: context.signal,
-      ...(plan.task === undefined ? {} : { task: plan.task }),
-    });
+    const answer: unknown = await context.functions.find(name)?.(payload, functionContext(plan, context));
     const flaw = flawOf(answer, "answer", 0);
     return flaw === undefined
       ? ok(answer as Json)

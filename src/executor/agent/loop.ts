@@ -1,3 +1,4 @@
+import { NO_USAGE } from "../../engine/run/state.ts";
 import { err, ok, type Result } from "../../lib/result.ts";
 import type { StageFailure } from "../../ports/stage-failure.ts";
 import type { PendingToolCall } from "../../schema/agent-step.ts";
@@ -9,7 +10,7 @@ import type { NextCall, Shortening } from "../compaction.ts";
 import type { ModelSource } from "../model-source.ts";
 import type { RunnerContext } from "../runner.ts";
 import type { StructuredOutput } from "../structured-output.ts";
-import { addUsage, NO_USAGE } from "../usage.ts";
+import { addUsage } from "../usage.ts";
 import type { Conversation } from "./conversation.ts";
 import { type Finish, type LoopRules, nextMove } from "./next-move.ts";
 import { answerCall } from "./tool-call.ts";

@@ -1,4 +1,5 @@
 import type { ModelMessage, ToolModelMessage } from "ai";
+import { blocksOf, isToolRole, roleOf } from "../../engine/transcript/message.ts";
 import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
 
 /** A tool call as a model asked for it. */
@@ -15,12 +16,6 @@ type AssistantParts = Exclude<Extract<ModelMessage, { role: "assistant" }>["cont
 const textAt = (source: JsonObject, key: string): string => {
   const value = source[key];
   return typeof value === "string" ? value : "";
-};
-
-const blocksOf = (message: JsonObject): readonly JsonObject[] => {
-  const { content } = message;
-  if (typeof content === "string") return content === "" ? [] : [{ type: "text", text: content }];
-  return Array.isArray(content) ? (content as readonly Json[]).filter(isObject) : [];
 };
 
 /** The visible text of a message (spec/workflow 14.1). */
@@ -49,8 +44,7 @@ export const callsOf = (message: JsonObject): readonly AskedCall[] =>
     }));
 
 /** True for a message that answers a tool call. */
-export const isToolResult = (message: JsonObject): boolean =>
-  message["role"] === "tool_result" || message["role"] === "tool";
+export const isToolResult = (message: JsonObject): boolean => isToolRole(roleOf(message));
 
 /** The tool call a message answers. */
 export const answeredCall = (message: JsonObject): string => textAt(message, "tool_call_id");

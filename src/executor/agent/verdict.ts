@@ -87,7 +87,8 @@ export const judge = async (loop: AgentLoop, call: AskedCall): Promise<Verdict> 
 
 /** What a person has said to this call; undefined when nobody was asked. */
 const approvalOf = ({ plan }: AgentLoop, call: AskedCall): ApprovalAnswer | undefined => {
-  const given = plan.progress?.approvals?.[call.id];
+  const approvals = plan.progress?.approvals ?? {};
+  const given = Object.hasOwn(approvals, call.id) ? approvals[call.id] : undefined;
   if (given === undefined) return undefined;
   const { approved, reason = null, arguments: args = null } = given;
   return readApprovalAnswer({ granted: approved, reason, args });

@@ -40,6 +40,15 @@ const CALL = {
   started_at: "2026-01-01T00:00:00.000Z",
 } as const;
 
+const USED = {
+  input_tokens: 5,
+  output_tokens: 2,
+  total_duration_ms: 1,
+  call_count: 1,
+  total_cost: 1,
+  models: ["m"],
+} as const;
+
 const waits = (call_id: string, reason: "client_tool" | "approval" = "client_tool"): JsonObject => ({
   call_id,
   tool_name: "ask",
@@ -84,13 +93,31 @@ describe("the steps of an agent loop", () => {
     record(1, { tool_call: CALL });
     record(2, {
       iteration: 2,
-      usage: { input_tokens: 5, output_tokens: 2, total_duration_ms: 1, call_count: 1, total_cost: 1, models: ["m"] },
+      usage: USED,
     });
     expect(rows.slice(before)).toEqual([1, 1, 1]);
     expect(loopOf(shell)).toMatchObject({ steps: 3, iterations: 2, usage: { input_tokens: 5 } });
     expect(recordOf(shell).tool_recordings).toMatchObject([
       { tool_name: "ask", tool_use_id: "c1", result: "yes", is_rejected: false, duration_ms: 5, iteration: 1 },
     ]);
+  });
+
+  it("[W-12.9] count with what they have used, also when the stage is given up", () => {
+    const { shell, record } = started();
+    record(0, { usage: USED });
+    for (let attempt = 2; attempt <= 5; attempt++) lost(shell);
+    expect(advance(shell, { live_attempts: [] })).toMatchObject({ next: null, status: "completed" });
+    expect(shell.state?.usage).toEqual(USED);
+    expect(stageOf(shell, "m")).toMatchObject({ status: "failed", branch: "error", usage: USED });
+  });
+
+  it("[W-12.9] count with what they have used, also in a branch that its map waits for no more", () => {
+    const join = { map_policy: { items: [1, 2] }, join_policy: { strategy: "first" } };
+    const { shell } = runOfNode(agent({ kind: "map", ...join }));
+    const [first, second] = takeAll(shell) as [StagePlan, StagePlan];
+    accepted(shell, step(0, { usage: USED }, second.attempt_token));
+    expect(complete(shell, first, { ...says("a"), usage: USED })).toMatchObject({ status: "completed" });
+    expect(shell.state?.usage).toMatchObject({ input_tokens: 10, call_count: 2 });
   });
 
   it("[I5] change nothing when they come again, and must not leave one out", () => {

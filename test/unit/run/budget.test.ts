@@ -9,7 +9,9 @@ import {
   step,
   type RunShell,
 } from "../../support/run-fixture.ts";
+import type { StagePlan } from "../../../src/schema/plan.ts";
 import { decodeRunOptions } from "../../../src/schema/run.ts";
+import { complete, fn, runOf, takeAll } from "../../support/run-steps.ts";
 
 const graph = {
   id: "wf",
@@ -60,6 +62,22 @@ describe("a budget", () => {
     expect(second.next).toMatchObject({ node_id: "b" });
     const token = second.next?.attempt_token ?? "";
     expect(step(shell, { attempt_token: token, result: usage(500, 9) as never }).status).toBe("completed");
+  });
+
+  it("[I8] counts what a stage has used that waits for its turn in the record", () => {
+    const map = { kind: "map", mode: "llm", map_policy: { items: [1, 2], max_concurrent: 1 } };
+    const { shell } = runOf(
+      {
+        entry: "f",
+        nodes: { f: { kind: "fork" }, a: fn(), b: { kind: "stage", mode: "llm" }, m: map },
+        edges: ["a", "b", "m"].map((to) => ({ from: "f", to })),
+      },
+      { options: { max_parallel: 3, budget: { max_tokens: 100 } } },
+    );
+    const [, b, item] = takeAll(shell) as readonly [StagePlan, StagePlan, StagePlan];
+    expect([b.node_id, item.node_id]).toEqual(["b", "m_map_1"]);
+    complete(shell, b, usage(150, 0));
+    expect(complete(shell, item)).toMatchObject({ next: null, status: "paused" });
   });
 
   it.each([[{ max_tokens: 0 }], [{ max_cost_usd: -1 }], [{ tokens: 5 }], ["much"]])(

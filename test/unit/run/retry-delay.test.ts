@@ -20,6 +20,7 @@ describe("how long a failed call waits for its next attempt", () => {
     expect([1, 2, 3].map((failed) => delay({ backoff_multiplier: 3 }, failed))).toEqual([100, 300, 900]);
     expect([1, 2].map((failed) => delay({ backoff_multiplier: 1 }, failed))).toEqual([100, 100]);
     expect(delay({}, 60)).toBe(24 * 3600_000);
+    expect(delay({ backoff_ms: 0, backoff_multiplier: 1e200 }, 3)).toBe(0);
   });
 
   it("[W-6.9] is at least what the other side asked for", () => {

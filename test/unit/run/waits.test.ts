@@ -73,6 +73,16 @@ describe("a stage that sleeps", () => {
     expect(advance(waitingStage({ mode: "sleep", sleep: { ms: 0 } }).shell).next?.node_id).toBe("next");
   });
 
+  it.each<[string, JsonObject]>([
+    ["sleep", { mode: "sleep", sleep: { ms: Number.MAX_SAFE_INTEGER } }],
+    ["sleep", { mode: "sleep", sleep: { until: "+275760-09-13T00:00:00Z" } }],
+    ["message", { mode: "wait", wait: { message: "go", timeout_ms: Number.MAX_SAFE_INTEGER } }],
+    ["external", { mode: "external", timeout_ms: Number.MAX_SAFE_INTEGER }],
+  ])("[W-6] lasts at most until the last moment that can be written: %s", (waiting, node) => {
+    const { shell } = waitingStage(node);
+    expect(advance(shell)).toMatchObject({ next: null, waiting, retry_at: "9999-12-31T23:59:59.999Z" });
+  });
+
   it("[architecture 7] does not wake a paused run; it is over when the run is resumed", () => {
     const { shell, clock } = waitingStage({ mode: "sleep", sleep: { ms: 1_000 } });
     advance(shell);

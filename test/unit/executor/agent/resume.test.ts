@@ -137,6 +137,17 @@ describe("waiting for somebody", () => {
     expect(more.steps[0]?.tool_call).toMatchObject({ status: "ok", arguments: { path: "b" } });
   });
 
+  test("[W-10.4] is not taken for answered because its id is the name of something every object has", async () => {
+    const { steps, journal } = journalOf();
+    await runAgent(guarded, { work: countingTool([]) }, { journal });
+    const named = JSON.parse(JSON.stringify(steps).replaceAll("call_1_1", "constructor")) as typeof steps;
+    const plan = resumed(guarded, named);
+    const waiting = { ...plan, progress: { ...plan.progress, approvals: {} } } as StagePlan;
+    expect(await runAgent(waiting, { work: countingTool([]) })).toMatchObject({
+      pending: [{ call_id: "constructor", reason: "approval" }],
+    });
+  });
+
   test("[W-10.4] denied it is told to the model as permission_denied and the run goes on", async () => {
     const made: string[] = [];
     const { steps, journal } = journalOf();
