@@ -13,7 +13,7 @@ export interface RunBudget {
 export const spentSoFar = (run: Run): LlmUsage =>
   run.open.reduce(
     (total, { map, loop }) => addUsage(addUsage(total, map?.usage ?? null), loop?.usage ?? null),
-    run.usage,
+    addUsage(run.usage, run.earlier_usage),
   );
 
 /** Why a run may start nothing more under this budget; null while it may. */
