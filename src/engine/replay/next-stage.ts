@@ -108,7 +108,7 @@ const INPUT_KEYS = [
 ] as const;
 
 /** What else of a stage's metadata comes from its result. */
-const RESULT_KEYS = ["worker", "tools", "provider", "model", "error_category", "status_code"] as const;
+const RESULT_KEYS = ["worker", "tools", "provider", "model", "error_category", "status_code", "map"] as const;
 
 const present = (source: JsonObject, keys: readonly string[]): JsonObject => {
   const found: Record<string, JsonObject[string]> = {};

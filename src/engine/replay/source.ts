@@ -22,7 +22,7 @@ export interface ReplaySource {
   readonly artifacts: readonly ArtifactRecord[];
   /** Steps the replay may take: enough for all that is recorded, and no more where the run had used its own up. */
   readonly max_steps: number;
-  /** The same for a replay that follows the recorded queue, and waits for no join that was waited for. */
+  /** The same for a replay that follows the recorded queue: it waits for no join, and ends where the run was paused. */
   readonly exact_steps: number;
 }
 
@@ -39,17 +39,14 @@ export const replaySource = (entries: readonly ProjectedEntry[], run: Run): Repl
   const base = created.resumed_from;
   const produced = new Set(base?.stages.flatMap((stage) => stage.produced_artifact_ids));
   let steps = base?.stages.length ?? 0;
-  let exactSteps = steps;
   let requeued = 0;
   for (const entry of entries)
     for (const { type } of entry.events) {
       if (type !== "stage_prepared" && type !== "node_requeued") continue;
       steps += 1;
-      if (type === "stage_prepared") exactSteps += 1;
       // Those at the very end of the run are waited for again.
       requeued = type === "stage_prepared" ? 0 : requeued + 1;
     }
-  exactSteps += requeued;
   const isUsedUp = run.status === "paused" && run.steps >= run.max_steps;
   return {
     run_id: run.run_id,
@@ -63,7 +60,7 @@ export const replaySource = (entries: readonly ProjectedEntry[], run: Run): Repl
     transcript: base === null ? created.transcript : null,
     artifacts: base === null ? created.artifacts : base.artifacts.filter(({ id }) => !produced.has(id)),
     max_steps: isUsedUp ? Math.max(steps, 1) : Math.max(run.max_steps, steps),
-    exact_steps: isUsedUp ? Math.max(exactSteps, 1) : Math.max(run.max_steps, exactSteps),
+    exact_steps: run.status === "paused" ? Math.max(run.stage_count + requeued, 1) : Math.max(run.max_steps, steps),
   };
 };
 
