@@ -143,10 +143,13 @@ const silent: Outside = {
   },
 };
 
-/** Replays a random run with an outside that refuses to be called; null when the seed gives no valid graph. */
+/**
+ * Replays a random run with an outside that refuses to be called; null when the seed gives no valid graph, or a run that was
+ * paused with stages open: a replay has nothing of what these did before.
+ */
 export const proveReplay = (seed: number): Proof | null => {
   const source = recorded(seed);
-  if (source === null) return null;
+  if (source === null || source.run.run.open.length > 0) return null;
   const { run, context } = source;
   const before = digestOf(run.entries as unknown as Json);
   const from = replaySource(run.entries, run.run);

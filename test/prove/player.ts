@@ -23,6 +23,9 @@ import type { PlayedRun } from "./played-run.ts";
 /** More steps of the drivers than any run of a proof takes. */
 const MAX_STEPS = 20_000;
 
+/** After what gives nobody anything new to do. */
+const UNCHANGED: AdvanceReply = { next: null, status: "running" };
+
 /** How a run is played. */
 export interface Play {
   readonly outside: Outside;
@@ -60,6 +63,7 @@ export class Player {
   }
 
   #take(reply: AdvanceReply): AdvanceReply {
+    if (reply === UNCHANGED) return reply;
     if (reply.next !== null) this.#held.set(reply.next.attempt_token, reply.next);
     const open = new Set(this.#run.run.open.map((unit) => unit.attempt_token));
     for (const token of this.#held.keys()) if (!open.has(token)) this.#held.delete(token);
@@ -135,7 +139,7 @@ export class Player {
       } else if (++recorded > steps) {
         const number = recorded - 1;
         this.#run.tell({ type: "record_step", attempt_token: plan.attempt_token, number, step });
-        return { next: null, status: "running" };
+        return UNCHANGED;
       }
     }
     return this.#complete(plan, this.#play.outside.result(plan, played));

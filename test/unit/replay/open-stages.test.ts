@@ -6,6 +6,7 @@ import { recordedPage, replaySource } from "../../../src/engine/replay/source.ts
 import type { AdvanceReply, CreateRun } from "../../../src/engine/run/command.ts";
 import type { Json, JsonObject } from "../../../src/lib/json.ts";
 import { err, ok } from "../../../src/lib/result.ts";
+import type { ToolCallRecord } from "../../../src/schema/agent-step.ts";
 import type { StagePlan } from "../../../src/schema/plan.ts";
 import { decodeRunOptions } from "../../../src/schema/run.ts";
 import { playContext, PlayedRun } from "../../prove/played-run.ts";
@@ -17,6 +18,18 @@ const DONE = { status: "completed", text: "ok", visible_text: "ok" };
 const decodeOptions = (raw: JsonObject) => {
   const options = decodeRunOptions(raw);
   return options.ok ? ok(options.value) : err({ code: "invalid_request", detail: options.error.message } as const);
+};
+
+const tool_call: ToolCallRecord = {
+  call_id: "call",
+  tool_name: "read",
+  arguments: {},
+  status: "ok",
+  result: "found",
+  duration_ms: 1,
+  idempotency_key: "call",
+  iteration: 1,
+  started_at: "2026-01-01T00:00:00Z",
 };
 
 /** A run whose stages the test completes by node id, in the order it likes. */
@@ -113,10 +126,6 @@ describe("stages that are open where a run is forked", () => {
   it("[W-14.3] say again what they had said, and make their tool calls again", () => {
     const agent = { kind: "stage", mode: "agent", model_policy: { session_id: "talk" } };
     const run = twoSides(agent, "c");
-    const tool_call = {
-      ...{ call_id: "call", tool_name: "read", arguments: {}, status: "ok", result: "found", duration_ms: 1 },
-      ...{ idempotency_key: "call", iteration: 1, started_at: "2026-01-01T00:00:00Z" },
-    } as const;
     const step = { iteration: 1, messages: [{ role: "assistant", content: "hello" }], tool_call };
     const { attempt_token } = run.plan("b");
     run.played.tell({ type: "record_step", attempt_token, number: 0, step });
@@ -182,10 +191,6 @@ describe("replays of runs with several stages open at a time", () => {
   it("[W-12.5] the record of a replay has the tool calls of its source", () => {
     const agent = { kind: "stage", mode: "agent" };
     const run = new ByNode(createRun({ id: "wf", entry: "a", nodes: { a: agent }, edges: [] }));
-    const tool_call = {
-      ...{ call_id: "call", tool_name: "read", arguments: {}, status: "ok", result: "found", duration_ms: 1 },
-      ...{ idempotency_key: "call", iteration: 1, started_at: "2026-01-01T00:00:00Z" },
-    } as const;
     const { attempt_token } = run.plan("a");
     run.played.tell({ type: "record_step", attempt_token, number: 0, step: { iteration: 1, tool_call } });
     run.complete("a");
