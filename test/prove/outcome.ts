@@ -94,15 +94,24 @@ const proofOf = ({ run, seed }: Recorded, made: PlayedRun, before: string): Proo
   lineage: made.record.parent_run_id === run.run.run_id,
 });
 
+/** A random checkpoint of any kind; mostly one with stages open, where the run has such. */
+const cutPoint = ({ run, context, random }: Recorded) => {
+  const points = run.record.checkpoints.map((checkpoint) => {
+    const from = forkSource(run.entries, checkpoint.id, context);
+    if (typeof from === "string") throw new Error(`no source: ${from}`);
+    return { checkpoint, from };
+  });
+  const open = points.filter(({ from }) => from.open.length > 0);
+  return random.pick(open.length > 0 && random.chance(0.75) ? open : points);
+};
+
 /** Forks a random run at a random checkpoint without edits; null when the seed gives no valid graph. */
 export const proveFork = (seed: number): Proof | null => {
   const source = recorded(seed);
   if (source === null) return null;
-  const { run, context, random } = source;
+  const { run, context } = source;
   const before = digestOf(run.entries as unknown as Json);
-  const checkpoint = random.pick(run.record.checkpoints);
-  const from = forkSource(run.entries, checkpoint.id, context);
-  if (typeof from === "string") throw new Error(`no source: ${from}`);
+  const { checkpoint, from } = cutPoint(source);
   const request = {
     tenant: "default",
     run_id: context.nextId(""),
