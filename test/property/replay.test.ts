@@ -7,9 +7,22 @@ const kindsOf = (list: readonly Proof[]): ReadonlySet<string> => new Set(list.fl
 
 // Every kind and mode of stage that a run can have.
 const KINDS = [
-  ...["stage/llm", "stage/agent", "stage/function", "stage/http", "stage/external", "stage/sleep", "stage/wait"],
-  ...["map/map", "verify/command", "verify/function", "reduce/llm", "reduce/function"],
-  ...["condition/llm", "fork/llm", "join/llm", "escalation/llm"],
+  "stage/llm",
+  "stage/agent",
+  "stage/function",
+  "stage/http",
+  "stage/external",
+  "stage/sleep",
+  "stage/wait",
+  "map/map",
+  "verify/command",
+  "verify/function",
+  "reduce/llm",
+  "reduce/function",
+  "condition/llm",
+  "fork/llm",
+  "join/llm",
+  "escalation/llm",
 ];
 
 describe("runs made from a recorded run", () => {

@@ -163,7 +163,7 @@ export class Player {
         const answer = this.#play.outside.answer(call);
         this.#run.tell({ type: "answer_call", call_id: call.call_id, stage_id: unit.stage_id, answer });
       }
-    } else if (retries.length > 0) context.now = Math.max(context.now, ...[Math.min(...retries)]);
+    } else if (retries.length > 0) context.now = Math.max(context.now, Math.min(...retries));
     else return this.#comeFromOutside();
     return null;
   }

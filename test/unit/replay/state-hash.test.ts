@@ -34,7 +34,7 @@ const PLANTED: Readonly<Record<string, (copy: Plain) => void>> = {
   "the queue": (copy) => copy.pending_nodes.push("a"),
   "the completed nodes": (copy) => copy.completed_nodes.pop(),
   "a stage that is missing": (copy) => copy.stages.pop(),
-  "the order of stages": (copy) => copy.stages.reverse(),
+  "the order of stages": (copy) => (copy.stages = copy.stages.toReversed()),
   "the branch of a stage": (copy) => (copy.stages[0].branch = "failed"),
   "the text of a stage": (copy) => (copy.stages[0].visible_text = "other"),
   "the verification of a stage": (copy) => (copy.stages[2].verification = { ok: false }),
@@ -54,7 +54,8 @@ const PLANTED: Readonly<Record<string, (copy: Plain) => void>> = {
 const UNSEEN: Readonly<Record<string, (copy: Plain) => void>> = {
   "the time of a stage": (copy) => (copy.stages[0].started_at = "2030-01-01T00:00:00Z"),
   "how many branches were started": (copy) => (copy.stages[0].metadata.map.started = 9),
-  "the order in which tools were called side by side": (copy) => copy.tool_recordings.reverse(),
+  "the order in which tools were called side by side": (copy) =>
+    (copy.tool_recordings = copy.tool_recordings.toReversed()),
   "how long a tool took": (copy) => (copy.tool_recordings[0].duration_ms = 99),
 };
 
