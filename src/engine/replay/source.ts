@@ -1,9 +1,10 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { WorkflowGraph } from "../../schema/graph.ts";
-import type { RunCheckpointRecord, RunStageRecord, ToolCallRecord } from "../../schema/record.ts";
+import type { RunStageRecord, ToolCallRecord } from "../../schema/record.ts";
 import { type ProjectedEntry, projectPart } from "../run/project.ts";
-import type { Run, RunStatus } from "../run/state.ts";
+import { evolve } from "../run/evolve.ts";
+import type { Run, RunState, RunStatus } from "../run/state.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
 import type { RecordedPage } from "./next-stage.ts";
 import { toolOwners, toolsByOwner } from "./tool-owners.ts";
@@ -70,10 +71,15 @@ const queuesOf = (
   recorded: readonly RunStageRecord[],
   count: number,
 ): NonNullable<RecordedPage["queues"]> => {
-  const all = { from: 0, to: Number.POSITIVE_INFINITY };
   const ready = new Map<string | null, readonly string[]>();
-  for (const taken of (projectPart(entries, "checkpoints", all)?.items ?? []) as readonly RunCheckpointRecord[])
-    if (taken.reason === "stage_complete") ready.set(taken.last_stage_id, taken.ready_nodes);
+  let state: RunState = null;
+  for (const event of entries.flatMap(({ events }) => events)) {
+    if (event.type === "run_created")
+      for (const { last_stage_id: id, ready_nodes: nodes } of event.resumed_from?.checkpoints ?? [])
+        ready.set(id, nodes);
+    state = evolve(state, event);
+    if (event.type === "checkpoint_taken" && state !== null) ready.set(event.last_stage_id, state.ready);
+  }
   return recorded.slice(0, count).map(({ id }, index) => {
     const queue = ready.get(id);
     const next = recorded[index + 1]?.node_id;
