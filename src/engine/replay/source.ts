@@ -93,10 +93,14 @@ const toolsOf = (
   stages: readonly RunStageRecord[],
   from: number,
 ): NonNullable<RecordedPage["tools"]> | null => {
+  const events = entries.flatMap((entry) => entry.events);
+  const owners = toolOwners(events);
+  const [created] = events;
+  const earlier = created?.type === "run_created" ? (created.resumed_from?.tool_recordings.length ?? 0) : 0;
+  if (owners.length + earlier === 0) return null;
   const all = { from: 0, to: Number.POSITIVE_INFINITY };
   const calls = (projectPart(entries, "tool_recordings", all)?.items ?? []) as readonly ToolCallRecord[];
-  if (calls.length === 0) return null;
-  const byStage = toolsByOwner(calls, toolOwners(entries.flatMap((entry) => entry.events)));
+  const byStage = toolsByOwner(calls, owners);
   const found: Record<string, readonly ToolCallRecord[]> = {};
   for (const [index, { id }] of stages.entries()) {
     // What came with a record that the run continues is nobody's: it goes with the first stage.
