@@ -24,8 +24,6 @@ import type {
   runDiffSchema,
   runTreeSchema,
 } from "../schema/api-replay.ts";
-import type { enqueuedSchema } from "../schema/api-mailbox.ts";
-import type { respondToolCallSchema, toolCallSchema } from "../schema/api-tool-call.ts";
 import type {
   definedWorkflowSchema,
   editedWorkflowSchema,
@@ -39,39 +37,27 @@ import type {
 } from "../schema/api-workflow.ts";
 import type { ArtifactRecord } from "../schema/artifact.ts";
 import type { ValidationReport } from "../schema/graph.ts";
+import type { runBudgetSchema } from "../schema/run-budget.ts";
 import type { ReplayFixture } from "../schema/replay.ts";
-import type { ProblemDocument } from "./problem.ts";
+import { AssetCalls } from "./client/assets.ts";
+import { MailboxCalls } from "./client/mailboxes.ts";
+import { QueueCalls } from "./client/queues.ts";
+import { SessionCalls } from "./client/sessions.ts";
+import { ToolCalls } from "./client/tool-calls.ts";
+import {
+  type CallOptions,
+  type ClientOptions,
+  type Out,
+  type Page,
+  ProblemError,
+  type Query,
+  segment,
+  Transport,
+} from "./client/transport.ts";
+import { TriggerCalls } from "./client/triggers.ts";
 import { readServerSentEvents } from "./server-sent-events.ts";
 
-/** An answer of the API that is a problem document. */
-export class ProblemError extends Error {
-  override readonly name = "ProblemError";
-  readonly problem: ProblemDocument;
-  readonly code: string;
-  readonly status: number;
-
-  constructor(problem: ProblemDocument) {
-    super(`${problem.code}: ${problem.detail}`);
-    this.problem = problem;
-    this.code = problem.code;
-    this.status = problem.status;
-  }
-}
-
-export interface ClientOptions {
-  /** Such as `http://127.0.0.1:8787`. */
-  readonly base_url: string;
-  readonly key: string;
-  /** With the root key: the tenant to act for. */
-  readonly tenant?: string;
-  readonly fetch?: (url: string, init: RequestInit) => Promise<Response>;
-}
-
-/** Settings of one call. */
-export interface CallOptions {
-  readonly idempotency_key?: string;
-  readonly signal?: AbortSignal;
-}
+export { ProblemError } from "./client/transport.ts";
 
 /** Body of `createRun`. */
 export interface NewRunInput {
@@ -84,89 +70,94 @@ export interface NewRunInput {
   readonly drive?: "auto" | "manual";
 }
 
-type Query = Readonly<Record<string, string | number | undefined>>;
 type RunPart = "stages" | "artifacts" | "transitions" | "checkpoints";
-type Out<Schema extends z.ZodType> = z.output<Schema>;
-interface Page<Item = Json> {
-  readonly items: readonly Item[];
-  readonly next_cursor: string | null;
-}
 
 /** How often in a row a stream may end before it is given up. */
 const MAX_SILENT_RESUMES = 5;
 
 const RESUME_PAUSE_MS = 500;
 
-const unreadable = (response: Response): ProblemDocument => ({
-  type: "about:blank",
-  title: "The answer is no problem document",
-  status: response.status,
-  detail: `the server answered ${response.status} without a problem document`,
-  code: "internal_error",
-  request_id: response.headers.get("Godwit-Request-Id") ?? "",
-});
-
 /** An answer that another try does not change; a server that is being started answers 503. */
 const isRefusal = (thrown: unknown): boolean => thrown instanceof ProblemError && thrown.status !== 503;
 
-const segment = encodeURIComponent;
-
 /** The HTTP API as methods. Each throws a `ProblemError` for a refusal; a fault of the network is thrown as it comes. */
 export class Client {
-  readonly #options: ClientOptions;
+  readonly assets: AssetCalls;
+  readonly mailboxes: MailboxCalls;
+  readonly queues: QueueCalls;
+  readonly sessions: SessionCalls;
+  readonly toolCalls: ToolCalls;
+  readonly triggers: TriggerCalls;
+  readonly #transport: Transport;
 
   constructor(options: ClientOptions) {
-    this.#options = options;
+    const transport = new Transport(options);
+    this.#transport = transport;
+    this.assets = new AssetCalls(transport);
+    this.mailboxes = new MailboxCalls(transport);
+    this.queues = new QueueCalls(transport);
+    this.sessions = new SessionCalls(transport);
+    this.toolCalls = new ToolCalls(transport);
+    this.triggers = new TriggerCalls(transport);
   }
 
-  health = () => this.#send<{ status: "ok" }>("GET", "/healthz");
-  version = () => this.#send<{ name: string; version: string }>("GET", "/v1/version");
-  openapi = () => this.#send<JsonObject>("GET", "/openapi.json");
+  health = () => this.#transport.send<{ status: "ok" }>("GET", "/healthz");
+  version = () => this.#transport.send<{ name: string; version: string }>("GET", "/v1/version");
+  /** The page that explains an error code, as HTML. */
+  getErrorPage = async (code: string): Promise<string> =>
+    (await this.#transport.fetch(`/docs/errors/${segment(code)}`, { headers: {} })).text();
+  openapi = () => this.#transport.send<JsonObject>("GET", "/openapi.json");
 
   validateWorkflow = (graph: unknown, ceiling?: unknown) =>
-    this.#send<ValidationReport>("POST", "/v1/workflows/validate", { body: { graph, ceiling } });
+    this.#transport.send<ValidationReport>("POST", "/v1/workflows/validate", { body: { graph, ceiling } });
   defineWorkflow = (id: string, graph: unknown) =>
-    this.#send<Out<typeof definedWorkflowSchema>>("PUT", `/v1/workflows/${segment(id)}`, { body: { graph } });
-  listWorkflows = (query: Query = {}) => this.#send<Out<typeof workflowPageSchema>>("GET", "/v1/workflows", { query });
+    this.#transport.send<Out<typeof definedWorkflowSchema>>("PUT", `/v1/workflows/${segment(id)}`, { body: { graph } });
+  listWorkflows = (query: Query = {}) =>
+    this.#transport.send<Out<typeof workflowPageSchema>>("GET", "/v1/workflows", { query });
   getWorkflow = (id: string, version?: number) =>
-    this.#send<Out<typeof workflowVersionSchema>>(
+    this.#transport.send<Out<typeof workflowVersionSchema>>(
       "GET",
       `/v1/workflows/${segment(id)}${version === undefined ? "" : `/versions/${version}`}`,
     );
   listVersions = (id: string, query: Query = {}) =>
-    this.#send<Out<typeof workflowPageSchema>>("GET", `/v1/workflows/${segment(id)}/versions`, { query });
+    this.#transport.send<Out<typeof workflowPageSchema>>("GET", `/v1/workflows/${segment(id)}/versions`, { query });
   editWorkflow = (op: EditOp, body: JsonObject) =>
-    this.#send<Out<typeof editedWorkflowSchema>>("POST", "/v1/workflows/edit", { body: { op, ...body } });
+    this.#transport.send<Out<typeof editedWorkflowSchema>>("POST", "/v1/workflows/edit", { body: { op, ...body } });
   normalizeWorkflow = (graph?: unknown) =>
-    this.#send<Out<typeof normalizedWorkflowSchema>>("POST", "/v1/workflows/normalize", { body: { graph } });
+    this.#transport.send<Out<typeof normalizedWorkflowSchema>>("POST", "/v1/workflows/normalize", { body: { graph } });
   inspectWorkflow = (graph: unknown, ceiling?: unknown) =>
-    this.#send<Out<typeof graphInspectionSchema>>("POST", "/v1/workflows/inspect", { body: { graph, ceiling } });
+    this.#transport.send<Out<typeof graphInspectionSchema>>("POST", "/v1/workflows/inspect", {
+      body: { graph, ceiling },
+    });
   reportPolicy = (graph: unknown, ceiling?: unknown) =>
-    this.#send<Out<typeof policyReportSchema>>("POST", "/v1/workflows/policy_report", { body: { graph, ceiling } });
+    this.#transport.send<Out<typeof policyReportSchema>>("POST", "/v1/workflows/policy_report", {
+      body: { graph, ceiling },
+    });
   diffWorkflows = (left: unknown, right: unknown) =>
-    this.#send<Out<typeof workflowDiffSchema>>("POST", "/v1/workflows/diff", { body: { left, right } });
+    this.#transport.send<Out<typeof workflowDiffSchema>>("POST", "/v1/workflows/diff", { body: { left, right } });
 
   buildArtifact = (op: ArtifactOp, body: JsonObject) =>
-    this.#send<{ readonly result: Json }>("POST", "/v1/artifacts/build", { body: { op, ...body } });
+    this.#transport.send<{ readonly result: Json }>("POST", "/v1/artifacts/build", { body: { op, ...body } });
 
   createRun = (body: NewRunInput, call: CallOptions = {}) =>
-    this.#send<Out<typeof createdRunSchema>>("POST", "/v1/runs", { body, call });
-  listRuns = (query: Query = {}) => this.#send<Out<typeof runPageSchema>>("GET", "/v1/runs", { query });
+    this.#transport.send<Out<typeof createdRunSchema>>("POST", "/v1/runs", { body, call });
+  listRuns = (query: Query = {}) => this.#transport.send<Out<typeof runPageSchema>>("GET", "/v1/runs", { query });
   getRun = (run: string, checkpoint?: string) =>
-    this.#send<Out<typeof runViewSchema>>("GET", `/v1/runs/${segment(run)}`, { query: { checkpoint } });
+    this.#transport.send<Out<typeof runViewSchema>>("GET", `/v1/runs/${segment(run)}`, { query: { checkpoint } });
   listPart = (run: string, part: RunPart, query: Query = {}) =>
-    this.#send<Page>("GET", `/v1/runs/${segment(run)}/${part}`, { query });
+    this.#transport.send<Page>("GET", `/v1/runs/${segment(run)}/${part}`, { query });
   getArtifact = (run: string, id: string) =>
-    this.#send<ArtifactRecord>("GET", `/v1/runs/${segment(run)}/artifacts/${segment(id)}`);
+    this.#transport.send<ArtifactRecord>("GET", `/v1/runs/${segment(run)}/artifacts/${segment(id)}`);
   getArtifactBody = async (run: string, id: string): Promise<string> =>
-    (await this.#fetch(`/v1/runs/${segment(run)}/artifacts/${segment(id)}/body`, { headers: {} })).text();
-  getTranscript = (run: string) => this.#send<{ transcript: Json }>("GET", `/v1/runs/${segment(run)}/transcript`);
-  getUsage = (run: string) => this.#send<Out<typeof usageSchema>>("GET", `/v1/runs/${segment(run)}/usage`);
+    (await this.#transport.fetch(`/v1/runs/${segment(run)}/artifacts/${segment(id)}/body`, { headers: {} })).text();
+  getTranscript = (run: string) =>
+    this.#transport.send<{ transcript: Json }>("GET", `/v1/runs/${segment(run)}/transcript`);
+  getUsage = (run: string) => this.#transport.send<Out<typeof usageSchema>>("GET", `/v1/runs/${segment(run)}/usage`);
   listEvents = (run: string, query: Query = {}) =>
-    this.#send<Out<typeof eventPageSchema>>("GET", `/v1/runs/${segment(run)}/events`, { query });
+    this.#transport.send<Out<typeof eventPageSchema>>("GET", `/v1/runs/${segment(run)}/events`, { query });
 
   prepareStage = (run: string, node: string, body: JsonObject = {}, call: CallOptions = {}) =>
-    this.#send<Out<typeof planSchema>>("POST", `/v1/runs/${segment(run)}/stages/${segment(node)}/prepare`, {
+    this.#transport.send<Out<typeof planSchema>>("POST", `/v1/runs/${segment(run)}/stages/${segment(node)}/prepare`, {
       body,
       call,
     });
@@ -176,66 +167,59 @@ export class Client {
     body: { readonly attempt_token: string; readonly result: JsonObject },
     call: CallOptions = {},
   ) =>
-    this.#send<Out<typeof completedStageSchema>>("POST", `/v1/runs/${segment(run)}/stages/${segment(node)}/complete`, {
-      body,
-      call,
-    });
+    this.#transport.send<Out<typeof completedStageSchema>>(
+      "POST",
+      `/v1/runs/${segment(run)}/stages/${segment(node)}/complete`,
+      {
+        body,
+        call,
+      },
+    );
   renewStage = (run: string, node: string, attemptToken: string) =>
-    this.#send<Out<typeof renewedSchema>>("POST", `/v1/runs/${segment(run)}/stages/${segment(node)}/renew`, {
+    this.#transport.send<Out<typeof renewedSchema>>("POST", `/v1/runs/${segment(run)}/stages/${segment(node)}/renew`, {
       body: { attempt_token: attemptToken },
     });
   recordTransitions = (
     run: string,
     body: { readonly stage: unknown; readonly edges: unknown },
     call: CallOptions = {},
-  ) => this.#send<Out<typeof runControlSchema>>("POST", `/v1/runs/${segment(run)}/transitions`, { body, call });
+  ) =>
+    this.#transport.send<Out<typeof runControlSchema>>("POST", `/v1/runs/${segment(run)}/transitions`, { body, call });
   finalizeRun = (run: string, call: CallOptions = {}) =>
-    this.#send<Out<typeof finalizedSchema>>("POST", `/v1/runs/${segment(run)}/finalize`, { call });
+    this.#transport.send<Out<typeof finalizedSchema>>("POST", `/v1/runs/${segment(run)}/finalize`, { call });
   advanceRun = (run: string, body: JsonObject = {}, call: CallOptions = {}) =>
-    this.#send<Out<typeof advancedSchema>>("POST", `/v1/runs/${segment(run)}/advance`, { body, call });
+    this.#transport.send<Out<typeof advancedSchema>>("POST", `/v1/runs/${segment(run)}/advance`, { body, call });
   pauseRun = (run: string, reason?: string) => this.#control(run, "pause", { reason });
   cancelRun = (run: string, reason?: string) => this.#control(run, "cancel", { reason });
-  resumeRun = (run: string, maxSteps?: number) => this.#control(run, "resume", { max_steps: maxSteps });
+  resumeRun = (run: string, maxSteps?: number, budget?: Out<typeof runBudgetSchema>) =>
+    this.#control(run, "resume", { max_steps: maxSteps, budget });
 
   resumeFrom = (run: string, checkpointId: string, maxSteps?: number, call: CallOptions = {}) =>
-    this.#send<Out<typeof runControlSchema>>("POST", `/v1/runs/${segment(run)}/resume`, {
+    this.#transport.send<Out<typeof runControlSchema>>("POST", `/v1/runs/${segment(run)}/resume`, {
       body: { checkpoint_id: checkpointId, max_steps: maxSteps },
       call,
     });
   replayRun = (run: string, body: { readonly version?: number } = {}, call: CallOptions = {}) =>
-    this.#send<Out<typeof runControlSchema>>("POST", `/v1/runs/${segment(run)}/replay`, {
+    this.#transport.send<Out<typeof runControlSchema>>("POST", `/v1/runs/${segment(run)}/replay`, {
       body: { mode: "deterministic", ...body },
       call,
     });
   forkRun = (run: string, body: z.input<typeof forkRequestSchema>, call: CallOptions = {}) =>
-    this.#send<Out<typeof forkReplySchema>>("POST", `/v1/runs/${segment(run)}/fork`, { body, call });
-  listToolCalls = (run: string, query: Query = {}) =>
-    this.#send<Page<Out<typeof toolCallSchema>>>("GET", `/v1/runs/${segment(run)}/tool_calls`, { query });
-  respondToolCall = (run: string, id: string, body: z.input<typeof respondToolCallSchema>, call: CallOptions = {}) =>
-    this.#send<Out<typeof runControlSchema>>("POST", `/v1/runs/${segment(run)}/tool_calls/${segment(id)}/respond`, {
-      body,
-      call,
-    });
-  signal = (workflow: string, name: string, payload?: Json, call: CallOptions = {}) =>
-    this.#send<Out<typeof enqueuedSchema>>("POST", `/v1/mailboxes/${segment(workflow)}/signal`, {
-      body: { name, payload },
-      call,
-    });
-
+    this.#transport.send<Out<typeof forkReplySchema>>("POST", `/v1/runs/${segment(run)}/fork`, { body, call });
   diffRuns = (left: string, right: string) =>
-    this.#send<Out<typeof runDiffSchema>>("GET", `/v1/runs/${segment(left)}/diff/${segment(right)}`);
-  getFixture = (run: string) => this.#send<ReplayFixture>("GET", `/v1/runs/${segment(run)}/fixture`);
+    this.#transport.send<Out<typeof runDiffSchema>>("GET", `/v1/runs/${segment(left)}/diff/${segment(right)}`);
+  getFixture = (run: string) => this.#transport.send<ReplayFixture>("GET", `/v1/runs/${segment(run)}/fixture`);
   getTree = (run: string, query: Query = {}) =>
-    this.#send<Out<typeof runTreeSchema>>("GET", `/v1/runs/${segment(run)}/tree`, { query });
+    this.#transport.send<Out<typeof runTreeSchema>>("GET", `/v1/runs/${segment(run)}/tree`, { query });
   evaluateRuns = (body: z.input<typeof evalRequestSchema>) =>
-    this.#send<Out<typeof evalReportSchema>>("POST", "/v1/evals", { body });
+    this.#transport.send<Out<typeof evalReportSchema>>("POST", "/v1/evals", { body });
 
   createKey = (body: { readonly name?: string; readonly scopes: readonly Scope[] }, call: CallOptions = {}) =>
-    this.#send<Out<typeof createdKeySchema>>("POST", "/v1/keys", { body, call });
-  listKeys = (query: Query = {}) => this.#send<Out<typeof keyPageSchema>>("GET", "/v1/keys", { query });
-  revokeKey = (id: string) => this.#send<undefined>("DELETE", `/v1/keys/${segment(id)}`);
+    this.#transport.send<Out<typeof createdKeySchema>>("POST", "/v1/keys", { body, call });
+  listKeys = (query: Query = {}) => this.#transport.send<Out<typeof keyPageSchema>>("GET", "/v1/keys", { query });
+  revokeKey = (id: string) => this.#transport.send<undefined>("DELETE", `/v1/keys/${segment(id)}`);
   createTenant = (body: { readonly tenant: string; readonly name?: string }, call: CallOptions = {}) =>
-    this.#send<Tenant>("POST", "/v1/tenants", { body, call });
+    this.#transport.send<Tenant>("POST", "/v1/tenants", { body, call });
 
   /**
    * The events of a run from an event id on, until the run is over. A stream that is cut off, also by a server that is
@@ -272,54 +256,13 @@ export class Client {
 
   #stream(run: string, last: string | undefined, signal: AbortSignal | undefined): Promise<Response> {
     const headers = { Accept: "text/event-stream", ...(last === undefined ? {} : { "Last-Event-ID": last }) };
-    return this.#fetch(`/v1/runs/${segment(run)}/events`, { headers, ...(signal === undefined ? {} : { signal }) });
+    return this.#transport.fetch(`/v1/runs/${segment(run)}/events`, {
+      headers,
+      ...(signal === undefined ? {} : { signal }),
+    });
   }
 
   #control(run: string, verb: "pause" | "resume" | "cancel", body: Readonly<Record<string, unknown>>) {
-    return this.#send<Out<typeof runControlSchema>>("POST", `/v1/runs/${segment(run)}/${verb}`, { body });
-  }
-
-  async #send<Reply>(
-    method: string,
-    path: string,
-    { body, query, call }: { readonly body?: unknown; readonly query?: Query; readonly call?: CallOptions } = {},
-  ): Promise<Reply> {
-    const given = Object.entries(query ?? {}).flatMap(([key, value]) =>
-      value === undefined ? [] : [[key, String(value)]],
-    );
-    const search = given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
-    const response = await this.#fetch(`${path}${search}`, {
-      method,
-      headers: {
-        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
-        ...(call?.idempotency_key === undefined ? {} : { "Idempotency-Key": call.idempotency_key }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      ...(call?.signal === undefined ? {} : { signal: call.signal }),
-    });
-    return (response.status === 204 ? undefined : await response.json()) as Reply;
-  }
-
-  async #fetch(
-    path: string,
-    init: RequestInit & { readonly headers: Readonly<Record<string, string>> },
-  ): Promise<Response> {
-    const {
-      base_url: base,
-      key,
-      tenant,
-      fetch: send = (url: string, request: RequestInit) => fetch(url, request),
-    } = this.#options;
-    const response = await send(`${base.replace(/\/$/, "")}${path}`, {
-      ...init,
-      headers: {
-        Authorization: `Bearer ${key}`,
-        ...(tenant === undefined ? {} : { "Godwit-Tenant": tenant }),
-        ...init.headers,
-      },
-    });
-    if (response.ok) return response;
-    const isProblem = response.headers.get("Content-Type")?.includes("application/problem+json") === true;
-    throw new ProblemError(isProblem ? await response.json() : unreadable(response));
+    return this.#transport.send<Out<typeof runControlSchema>>("POST", `/v1/runs/${segment(run)}/${verb}`, { body });
   }
 }

@@ -47,7 +47,7 @@ export const LAYERS: readonly Layer[] = [
   // The client of the API runs anywhere: it takes nothing of the server but types.
   {
     name: "client",
-    files: /^src\/http\/(?:client|server-sent-events)\.ts$/,
+    files: /^src\/http\/(?:client\.ts$|client\/|server-sent-events\.ts$)/,
     may: { lib: "all", schema: "types", http: "types", zod: "types" },
   },
   {

@@ -128,7 +128,7 @@ const settledBranches = async ({ client }: Api, run: string): Promise<ReadonlySe
   return new Set(ids);
 };
 
-const toolCalls = async (run: string) => (await server.api.client.listToolCalls(run)).items;
+const toolCalls = async (run: string) => (await server.api.client.toolCalls.list(run)).items;
 
 const completed = async (run: string) => {
   for (let patience = 300; patience > 0; patience -= 1) {
@@ -224,13 +224,12 @@ describe("a server that is killed while much is under way at once", () => {
 
   it("[W-5] still hears, sleeps to its time and takes an approval once", async () => {
     const { client } = server.api;
-    await client.signal(WAITING.id, "go", { by: "ada" });
-    const [asked] = (await client.listToolCalls(runs.waiting, { status: "waiting" })).items;
+    await client.mailboxes.signal(WAITING.id, { name: "go", payload: { by: "ada" } });
+    const [asked] = (await client.toolCalls.list(runs.waiting, { status: "waiting" })).items;
     expect(asked).toMatchObject({ tool_name: "echo", reason: "approval" });
     const approve = () =>
-      client.respondToolCall(
-        runs.waiting,
-        asked?.call_id ?? "",
+      client.toolCalls.respond(
+        { run_id: runs.waiting, call_id: asked?.call_id ?? "" },
         { approved: true },
         { idempotency_key: "approve-once" },
       );

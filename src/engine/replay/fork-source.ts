@@ -1,14 +1,20 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { WorkflowGraph } from "../../schema/graph.ts";
+import type { LlmUsage } from "../../schema/plan.ts";
 import type { RunRecord } from "../../schema/record.ts";
 import type { ArtifactContext } from "../artifact/normalize.ts";
 import { type ProjectedEntry, projectBounded, projectPart } from "../run/project.ts";
-import { pendingNodes } from "../run/open.ts";
+import { reopenedBy } from "../run/open.ts";
+import { nodeSessionId } from "../run/session-id.ts";
+import type { RunEvent } from "../run/event.ts";
+import { addUsage } from "../run/usage.ts";
+import type { Sessions } from "../transcript/session.ts";
 import { type SessionSeed, sessionSeeds } from "../transcript/session-seed.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
 import { evolve } from "../run/evolve.ts";
-import type { DriveMode, Run, RunState, RunStatus } from "../run/state.ts";
+import type { DriveMode, Reopened, Run, RunState, RunStatus } from "../run/state.ts";
 import { type EffectfulStage, effectfulStages } from "./effects.ts";
+import { toolOwners } from "./tool-owners.ts";
 
 /** A run as it stood at one of its checkpoints, with all that another run needs to go on from there. */
 export interface ForkSource {
@@ -25,9 +31,13 @@ export interface ForkSource {
   readonly trigger_event: Json;
   readonly max_steps: number;
   readonly steps: number;
+  /** What it had used, without its open stages. */
+  readonly spent: LlmUsage;
+  /** The stages that were open, in the order in which they were opened. */
+  readonly open: readonly Reopened[];
   /** The record at the checkpoint; its artifacts are those that stages work on. */
   readonly record: RunRecord;
-  /** What was open or ready before the last stage's transitions were recorded. */
+  /** What was ready before the last stage's transitions were recorded. */
   readonly ready_before: readonly string[];
   /** Every execution of the whole run that may have changed something outside. */
   readonly effects: readonly EffectfulStage[];
@@ -75,20 +85,48 @@ const fits = (source: ForkSource): boolean => {
 interface AtCheckpoint {
   readonly run: Run;
   readonly ready_before: readonly string[];
+  /** The conversations without what open stages have said in them: these say it again. */
+  readonly sessions: Sessions;
+  /** The stage of each tool call so far. */
+  readonly tool_owners: readonly string[];
 }
+
+/** The sessions at a checkpoint as they were before the stages that are open were opened. */
+const withoutOpen = (run: Run, before: ReadonlyMap<string, Sessions>): Sessions =>
+  run.open.reduceRight((sessions, unit) => {
+    const node = run.graph.nodes[unit.node_id];
+    const shared = unit.branch_of !== null || node === undefined ? undefined : nodeSessionId(node);
+    const earlier = before.get(unit.stage_id);
+    if (shared === undefined || earlier === undefined) return sessions;
+    const session = earlier.get(shared);
+    return session === undefined ? sessions.delete(shared) : sessions.set(shared, session);
+  }, run.sessions);
 
 /** The run when it took a checkpoint; null when it took no such checkpoint itself. */
 const stateAt = (entries: readonly ProjectedEntry[], checkpointId: string): AtCheckpoint | null => {
   let state: RunState = null;
-  let readyBefore: readonly string[] = [];
-  for (const entry of entries)
-    for (const event of entry.events) {
-      if (event.type === "transitions_recorded" && state !== null) readyBefore = pendingNodes(state);
-      state = evolve(state, event);
-      if (event.type === "checkpoint_taken" && event.checkpoint_id === checkpointId && state !== null)
-        return { run: state, ready_before: readyBefore };
-    }
+  let ready_before: readonly string[] = [];
+  const before = new Map<string, Sessions>();
+  const events: RunEvent[] = [];
+  for (const event of entries.flatMap((entry) => entry.events)) {
+    if (event.type === "transitions_recorded" && state !== null) ready_before = state.ready;
+    if (event.type === "stage_prepared" && state !== null) before.set(event.stage_id, state.sessions);
+    state = evolve(state, event);
+    events.push(event);
+    if (event.type === "checkpoint_taken" && event.checkpoint_id === checkpointId && state !== null)
+      return { run: state, ready_before, sessions: withoutOpen(state, before), tool_owners: toolOwners(events) };
+  }
   return null;
+};
+
+/** The record without the tool calls of stages that are open: they are made again. */
+const closedCalls = (record: RunRecord, { run, tool_owners: owners }: AtCheckpoint): RunRecord => {
+  const open = new Set(run.open.map((unit) => unit.stage_id));
+  const earlier = record.tool_recordings.length - owners.length;
+  return {
+    ...record,
+    tool_recordings: record.tool_recordings.filter((_, index) => !open.has(owners[index - earlier] ?? "")),
+  };
 };
 
 /** What a fork at a checkpoint starts from (architecture 1: fork is a function over the journal). */
@@ -113,11 +151,13 @@ export const forkSource = (
     graph: run.graph,
     options: run.options,
     assets: run.assets,
-    sessions: sessionSeeds(run.sessions),
+    sessions: sessionSeeds(at.sessions),
     trigger_event: run.trigger_event,
     max_steps: run.max_steps,
     steps: run.steps,
-    record: { ...projected.record, artifacts: run.artifacts.toArray(), pending_nodes: pendingNodes(run) },
+    spent: addUsage(run.usage, run.earlier_usage),
+    open: reopenedBy(run),
+    record: { ...closedCalls(projected.record, at), artifacts: run.artifacts.toArray(), pending_nodes: run.ready },
     ready_before: at.ready_before,
     effects: effectfulStages(run.graph, whole.items as RunRecord["stages"]),
   };

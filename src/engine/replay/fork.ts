@@ -6,7 +6,7 @@ import type { RunRecord } from "../../schema/record.ts";
 import type { ArtifactContext } from "../artifact/normalize.ts";
 import { type Context, type Rejection, reject } from "../machine.ts";
 import type { CreateRun, RunOptions } from "../run/command.ts";
-import type { DriveMode } from "../run/state.ts";
+import type { DriveMode, Reopened } from "../run/state.ts";
 import { BLOCKED_NODES } from "./blocked.ts";
 import { type EffectPlan, planEffects } from "./effects.ts";
 import type { ForkSource } from "./fork-source.ts";
@@ -134,6 +134,21 @@ const editRecord = (
   return ok({ record: { ...record, artifacts: artifacts.value }, given: given.map(([stageId]) => stageId) });
 };
 
+/** True when the fork changes nothing that an open stage may have seen. */
+const seesTheSame = ({ edits, graph }: ForkRequest): boolean =>
+  graph === undefined && Object.keys(edits).every((key) => key === "block_effects" || key === "stage_results");
+
+/** The stages that the fork opens again; who walks the graph by hand finds them in the queue. */
+const reopened = (source: ForkSource, request: ForkRequest): readonly Reopened[] => {
+  if ((request.drive ?? source.drive) !== "auto") return [];
+  return seesTheSame(request) ? source.open : source.open.map(({ node_id: nodeId }) => ({ node_id: nodeId }));
+};
+
+const queueOf = (source: ForkSource, request: ForkRequest, ready: readonly string[]): readonly string[] =>
+  (request.drive ?? source.drive) === "auto"
+    ? ready
+    : [...new Set([...source.open.map(({ node_id: nodeId }) => nodeId), ...ready])];
+
 const optionsOf = (
   source: ForkSource,
   request: ForkRequest,
@@ -146,12 +161,19 @@ const optionsOf = (
     ...(source.trigger_event === null ? {} : { trigger_event: source.trigger_event }),
   });
   if (!options.ok) return options;
-  const recounted = request.as === "resumed_from" || request.edits.options?.["max_steps"] !== undefined;
+  const again = request.as === "resumed_from";
+  const recounted = again || request.edits.options?.["max_steps"] !== undefined;
+  const open = reopened(source, request);
   return ok({
     ...options.value,
     max_steps: request.edits.options?.["max_steps"] === undefined ? source.max_steps : (options.value.max_steps ?? 1),
     parent_run_id: source.run_id,
-    fork: { steps: recounted ? 0 : source.steps },
+    fork: {
+      // A stage that is opened again has taken its step; one that waits in the queue takes it when it is taken.
+      steps: recounted ? 0 : source.steps - (source.open.length - open.length),
+      ...(again || request.edits.options?.["budget"] !== undefined ? {} : { usage: source.spent }),
+      ...(open.length === 0 ? {} : { open }),
+    },
   });
 };
 
@@ -163,8 +185,11 @@ export const forkRun = (source: ForkSource, request: ForkRequest, context: Conte
   const graph = request.graph ?? source.graph;
   const edited = editRecord(source, request, context);
   if (!edited.ok) return edited;
-  const { record, given } = edited.value;
-  const nodes = missingNodes(graph, record.pending_nodes);
+  const { given } = edited.value;
+  const { record: base } = edited.value;
+  const record = { ...base, pending_nodes: queueOf(source, request, base.pending_nodes) };
+  const open = source.open.map(({ node_id: nodeId }) => nodeId);
+  const nodes = missingNodes(graph, [...new Set([...open, ...record.pending_nodes])]);
   if (!nodes.ok) return nodes;
   const plan = planEffects({
     effects: source.effects,

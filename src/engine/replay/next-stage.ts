@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../lib/json.ts";
 import { err, ok, type Result } from "../../lib/result.ts";
-import type { RunStageRecord } from "../../schema/record.ts";
+import type { RunStageRecord, ToolCallRecord } from "../../schema/record.ts";
 import type { RunOptions } from "../run/command.ts";
 import type { ExecutedStage } from "../run/state.ts";
 
@@ -12,6 +12,8 @@ export interface RunReplay {
   readonly stages: readonly RunStageRecord[] | null;
   /** How many recorded stages were taken. */
   readonly position: number;
+  /** Of the same graph: its queue is that of the recording, whatever was open side by side there. */
+  readonly exact?: true;
 }
 
 /** Recorded stages from a position on, and how many there are in all. */
@@ -19,6 +21,10 @@ export interface RecordedPage {
   readonly from: number;
   readonly stages: readonly RunStageRecord[];
   readonly total: number;
+  /** What was to be executed after each of these stages; null where nobody knows. */
+  readonly queues?: readonly (readonly string[] | null)[];
+  /** The tool calls of these stages, by stage id; absent for none. */
+  readonly tools?: Readonly<Record<string, readonly ToolCallRecord[]>>;
 }
 
 /** What a replay needs to go on: recorded stages of a run, from a position on. */
@@ -36,8 +42,8 @@ export interface RecordedWork {
 /** The recording of a new run's options; only `deterministic` makes a run follow one (spec/workflow 4.2). */
 export const replayOf = (options: RunOptions): { readonly replay?: RunReplay } => {
   if (options.replay_mode !== "deterministic") return {};
-  const { replay_run: run, replay_source: source = null } = options;
-  return { replay: { source, stages: run?.stages ?? null, position: 0 } };
+  const { replay_run: run, replay_source: source = null, replay_exact: exact } = options;
+  return { replay: { source, stages: run?.stages ?? null, position: 0, ...(exact === true ? { exact } : {}) } };
 };
 
 const isComplete = (page: RecordedPage | undefined, position: number): boolean =>
@@ -49,12 +55,32 @@ export const recordingWanted = (replay: RunReplay | null, page?: RecordedPage): 
     ? null
     : { run_id: replay.source, from: replay.position };
 
+/** The page to be handed in before an exact replay can follow the edges of the stage it took last; null when it can. */
+export const queueWanted = (replay: RunReplay | null, page?: RecordedPage): Recording | null => {
+  if (replay === null || replay.source === null || replay.exact !== true || replay.position === 0) return null;
+  const from = replay.position - 1;
+  return isComplete(page, from) ? null : { run_id: replay.source, from };
+};
+
+/** The queue after the stage that an exact replay took last; undefined where it follows from the edges. */
+export const recordedQueue = (replay: RunReplay | null, page?: RecordedPage): readonly string[] | undefined =>
+  replay?.exact === true && page !== undefined
+    ? (page.queues?.[replay.position - 1 - page.from] ?? undefined)
+    : undefined;
+
 const nextOf = (replay: RunReplay, page?: RecordedPage): RunStageRecord | undefined =>
   replay.source === null
     ? replay.stages?.[replay.position]
     : page === undefined || page.from > replay.position
       ? undefined
       : page.stages[replay.position - page.from];
+
+/** True when a replay follows its recording's queue: a join was waited for there as often as it had to be. */
+export const isRecordedNext = (
+  run: { readonly replay: RunReplay | null },
+  nodeId: string,
+  page?: RecordedPage,
+): boolean => run.replay?.exact === true && nextOf(run.replay, page)?.node_id === nodeId;
 
 /**
  * The ready node a replay opens next: the recorded one where it is ready, else the head of the queue. Stages that ran side
@@ -82,7 +108,7 @@ const INPUT_KEYS = [
 ] as const;
 
 /** What else of a stage's metadata comes from its result. */
-const RESULT_KEYS = ["worker", "tools", "provider", "model", "error_category", "status_code"] as const;
+const RESULT_KEYS = ["worker", "tools", "provider", "model", "error_category", "status_code", "map"] as const;
 
 const present = (source: JsonObject, keys: readonly string[]): JsonObject => {
   const found: Record<string, JsonObject[string]> = {};
@@ -130,5 +156,7 @@ export const nextRecordedStage = (
   if (stage === undefined) return err(`workflow replay exhausted before node ${nodeId}`);
   if (stage.node_id !== nodeId)
     return err(`workflow replay mismatch: expected node ${nodeId}, next replay stage is ${stage.node_id}`);
-  return ok({ executed: executedOf(stage), selected_artifact_ids: stage.consumed_artifact_ids });
+  const tools = page?.tools?.[stage.id];
+  const executed = { ...executedOf(stage), ...(tools === undefined ? {} : { tool_recordings: tools }) };
+  return ok({ executed, selected_artifact_ids: stage.consumed_artifact_ids });
 };

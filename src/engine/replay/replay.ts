@@ -28,6 +28,7 @@ export const replayRun = (source: ReplaySource, request: ReplayRequest): Result<
     replay_mode: "deterministic",
   });
   if (!options.ok) return options;
+  const isExact = request.graph === undefined;
   return ok({
     type: "create_run",
     tenant: request.tenant,
@@ -36,7 +37,12 @@ export const replayRun = (source: ReplaySource, request: ReplayRequest): Result<
     graph: request.graph ?? source.graph,
     artifacts: source.artifacts,
     assets: source.assets,
-    options: { ...options.value, max_steps: source.max_steps, replay_source: source.run_id },
+    options: {
+      ...options.value,
+      max_steps: isExact ? source.exact_steps : source.max_steps,
+      replay_source: source.run_id,
+      ...(isExact ? { replay_exact: true } : {}),
+    },
     drive: "auto",
     start: true,
   });

@@ -1,11 +1,13 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { WorkflowGraph } from "../../schema/graph.ts";
-import type { RunStageRecord } from "../../schema/record.ts";
+import type { RunStageRecord, ToolCallRecord } from "../../schema/record.ts";
 import { type ProjectedEntry, projectPart } from "../run/project.ts";
-import type { Run, RunStatus } from "../run/state.ts";
+import { evolve } from "../run/evolve.ts";
+import type { Run, RunState, RunStatus } from "../run/state.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
 import type { RecordedPage } from "./next-stage.ts";
+import { toolOwners, toolsByOwner } from "./tool-owners.ts";
 
 /** What a replay is made of, beside the recorded stages. */
 export interface ReplaySource {
@@ -21,6 +23,8 @@ export interface ReplaySource {
   readonly artifacts: readonly ArtifactRecord[];
   /** Steps the replay may take: enough for all that is recorded, and no more where the run had used its own up. */
   readonly max_steps: number;
+  /** The same for a replay that follows the recorded queue: it waits for no join, and ends where the run was paused. */
+  readonly exact_steps: number;
 }
 
 /** Stages in one page of a recording, at most. */
@@ -36,8 +40,14 @@ export const replaySource = (entries: readonly ProjectedEntry[], run: Run): Repl
   const base = created.resumed_from;
   const produced = new Set(base?.stages.flatMap((stage) => stage.produced_artifact_ids));
   let steps = base?.stages.length ?? 0;
+  let requeued = 0;
   for (const entry of entries)
-    for (const { type } of entry.events) if (type === "stage_prepared" || type === "node_requeued") steps += 1;
+    for (const { type } of entry.events) {
+      if (type !== "stage_prepared" && type !== "node_requeued") continue;
+      steps += 1;
+      // Those at the very end of the run are waited for again.
+      requeued = type === "stage_prepared" ? 0 : requeued + 1;
+    }
   const isUsedUp = run.status === "paused" && run.steps >= run.max_steps;
   return {
     run_id: run.run_id,
@@ -51,18 +61,74 @@ export const replaySource = (entries: readonly ProjectedEntry[], run: Run): Repl
     transcript: base === null ? created.transcript : null,
     artifacts: base === null ? created.artifacts : base.artifacts.filter(({ id }) => !produced.has(id)),
     max_steps: isUsedUp ? Math.max(steps, 1) : Math.max(run.max_steps, steps),
+    exact_steps: run.status === "paused" ? Math.max(run.stage_count + requeued, 1) : Math.max(run.max_steps, steps),
   };
+};
+
+/** What was to be executed after each recorded stage. The next of them was, though it may have been open already. */
+const queuesOf = (
+  entries: readonly ProjectedEntry[],
+  recorded: readonly RunStageRecord[],
+  count: number,
+): NonNullable<RecordedPage["queues"]> => {
+  const ready = new Map<string | null, readonly string[]>();
+  let state: RunState = null;
+  for (const event of entries.flatMap(({ events }) => events)) {
+    if (event.type === "run_created")
+      for (const { last_stage_id: id, ready_nodes: nodes } of event.resumed_from?.checkpoints ?? [])
+        ready.set(id, nodes);
+    state = evolve(state, event);
+    if (event.type === "checkpoint_taken" && state !== null) ready.set(event.last_stage_id, state.ready);
+  }
+  return recorded.slice(0, count).map(({ id }, index) => {
+    const queue = ready.get(id);
+    const next = recorded[index + 1]?.node_id;
+    return queue === undefined ? null : next === undefined || queue.includes(next) ? queue : [next, ...queue];
+  });
+};
+
+/** The tool calls of some stages of a run by stage id; null for none. */
+const toolsOf = (
+  entries: readonly ProjectedEntry[],
+  stages: readonly RunStageRecord[],
+  from: number,
+): NonNullable<RecordedPage["tools"]> | null => {
+  const events = entries.flatMap((entry) => entry.events);
+  const owners = toolOwners(events);
+  const [created] = events;
+  const earlier = created?.type === "run_created" ? (created.resumed_from?.tool_recordings.length ?? 0) : 0;
+  if (owners.length + earlier === 0) return null;
+  const all = { from: 0, to: Number.POSITIVE_INFINITY };
+  const calls = (projectPart(entries, "tool_recordings", all)?.items ?? []) as readonly ToolCallRecord[];
+  const byStage = toolsByOwner(calls, owners);
+  const found: Record<string, readonly ToolCallRecord[]> = {};
+  for (const [index, { id }] of stages.entries()) {
+    // What came with a record that the run continues is nobody's: it goes with the first stage.
+    const own = [...(from + index === 0 ? (byStage.get(null) ?? []) : []), ...(byStage.get(id) ?? [])];
+    if (own.length > 0) found[id] = own;
+  }
+  return found;
 };
 
 /** A page of the recorded stages of a run, from a position on: as many as one call may carry. */
 export const recordedPage = (entries: readonly ProjectedEntry[], run: Run, from: number): RecordedPage => {
-  const part = projectPart(entries, "stages", { from, to: from + PAGE_STAGES });
+  const part = projectPart(entries, "stages", { from, to: from + PAGE_STAGES + 1 });
   const stages: RunStageRecord[] = [];
+  const recorded = (part?.items ?? []) as readonly RunStageRecord[];
   let characters = 0;
-  for (const stage of (part?.items ?? []) as readonly RunStageRecord[]) {
+  for (const stage of recorded) {
+    if (stages.length === PAGE_STAGES) break;
     characters += JSON.stringify(stage).length;
     if (stages.length > 0 && characters > PAGE_CHARACTERS) break;
     stages.push(stage);
   }
-  return { from, stages, total: stages.length === 0 ? from : run.stage_count };
+  const tools = toolsOf(entries, stages, from);
+  const queues = queuesOf(entries, recorded, stages.length);
+  return {
+    from,
+    stages,
+    total: stages.length === 0 ? from : run.stage_count,
+    queues,
+    ...(tools === null ? {} : { tools }),
+  };
 };

@@ -14,7 +14,8 @@ const usedBy = ({ settled, map, loop }: PreparedStage): LlmUsage | null =>
   settled === null ? ((map ?? loop)?.usage ?? null) : settled.event.usage;
 
 /** What a run has used so far, with what its open stages have. */
-const spentSoFar = (run: Run): LlmUsage => run.open.reduce((total, unit) => addUsage(total, usedBy(unit)), run.usage);
+export const spentSoFar = (run: Run): LlmUsage =>
+  run.open.reduce((total, unit) => addUsage(total, usedBy(unit)), addUsage(run.usage, run.earlier_usage));
 
 /** Why a run may start nothing more under this budget; null while it may. */
 export const budgetExcess = (run: Run, budget: RunBudget | null): string | null => {

@@ -12,7 +12,7 @@ import type { Message } from "../mailbox/state.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
 import type { JobRequest } from "../work-queue/job.ts";
 import type { RecordedPage, Recording } from "../replay/next-stage.ts";
-import type { Completion, DriveMode, FollowedEdge, Run, RunStatus } from "./state.ts";
+import type { Completion, DriveMode, FollowedEdge, ForkedAt, Run, RunStatus } from "./state.ts";
 
 /** The options of a new run after decoding (spec/workflow 4.4); raw keeps the node overrides and what is only recorded. */
 export interface RunOptions {
@@ -43,8 +43,10 @@ export interface RunOptions {
   readonly replay_run?: RunRecord;
   /** The run whose recorded stages a replay is given page by page, in place of `replay_run`. */
   readonly replay_source?: string;
+  /** The replay is of the same graph as its source: it follows the recorded queue too. */
+  readonly replay_exact?: true;
   /** With `resume_run`: goes on exactly where the record stands, its steps counted from here. */
-  readonly fork?: { readonly steps: number };
+  readonly fork?: ForkedAt;
 }
 
 export interface CreateRun {

@@ -167,6 +167,7 @@ const recordStage = (draft: Draft, unit: PreparedStage, recorded: Recorded): Com
     ...(mustWait(draft.run, unit) ? { deferred: true } : {}),
     ...(fromBranches === undefined ? {} : { from_branches: fromBranches }),
     ...(executed.attempts === undefined ? {} : { attempts: executed.attempts }),
+    ...(executed.tool_recordings === undefined ? {} : { tool_recordings: executed.tool_recordings }),
     ...(executed.result === handedIn ? {} : { handed_in: handedIn }),
   });
   return draft.run.completions.get(unit.attempt_token) as Completion;

@@ -3,14 +3,14 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { WorkflowGraph } from "../../schema/graph.ts";
 import type { LlmUsage, StageMode } from "../../schema/plan.ts";
 import type { ToolApprovalPolicy } from "../../schema/policy.ts";
-import type { RunRecord, RunStageAttemptRecord } from "../../schema/record.ts";
+import type { RunRecord, RunStageAttemptRecord, ToolCallRecord as RunToolCallRecord } from "../../schema/record.ts";
 import type { PendingToolCall, ToolApproval, ToolCallRecord } from "../../schema/agent-step.ts";
 import type { SessionSeed } from "../transcript/session-seed.ts";
 import type { SessionCompacted, SessionEvent } from "../transcript/session-event.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
 import type { RunReplay } from "../replay/next-stage.ts";
 import type { RunBudget } from "./budget.ts";
-import type { DriveMode, FollowedEdge, Holder, StageWork } from "./state.ts";
+import type { DriveMode, FollowedEdge, ForkedAt, Holder, StageWork } from "./state.ts";
 
 /** Fields every event of a run carries: its shape's version and its moment (RFC 3339). */
 interface Stamped {
@@ -63,7 +63,7 @@ export interface RunCreated extends Stamped {
   /** The record this run continues (spec/workflow 4.10); null for a new run. */
   readonly resumed_from: RunRecord | null;
   /** Set for a fork: it goes on exactly where the record stands, also where nothing is ready any more. */
-  readonly fork?: { readonly steps: number };
+  readonly fork?: ForkedAt;
   /** The recording to follow; absent for a run that executes its stages. */
   readonly replay?: RunReplay;
 }
@@ -96,6 +96,8 @@ export interface StagePrepared extends Stamped {
   readonly granted_by: string | null;
   /** When a stage that waits ends by itself; absent for never. */
   readonly deadline_ms?: number;
+  /** The stage was open where this fork begins: its step is counted, and it is not taken from the queue. */
+  readonly reopened?: true;
   /** The ready list as the caller gave it; absent when the node was simply taken from the run's own. */
   readonly ready?: readonly string[];
 }
@@ -213,6 +215,8 @@ export interface StageCompleted extends Stamped {
   readonly from_branches?: true;
   /** The attempts of a replayed stage, as they were recorded. */
   readonly attempts?: readonly RunStageAttemptRecord[];
+  /** The tool calls of a replayed stage, which makes none itself. */
+  readonly tool_recordings?: readonly RunToolCallRecord[];
   /** What was handed in, where the result is something else: of a failed call, or of a stage that was precomputed. */
   readonly handed_in?: JsonObject;
 }

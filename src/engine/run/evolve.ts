@@ -78,6 +78,7 @@ const created = (event: RunCreated): Run => {
     newest_artifacts_from: base === null ? 0 : newestFrom(base),
     transcript: { value: event.transcript },
     sessions: seededSessions(event.sessions ?? []),
+    reopen: event.fork?.open ?? [],
     open: [],
     max_parallel: event.max_parallel ?? 1,
     budget: event.budget ?? null,
@@ -87,6 +88,7 @@ const created = (event: RunCreated): Run => {
     parked: AppendMap.empty,
     heard: AppendMap.empty,
     usage: NO_USAGE,
+    earlier_usage: event.fork?.usage ?? null,
     replay: event.replay ?? null,
     earlier_visits: base === null ? {} : visitsOf(base),
     error: null,
@@ -98,9 +100,10 @@ const created = (event: RunCreated): Run => {
 const stagePrepared = (run: Run, event: StagePrepared): Run => ({
   ...run,
   sessions: withOwnSession(run.sessions, event),
-  steps: run.steps + 1,
+  ...(event.reopened === true
+    ? { reopen: run.reopen.slice(1) }
+    : { steps: run.steps + 1, ready: event.ready ?? withoutFirst(run.ready, event.node_id) }),
   replay: run.replay === null ? null : { ...run.replay, position: run.replay.position + 1 },
-  ready: event.ready ?? withoutFirst(run.ready, event.node_id),
   open: [...run.open, openedStage(run, event)],
 });
 

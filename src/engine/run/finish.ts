@@ -2,7 +2,8 @@ import { nextEdges } from "../graph/edges.ts";
 import type { CompletedReply } from "./command.ts";
 import type { Draft } from "./draft.ts";
 import type { Raised } from "./prepare-stage.ts";
-import type { Completion } from "./state.ts";
+import { enqueueUnique } from "./evolve.ts";
+import type { Completion, FollowedEdge } from "./state.ts";
 import { recordTransitions } from "./transitions.ts";
 
 /** The answer to a completion, with the edges that follow. */
@@ -11,10 +12,24 @@ export const completedReply = (draft: Draft, completion: Completion): CompletedR
   return { ...stage, next_edges: nextEdges(draft.run.graph, stage.node_id, stage.branch) };
 };
 
-/** Records where a completed stage leads. */
-export const finishStage = (draft: Draft, completion: Completion): void => {
+/** Records where a completed stage leads; a replay knows the queue after it. */
+export const finishStage = (draft: Draft, completion: Completion, queue?: readonly string[]): void => {
   const { node_id, branch } = completion;
-  recordTransitions(draft, completion, nextEdges(draft.run.graph, node_id, branch));
+  const edges = nextEdges(draft.run.graph, node_id, branch);
+  recordTransitions(draft, completion, edges, queue === undefined ? undefined : changed(draft, edges, queue));
+};
+
+/** The queue, where it does not follow from the edges: the journal says nothing twice. */
+const changed = (
+  { run }: Draft,
+  edges: readonly FollowedEdge[],
+  queue: readonly string[],
+): readonly string[] | undefined => {
+  const follows = enqueueUnique(
+    run.ready,
+    edges.map((edge) => edge.to),
+  );
+  return follows.length === queue.length && follows.every((node, index) => node === queue[index]) ? undefined : queue;
 };
 
 /** Ends a run whose queue is empty, or pauses one that has used up its steps (spec/workflow 4.9). */

@@ -1,4 +1,4 @@
-import type { PreparedStage, Run } from "./state.ts";
+import type { PreparedStage, Reopened, Run } from "./state.ts";
 
 /** The open stage or branch with this id. */
 export const openById = (run: Run, stageId: string): PreparedStage | undefined =>
@@ -14,11 +14,13 @@ export const withOpen = (run: Run, stageId: string, change: (unit: PreparedStage
   open: run.open.map((unit) => (unit.stage_id === stageId ? change(unit) : unit)),
 });
 
-/** What a run that goes on from here has to execute: the stages that are open, then those that are ready. */
-export const pendingNodes = (run: Run): readonly string[] => {
-  const open = run.open.filter((unit) => unit.branch_of === null).map((unit) => unit.node_id);
-  return open.length === 0 ? run.ready : [...new Set([...open, ...run.ready])];
-};
+/** The open stages of a run, for a fork to open them again. */
+export const reopenedBy = (run: Run): readonly Reopened[] => [
+  ...run.open
+    .filter((unit) => unit.branch_of === null)
+    .map(({ node_id, selected_artifact_ids, work }) => ({ node_id, prepared: { selected_artifact_ids, work } })),
+  ...run.reopen,
+];
 
 /** Branches of a map that are under way. */
 export const branchesOf = (run: Run, mapStageId: string): readonly PreparedStage[] =>
@@ -34,9 +36,11 @@ const PARKED: ReadonlySet<string> = new Set(["external", "sleep", "wait"]);
 const placesTaken = (run: Run): number =>
   run.open.filter((unit) => unit.branch_of === null && !(run.max_parallel > 1 && isParked(unit))).length;
 
+/** Places that no stage takes. */
+export const placesLeft = (run: Run): number => Math.max(0, run.max_parallel - placesTaken(run));
+
 /** Places that are free for another stage; none once the run has used up its steps. */
-export const freePlaces = (run: Run): number =>
-  run.steps >= run.max_steps ? 0 : Math.max(0, run.max_parallel - placesTaken(run));
+export const freePlaces = (run: Run): number => (run.steps >= run.max_steps ? 0 : placesLeft(run));
 
 /**
  * True when a completed stage may enter the record: stages do so in the order in which they were prepared, so that the

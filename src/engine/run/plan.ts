@@ -9,6 +9,7 @@ import { toolNames } from "../policy/tools.ts";
 import { compactionIsEnabled } from "../transcript/compaction-settings.ts";
 import { sessionIn } from "../transcript/session.ts";
 import { textChecks } from "../verification/body-evidence.ts";
+import { openById } from "./open.ts";
 import { promptOfAttempt } from "./retry-feedback.ts";
 import { transcriptValue } from "./run-transcript.ts";
 import { runsAgentLoop, stageTimeout, unitNode } from "./stage-node.ts";
@@ -178,11 +179,15 @@ const workPart = (run: Run, node: WorkflowNode, prepared: PreparedStage): Partia
   }
 };
 
-/** The how manieth execution of its node this is, counted from 1; only scripts ask, so it is counted when asked. */
-const visitOf = (run: Run, nodeId: string): number =>
-  (run.earlier_visits[nodeId] ?? 0) +
-  run.completions.keys().filter((token) => run.completions.get(token)?.node_id === nodeId).length +
-  1;
+/**
+ * The how manieth execution of its node this is, counted from 1, for a branch that of its map; only scripts ask, so it is
+ * counted when asked.
+ */
+const visitOf = (run: Run, { node_id: own, branch_of: branch }: PreparedStage): number => {
+  const nodeId = branch === null ? own : (openById(run, branch.map_stage_id)?.node_id ?? own);
+  const earlier = Object.hasOwn(run.earlier_visits, nodeId) ? (run.earlier_visits[nodeId] ?? 0) : 0;
+  return earlier + run.completions.keys().filter((token) => run.completions.get(token)?.node_id === nodeId).length + 1;
+};
 
 /** The plan of the prepared stage as its executor gets it (spec/workflow 4.5). */
 export const planOf = (run: Run, prepared: PreparedStage, now: Timestamp): StagePlan => {
@@ -205,6 +210,6 @@ export const planOf = (run: Run, prepared: PreparedStage, now: Timestamp): Stage
     ...(checks === null ? {} : { checks }),
     ...(Object.keys(node.metadata).length === 0 ? {} : { metadata: node.metadata as JsonObject }),
     task: run.task,
-    ...(script === undefined ? {} : { script, visit: visitOf(run, prepared.node_id) }),
+    ...(script === undefined ? {} : { script, visit: visitOf(run, prepared) }),
   };
 };

@@ -74,6 +74,7 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
     lease_ms: request.lease_ms,
     granted_by: request.granted_by ?? null,
     ...(deadline === null ? {} : { deadline_ms: deadline }),
+    ...(run.reopen.length === 0 ? {} : { reopened: true }),
     ...(request.ready === undefined ? {} : { ready: request.ready }),
   });
   if (work.type === "wait") draft.subscribe(stage_id, work.message);
@@ -129,7 +130,13 @@ const workOf = (draft: Draft, node: WorkflowNode, request: StageRequest): Result
     return stage.ok ? ok(precomputed(stage.value.executed, stage.value.selected_artifact_ids)) : stage;
   }
   const blocked = blockedInFork(run.options, nodeId);
-  return ok(blocked === null ? ownWork(draft, node) : precomputed(failedStage(blocked)));
+  if (blocked !== null) return ok(precomputed(failedStage(blocked)));
+  const prepared = run.reopen[0]?.prepared;
+  return ok(
+    prepared === undefined
+      ? ownWork(draft, node)
+      : { selected_ids: prepared.selected_artifact_ids, work: prepared.work },
+  );
 };
 
 /** The work of a node that is really executed. */

@@ -145,7 +145,7 @@ export const projectBounded = (
 /** Items of one list of a run's record, from one position to before another, and whether more follow. */
 export const projectPart = (
   entries: readonly ProjectedEntry[],
-  part: "stages" | "transitions" | "checkpoints" | "artifacts",
+  part: "stages" | "transitions" | "checkpoints" | "artifacts" | "tool_recordings",
   range: { readonly from: number; readonly to: number },
 ): { readonly items: readonly object[]; readonly more: boolean } | null => {
   const collected = collect(entries, "now");
@@ -155,6 +155,7 @@ export const projectPart = (
     stages: growing.stages,
     transitions: growing.transitions,
     artifacts: growing.shown,
+    tool_recordings: growing.tools,
   };
   const list = lists[part] ?? growing.checkpoints;
   const items = list
@@ -197,6 +198,7 @@ const show = (growing: Growing, event: RunEvent, before: RunState, run: Run): vo
     growing.stages.push(stage);
     nameAll(growing, stage.artifacts);
     growing.shown.push(...stage.artifacts);
+    growing.tools.push(...(finished.event.tool_recordings ?? []));
     const child = childRunOf(finished.event.result["worker"], stage.id);
     if (child !== null) {
       growing.children.delete(child.worker_id);

@@ -1,5 +1,5 @@
 import { joinIsReady } from "../graph/edges.ts";
-import { branchesOf, freePlaces, mayRetire } from "./open.ts";
+import { branchesOf, freePlaces, mayRetire, placesLeft } from "./open.ts";
 import { nodeSessionId } from "./session-id.ts";
 import type { PreparedStage, Run } from "./state.ts";
 
@@ -25,10 +25,12 @@ const candidates = (run: Run): readonly string[] =>
   );
 
 /**
- * The node to open next, or null. With nothing open it is the first of the queue, whatever it is: a join that has to wait
+ * The node to open next, or null. A fork first opens what was open where it begins. With nothing open it is the first of the queue, whatever it is: a join that has to wait
  * takes its step there (spec/workflow 5).
  */
 export const nextNode = (run: Run): string | null => {
+  const [again] = run.reopen;
+  if (again !== undefined) return placesLeft(run) === 0 ? null : again.node_id;
   if (freePlaces(run) === 0) return null;
   if (run.open.length === 0) return run.ready[0] ?? null;
   return candidates(run)[0] ?? null;

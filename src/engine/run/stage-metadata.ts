@@ -87,6 +87,10 @@ const mapMetadata = ({ map, work }: PreparedStage): JsonObject => {
   };
 };
 
+/** What a replayed map says of the branches that were executed. */
+const replayedMap = ({ kind, work }: PreparedStage, { map }: JsonObject): JsonObject =>
+  kind === "map" && work.type === "precomputed" && isObject(map) ? { map } : {};
+
 const toolCallingMode = (result: JsonObject): JsonObject => {
   const tools = result["tools"];
   return isObject(tools) && tools["mode"] !== undefined ? { tool_calling_mode: tools["mode"] as Json } : {};
@@ -121,6 +125,7 @@ export const stageMetadata = ({ run, node, prepared, event, input }: MetadataInp
     ...(node.output_visibility == null ? {} : { output_visibility: node.output_visibility }),
     mode: prepared.mode,
     ...mapMetadata(prepared),
+    ...replayedMap(prepared, event.result),
     ...asked,
     ...workMetadata(prepared),
     ...ofResult(event.result),

@@ -4,7 +4,7 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { VerificationContract, WorkflowEdge, WorkflowGraph } from "../../schema/graph.ts";
 import type { ConditionCall, FunctionCall, HttpCall, LlmUsage, StageMode } from "../../schema/plan.ts";
 import type { CapabilityPolicy, ToolApprovalPolicy } from "../../schema/policy.ts";
-import type { RunStageAttemptRecord } from "../../schema/record.ts";
+import type { RunStageAttemptRecord, ToolCallRecord as RunToolCallRecord } from "../../schema/record.ts";
 import type { PendingToolCall, ToolApproval, ToolCallRecord } from "../../schema/agent-step.ts";
 import type { Sessions } from "../transcript/session.ts";
 import type { StageCompleted } from "./event.ts";
@@ -39,6 +39,8 @@ export interface ExecutedStage {
   readonly transcript_from?: { readonly session_id: string; readonly visibility: string | null };
   /** The attempts as they were recorded, for a replayed stage (spec/workflow 12.5). */
   readonly attempts?: readonly RunStageAttemptRecord[];
+  /** The tool calls of a replayed stage. */
+  readonly tool_recordings?: readonly RunToolCallRecord[];
 }
 
 /** Parts of the prompt as offsets into it, so that it is stored once. */
@@ -160,6 +162,25 @@ export interface LoopProgress {
   readonly approvals: Readonly<Record<string, ToolApproval>>;
 }
 
+/**
+ * A stage that was open where a fork begins. The fork opens it again before anything else, with the work it was prepared
+ * with: it saw the run as it was then.
+ */
+export interface Reopened {
+  readonly node_id: string;
+  /** Absent where the fork changes what the stage may have seen: it is planned anew. */
+  readonly prepared?: Pick<PreparedStage, "selected_artifact_ids" | "work">;
+}
+
+/** Where a fork goes on: what its source had used up, and had open. */
+export interface ForkedAt {
+  readonly steps: number;
+  /** What counts against the budget beside what the fork itself uses. */
+  readonly usage?: LlmUsage;
+  /** The steps of these are among `steps` already. */
+  readonly open?: readonly Reopened[];
+}
+
 /** A completed stage that waits for its turn in the record. */
 export interface SettledStage {
   readonly event: StageCompleted;
@@ -212,6 +233,8 @@ export interface Run {
   readonly transcript: TranscriptAfter;
   /** The conversations of the run by id. */
   readonly sessions: Sessions;
+  /** What a fork has to open again before anything else. */
+  readonly reopen: readonly Reopened[];
   /** Stages and branches that are not recorded yet, in the order in which they were prepared. */
   readonly open: readonly PreparedStage[];
   /** How many stages may be open at a time; 1 is the order of the specification. */
@@ -228,6 +251,8 @@ export interface Run {
   /** Sequence number of the message that a stage has heard, by the stage's id. */
   readonly heard: AppendMap<number>;
   readonly usage: LlmUsage;
+  /** What the run that a fork was made from had used; it counts against the budget. */
+  readonly earlier_usage: LlmUsage | null;
   /** The recording that a deterministic replay follows; null for a run that executes its stages. */
   readonly replay: RunReplay | null;
   /** How often each node had been executed before this run continued another one's record. */

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
-import { recordingWanted, replayOrder } from "../replay/next-stage.ts";
+import { isRecordedNext, queueWanted, recordedQueue, recordingWanted, replayOrder } from "../replay/next-stage.ts";
 import { executesStage, joinBranches } from "../node/map.ts";
 import { budgetExcess } from "./budget.ts";
 import type { Advance, AdvanceReply } from "./command.ts";
@@ -38,8 +38,11 @@ export const nextWork = (draft: Draft, command: Advance): AdvanceReply => {
     const late = deadlineError(run, draft.context.now);
     if (late !== null) failRun(draft, { detail: late });
     // A stage that was completed by hand and left there: its transitions come first.
-    else if (run.untransitioned !== null) finishStage(draft, run.untransitioned);
-    else if (!closeOne(draft)) {
+    else if (run.untransitioned !== null) {
+      const recording = queueWanted(run.replay, command.recorded);
+      if (recording !== null) return { ...idle(draft), waiting: "recording", recording };
+      finishStage(draft, run.untransitioned, recordedQueue(run.replay, command.recorded));
+    } else if (!closeOne(draft)) {
       const unit = grantable(draft, command);
       if (unit === "gave_up") continue;
       if (unit !== null) return granted(draft, unit);
@@ -178,7 +181,7 @@ const loseAttempt = (draft: Draft, unit: PreparedStage): boolean => {
 /** Pauses a run that has something to start and no budget left for it; whoever resumes it gives a higher one. */
 const pauseForBudget = (draft: Draft): boolean => {
   const { run } = draft;
-  if (run.budget === null || (nextNode(run) === null && nextMap(run) === null)) return false;
+  if (run.budget === null || run.reopen.length > 0 || (nextNode(run) === null && nextMap(run) === null)) return false;
   const excess = budgetExcess(run, run.budget);
   if (excess === null) return false;
   draft.emit({ type: "run_paused", reason: excess });
@@ -202,12 +205,14 @@ const openOne = (draft: Draft, command: Advance): boolean => {
   }
   const nodeId = nextNode(run);
   if (nodeId === null) return false;
-  if (isUnreadyJoin(run, nodeId)) {
+  const next = replayOrder(run, nodeId, command.recorded);
+  const isDue = run.reopen.length > 0 || isRecordedNext(run, next, command.recorded);
+  if (!isDue && isUnreadyJoin(run, nodeId)) {
     draft.emit({ type: "node_requeued", node_id: nodeId });
     return true;
   }
   const raised = prepareStage(draft, {
-    node_id: replayOrder(run, nodeId, command.recorded),
+    node_id: next,
     options: {},
     ...(command.recorded === undefined ? {} : { recorded: command.recorded }),
     ...grant,
