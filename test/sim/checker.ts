@@ -1,7 +1,7 @@
 import { readEntries } from "../../durable-objects/shell/journal.ts";
 import { nextEffectAt } from "../../durable-objects/shell/outbox.ts";
 import type { RunEffect } from "../../src/engine/run/command.ts";
-import type { RunEvent } from "../../src/engine/run/event.ts";
+import type { RunCreated, RunEvent } from "../../src/engine/run/event.ts";
 import { evolve } from "../../src/engine/run/evolve.ts";
 import { runHead } from "../../src/engine/run/head.ts";
 import { isTerminal, type RunState } from "../../src/engine/run/state.ts";
@@ -47,7 +47,7 @@ export class Checker implements Watch {
   readonly #effects = new Map<string, string>();
   readonly #alarms: number[] = [];
   /** Stages that the run began with. */
-  readonly #inherited = new Set<string>();
+  readonly #inherited = new Map<string, string>();
   #seq = 0;
   #overdueSince: number | null = null;
   #alarmsAsleep = 0;
@@ -123,10 +123,20 @@ export class Checker implements Watch {
     if (STATUS_EVENTS.has(event.type)) this.shownSeq = this.#seq;
     if (event.type === "run_finalized" && event.status === "paused") this.pausedBy = "finalize";
     if (event.type === "run_paused") this.pausedBy = "client";
-    if (event.type === "run_created") for (const { id } of event.resumed_from?.stages ?? []) this.#inherited.add(id);
+    if (event.type === "run_created") this.#inherit(event);
     this.#count(event);
     this.units.take(before, event, this.state);
     this.#checkQueue();
+  }
+
+  #inherit({ resumed_from: base }: RunCreated): void {
+    for (const { id, node_id } of base?.stages ?? []) this.#inherited.set(id, node_id);
+  }
+
+  /** How often the record shows a node, with what the run began with. */
+  visits(nodeId: string): number {
+    const recorded = [...this.#inherited.values(), ...this.units.story.map(([node]) => node)];
+    return recorded.filter((node) => node === nodeId).length;
   }
 
   #count(event: RunEvent): void {
@@ -151,7 +161,11 @@ export class Checker implements Watch {
   #checkQueue(): void {
     const run = this.state;
     if (run === null) return;
-    if (new Set(run.ready).size !== run.ready.length)
+    const queued = new Set(run.ready);
+    const twice = run.ready.filter((node, index) => run.ready.indexOf(node) !== index);
+    // A node that was open and ready once more is there twice in what is made of the run.
+    const isMade = this.#run !== this.#world.first && new Set(twice).size === twice.length;
+    if (queued.size !== run.ready.length && !isMade)
       this.#fail("queue", `a node is queued twice: ${run.ready.join()}`);
     if (run.steps > run.max_steps) this.#fail("steps", `${run.steps} steps of ${run.max_steps}`);
   }

@@ -180,13 +180,23 @@ export const shrink = async (
   return [...world.faults.enabled].filter((name) => world.faults.counts[name] > 0);
 };
 
+/** Which test failed, and how its worlds are simulated. */
+interface Failed {
+  readonly file: string;
+  readonly options: SimulateOptions;
+}
+
 /** The text of a failure: seed, invariant, the faults it needs and what happened last. */
-export const explain = async (seed: number, { world, violation }: Simulated): Promise<string> => {
+export const explain = async (
+  seed: number,
+  { world, violation }: Simulated,
+  { file, options }: Failed = { file: "run", options: {} },
+): Promise<string> => {
   if (violation === null) return "";
-  const needed = await shrink(seed, violation.invariant);
+  const needed = await shrink(seed, violation.invariant, options);
   return [
     `seed ${seed}: ${violation.message}`,
-    `run it alone: SIM_SEED=${seed} npx vitest run --project node test/sim/run.test.ts`,
+    `run it alone: SIM_SEED=${seed} npx vitest run --project node test/sim/${file}.test.ts`,
     `faults it needs: ${needed.length === 0 ? "none" : needed.join(", ")}`,
     ...world.lastEvents,
   ].join("\n");

@@ -3,7 +3,7 @@ import type { WorkflowGraph } from "../../schema/graph.ts";
 import type { RunRecord } from "../../schema/record.ts";
 import type { ArtifactContext } from "../artifact/normalize.ts";
 import { type ProjectedEntry, projectBounded, projectPart } from "../run/project.ts";
-import { pendingNodes } from "../run/open.ts";
+import { openStages, pendingNodes } from "../run/open.ts";
 import { type SessionSeed, sessionSeeds } from "../transcript/session-seed.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
 import { evolve } from "../run/evolve.ts";
@@ -27,7 +27,7 @@ export interface ForkSource {
   readonly steps: number;
   /** The record at the checkpoint; its artifacts are those that stages work on. */
   readonly record: RunRecord;
-  /** What was ready before the last stage's transitions were recorded. */
+  /** What was open or ready before the last stage's transitions were recorded. */
   readonly ready_before: readonly string[];
   /** Every execution of the whole run that may have changed something outside. */
   readonly effects: readonly EffectfulStage[];
@@ -83,7 +83,7 @@ const stateAt = (entries: readonly ProjectedEntry[], checkpointId: string): AtCh
   let readyBefore: readonly string[] = [];
   for (const entry of entries)
     for (const event of entry.events) {
-      if (event.type === "transitions_recorded" && state !== null) readyBefore = state.ready;
+      if (event.type === "transitions_recorded" && state !== null) readyBefore = pendingNodes(state);
       state = evolve(state, event);
       if (event.type === "checkpoint_taken" && event.checkpoint_id === checkpointId && state !== null)
         return { run: state, ready_before: readyBefore };
@@ -116,7 +116,8 @@ export const forkSource = (
     sessions: sessionSeeds(run.sessions),
     trigger_event: run.trigger_event,
     max_steps: run.max_steps,
-    steps: run.steps,
+    // The fork executes open stages from their beginning and counts them then.
+    steps: run.steps - openStages(run),
     record: { ...projected.record, artifacts: run.artifacts.toArray(), pending_nodes: pendingNodes(run) },
     ready_before: at.ready_before,
     effects: effectfulStages(run.graph, whole.items as RunRecord["stages"]),

@@ -12,12 +12,18 @@ export interface RunReplay {
   readonly stages: readonly RunStageRecord[] | null;
   /** How many recorded stages were taken. */
   readonly position: number;
+  /** Nodes that were open beside the stage taken last when it led on. */
+  readonly beside?: readonly string[];
 }
+
+/** A recorded stage, and the nodes that were open beside it when it led on: another arrival there queues them once more. */
+export type RecordedStage = RunStageRecord & { readonly beside?: readonly string[] };
+
 
 /** Recorded stages from a position on, and how many there are in all. */
 export interface RecordedPage {
   readonly from: number;
-  readonly stages: readonly RunStageRecord[];
+  readonly stages: readonly RecordedStage[];
   readonly total: number;
 }
 
@@ -49,7 +55,7 @@ export const recordingWanted = (replay: RunReplay | null, page?: RecordedPage): 
     ? null
     : { run_id: replay.source, from: replay.position };
 
-const nextOf = (replay: RunReplay, page?: RecordedPage): RunStageRecord | undefined =>
+const nextOf = (replay: RunReplay, page?: RecordedPage): RecordedStage | undefined =>
   replay.source === null
     ? replay.stages?.[replay.position]
     : page === undefined || page.from > replay.position
@@ -98,7 +104,7 @@ const errorOf = (stage: RunStageRecord): string | null => {
   return typeof error === "string" ? error : null;
 };
 
-const executedOf = (stage: RunStageRecord): ExecutedStage => ({
+const executedOf = (stage: RecordedStage): ExecutedStage => ({
   status: stage.status === "failed" ? "failed" : "completed",
   outcome: stage.outcome,
   branch: stage.branch,
@@ -114,6 +120,7 @@ const executedOf = (stage: RunStageRecord): ExecutedStage => ({
   usage: stage.usage,
   error: errorOf(stage),
   ...(stage.attempts.length === 0 ? {} : { attempts: stage.attempts }),
+  ...(stage.beside === undefined ? {} : { beside: stage.beside }),
 });
 
 /**

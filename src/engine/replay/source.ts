@@ -1,11 +1,10 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { WorkflowGraph } from "../../schema/graph.ts";
-import type { RunStageRecord } from "../../schema/record.ts";
 import { type ProjectedEntry, projectPart } from "../run/project.ts";
 import type { Run, RunStatus } from "../run/state.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
-import type { RecordedPage } from "./next-stage.ts";
+import type { RecordedPage, RecordedStage } from "./next-stage.ts";
 
 /** What a replay is made of, beside the recorded stages. */
 export interface ReplaySource {
@@ -54,12 +53,29 @@ export const replaySource = (entries: readonly ProjectedEntry[], run: Run): Repl
   };
 };
 
+/** By stage, the nodes that were open beside it when its transitions were recorded; none for a stage that was alone. */
+const openBeside = (entries: readonly ProjectedEntry[]): ReadonlyMap<string, readonly string[]> => {
+  const open = new Map<string, string>();
+  const beside = new Map<string, readonly string[]>();
+  for (const { events } of entries)
+    for (const event of events) {
+      if (event.type === "stage_prepared") open.set(event.stage_id, event.node_id);
+      else if (event.type === "stage_retired" || (event.type === "stage_completed" && event.deferred !== true))
+        open.delete(event.stage_id);
+      else if (event.type === "transitions_recorded" && open.size > 0) beside.set(event.stage_id, [...open.values()]);
+    }
+  return beside;
+};
+
 /** A page of the recorded stages of a run, from a position on: as many as one call may carry. */
 export const recordedPage = (entries: readonly ProjectedEntry[], run: Run, from: number): RecordedPage => {
   const part = projectPart(entries, "stages", { from, to: from + PAGE_STAGES });
-  const stages: RunStageRecord[] = [];
+  const besides = openBeside(entries);
+  const stages: RecordedStage[] = [];
   let characters = 0;
-  for (const stage of (part?.items ?? []) as readonly RunStageRecord[]) {
+  for (const recorded of (part?.items ?? []) as readonly RecordedStage[]) {
+    const beside = besides.get(recorded.id);
+    const stage = beside === undefined ? recorded : { ...recorded, beside };
     characters += JSON.stringify(stage).length;
     if (stages.length > 0 && characters > PAGE_CHARACTERS) break;
     stages.push(stage);

@@ -3,6 +3,7 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { RunRecord } from "../../schema/record.ts";
 import { collectContracts } from "../verification/contracts.ts";
 import { newestFrom, visitsOf } from "../replay/continued.ts";
+import type { RunReplay } from "../replay/next-stage.ts";
 import { evolveSessions } from "../transcript/evolve-sessions.ts";
 import { foldFindings, NO_FINDINGS, type OpenFindings } from "../verification/findings.ts";
 import { seededSessions } from "../transcript/session-seed.ts";
@@ -24,6 +25,20 @@ import type {
 import { branchesOf, openById, withOpen } from "./open.ts";
 import { type Completion, NO_USAGE, type PreparedStage, type Run, type RunState } from "./state.ts";
 import { addUsage } from "./usage.ts";
+
+/**
+ * The queue of a replay with these nodes at its end. It opens one stage at a time, and so holds what was open beside the
+ * recorded stage: that does not count as queued.
+ */
+const enqueueBeside = (
+  ready: readonly string[],
+  nodes: readonly string[],
+  beside: readonly string[],
+): readonly string[] => {
+  if (beside.length === 0) return enqueueUnique(ready, nodes);
+  const queued = beside.reduce(withoutFirst, ready);
+  return [...ready, ...enqueueUnique(queued, nodes).slice(queued.length)];
+};
 
 /** The queue with these nodes at its end, each at most once (spec/workflow 5). */
 export const enqueueUnique = (ready: readonly string[], nodes: readonly string[]): readonly string[] => {
@@ -95,11 +110,16 @@ const created = (event: RunCreated): Run => {
   };
 };
 
+const taken = ({ beside: _, ...replay }: RunReplay, { work }: StagePrepared): RunReplay => {
+  const beside = work.type === "precomputed" ? work.executed.beside : undefined;
+  return { ...replay, position: replay.position + 1, ...(beside === undefined ? {} : { beside }) };
+};
+
 const stagePrepared = (run: Run, event: StagePrepared): Run => ({
   ...run,
   sessions: withOwnSession(run.sessions, event),
   steps: run.steps + 1,
-  replay: run.replay === null ? null : { ...run.replay, position: run.replay.position + 1 },
+  replay: run.replay === null ? null : taken(run.replay, event),
   ready: event.ready ?? withoutFirst(run.ready, event.node_id),
   open: [...run.open, openedStage(run, event)],
 });
@@ -166,13 +186,16 @@ const retired = (run: Run, stageId: string): Run => {
   return recorded(run, event, { completion, artifacts: outcomeOf(event, unit).artifacts, prepared: unit });
 };
 
+const NOTHING: readonly string[] = [];
+
 const transitioned = (run: Run, event: TransitionsRecorded): Run => ({
   ...run,
   ready:
     event.ready ??
-    enqueueUnique(
+    enqueueBeside(
       run.ready,
       event.edges.map((edge) => edge.to),
+      run.replay?.beside ?? NOTHING,
     ),
   untransitioned: null,
 });

@@ -14,11 +14,17 @@ export const withOpen = (run: Run, stageId: string, change: (unit: PreparedStage
   open: run.open.map((unit) => (unit.stage_id === stageId ? change(unit) : unit)),
 });
 
-/** What a run that goes on from here has to execute: the stages that are open, then those that are ready. */
+/**
+ * What a run that goes on from here has to execute: the stages that are open, then those that are ready. A node that is
+ * open and ready once more is there twice.
+ */
 export const pendingNodes = (run: Run): readonly string[] => {
   const open = run.open.filter((unit) => unit.branch_of === null).map((unit) => unit.node_id);
-  return open.length === 0 ? run.ready : [...new Set([...open, ...run.ready])];
+  return open.length === 0 ? run.ready : [...open, ...run.ready];
 };
+
+/** How many stages are open; branches belong to the stage of their map. */
+export const openStages = (run: Run): number => run.open.filter((unit) => unit.branch_of === null).length;
 
 /** Branches of a map that are under way. */
 export const branchesOf = (run: Run, mapStageId: string): readonly PreparedStage[] =>

@@ -13,7 +13,7 @@ import type { Draft } from "./draft.ts";
 import { executeStatic } from "./execute-static.ts";
 import { failedStage } from "./executed-stage.ts";
 import { sessionOf } from "./session-of.ts";
-import { openById } from "./open.ts";
+import { openStages, openById } from "./open.ts";
 import { isStaticNode, stageMode, stageNode, stageTimeout, unitNode } from "./stage-node.ts";
 import { workExcess } from "./stage-policy.ts";
 import { planWork, selectArtifactsFor } from "./stage-work.ts";
@@ -80,8 +80,6 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
   if (queue !== null && holder === "nobody") orderCommand(draft, stage_id, queue);
   return null;
 };
-
-const openStages = (run: Run): number => run.open.filter((unit) => unit.branch_of === null).length;
 
 /** Puts the command of a stage into a queue; the stage waits, like an external one (spec/workflow 20). */
 const orderCommand = (draft: Draft, stageId: string, queue: string): void => {

@@ -39,6 +39,8 @@ export interface ExecutedStage {
   readonly transcript_from?: { readonly session_id: string; readonly visibility: string | null };
   /** The attempts as they were recorded, for a replayed stage (spec/workflow 12.5). */
   readonly attempts?: readonly RunStageAttemptRecord[];
+  /** Nodes that were open beside the recorded stage when it led on, for a replayed stage. */
+  readonly beside?: readonly string[];
 }
 
 /** Parts of the prompt as offsets into it, so that it is stored once. */
