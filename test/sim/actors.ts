@@ -158,7 +158,11 @@ export const startDriver = (
 };
 
 /** What an object may answer to a completion that comes again: what it answered first, or a refusal (I5, I6). */
-const judgeRepeated = ({ world, checker }: WatchedRun, { attempt_token: token, result }: Handed, answer: Answer<AdvanceReply>): void => {
+const judgeRepeated = (
+  { world, checker }: WatchedRun,
+  { attempt_token: token, result }: Handed,
+  answer: Answer<AdvanceReply>,
+): void => {
   const { units, state } = checker;
   const known = units.completions.get(token);
   if (!answer.ok) world.counters.late_completions_refused += 1;
@@ -205,7 +209,5 @@ export const repeatStep = async ({ world, host, steps }: WatchedRun): Promise<vo
   if (steps.length === 0) return;
   const step = world.faults.random("step_repeated").pick(steps);
   const process = new Process(world, "echo", false);
-  await host
-    .call(process, host.epoch, "a late step", (object) => object.recordStep(step))
-    .catch(() => undefined);
+  await host.call(process, host.epoch, "a late step", (object) => object.recordStep(step)).catch(() => undefined);
 };

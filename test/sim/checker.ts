@@ -165,8 +165,7 @@ export class Checker implements Watch {
     const twice = run.ready.filter((node, index) => run.ready.indexOf(node) !== index);
     // A node that was open and ready once more is there twice in what is made of the run.
     const isMade = this.#run !== this.#world.first && new Set(twice).size === twice.length;
-    if (queued.size !== run.ready.length && !isMade)
-      this.#fail("queue", `a node is queued twice: ${run.ready.join()}`);
+    if (queued.size !== run.ready.length && !isMade) this.#fail("queue", `a node is queued twice: ${run.ready.join()}`);
     if (run.steps > run.max_steps) this.#fail("steps", `${run.steps} steps of ${run.max_steps}`);
   }
 

@@ -20,6 +20,8 @@ export interface Descent {
   readonly seed: number;
   /** Whether what comes of the graph depends on neither time nor faults: an unedited fork then comes to the same. */
   readonly is_ordered: boolean;
+  /** Whether the run is over when it is forked. */
+  readonly is_late: boolean;
   /** What happened, for the test to see that it did. */
   readonly seen: (what: string) => void;
 }
@@ -80,7 +82,10 @@ export const addDescendant = (world: World, id: string, isReplay: boolean): Watc
 export const difference = (left: RunRecord, right: RunRecord): string => {
   const parts = [left, right].map(partsOf);
   const differing = Object.keys(parts[0] ?? {}).filter((part) => parts[0]?.[part] !== parts[1]?.[part]);
-  return differing.map((part) => `${part}: ${parts[0]?.[part]} -> ${parts[1]?.[part]}`).join("; ").slice(0, 2_000);
+  return differing
+    .map((part) => `${part}: ${parts[0]?.[part]} -> ${parts[1]?.[part]}`)
+    .join("; ")
+    .slice(0, 2_000);
 };
 
 const partsOf = (run: RunRecord): Record<string, string> => {

@@ -1,7 +1,7 @@
 import type { Descent } from "./descend.ts";
 import type { FaultName } from "./faults.ts";
 import { forkFirst } from "./forker.ts";
-import { ANY_GRAPH, ORDERED_GRAPH } from "./graph.ts";
+import { ANY_GRAPH, BLIND_GRAPH, type GraphTraits, ORDERED_GRAPH, WAITING_GRAPH } from "./graph.ts";
 import { keyedResults } from "./keyed-results.ts";
 import { replayFirst } from "./replayer.ts";
 import type { SimulateOptions } from "./simulate.ts";
@@ -9,6 +9,9 @@ import type { World } from "./world.ts";
 
 /** What somebody wants of a run, or hands in besides the drivers, changes what it comes to. */
 const WANTED = new Set<FaultName>(["pause", "cancel", "late_completion", "signal", "receive"]);
+
+/** Graphs by seed; those of even seeds do not depend on time. */
+const TRAITS: readonly GraphTraits[] = [ORDERED_GRAPH, { ...WAITING_GRAPH, deadlines: 0.9 }, BLIND_GRAPH, ANY_GRAPH];
 
 const begin = (world: World, descent: Descent): void => {
   world.expected = 2;
@@ -19,9 +22,9 @@ const begin = (world: World, descent: Descent): void => {
 /** A world in which the first run is forked and replayed; in every other one nothing but the graph decides. */
 export const descending = (seed: number, seen: Descent["seen"] = () => {}): SimulateOptions => {
   const isOrdered = seed % 2 === 0;
-  const descent: Descent = { seed, is_ordered: isOrdered, seen };
+  const descent: Descent = { seed, is_ordered: isOrdered, is_late: seed % 8 === 1, seen };
   return {
-    traits: isOrdered ? ORDERED_GRAPH : { ...ANY_GRAPH, deadlines: seed % 4 === 1 ? 0.7 : 0.1 },
+    traits: TRAITS[seed % TRAITS.length] as GraphTraits,
     without: isOrdered ? WANTED : new Set(),
     arrange: (world) => {
       if (isOrdered) keyedResults(seed)(world);

@@ -2,7 +2,8 @@ import { readEntries } from "../../durable-objects/shell/journal.ts";
 import type { RunEvent } from "../../src/engine/run/event.ts";
 import { type Fork, type ForkEdits, forkRun } from "../../src/engine/replay/fork.ts";
 import type { ForkSource } from "../../src/engine/replay/fork-source.ts";
-import type { PreparedStage } from "../../src/engine/run/state.ts";
+import { evolve } from "../../src/engine/run/evolve.ts";
+import type { PreparedStage, Run, RunState } from "../../src/engine/run/state.ts";
 import { uuidIds } from "../../src/ports/ids.ts";
 import type { Rejection } from "../../src/engine/machine.ts";
 import type { Result } from "../../src/lib/result.ts";
@@ -37,6 +38,22 @@ const isParked = (unit: PreparedStage): boolean => PARKED.has(unit.mode) || (uni
 
 type Moment = "any" | "open" | "parked" | "paused" | "cancelled" | "over";
 
+/** The run as it stood at one of its checkpoints. */
+const runAt = ({ host }: WatchedRun, checkpointId: string): Run => {
+  let state: RunState = null;
+  for (const { events } of readEntries<RunEvent>(host.store, 0))
+    for (const event of events) {
+      state = evolve(state, event);
+      if (event.type === "checkpoint_taken" && event.checkpoint_id === checkpointId && state !== null) return state;
+    }
+  throw new Violation("lineage", `the journal has no checkpoint ${checkpointId}`);
+};
+
+const stagesOpenAt = (source: WatchedRun, checkpointId: string): readonly string[] =>
+  runAt(source, checkpointId)
+    .open.filter((unit) => unit.branch_of === null)
+    .map((unit) => unit.node_id);
+
 /** Waits for the moment at which the run is forked; brings it about where it does not come by itself. */
 const awaitMoment = async (process: Process, source: WatchedRun, moment: Moment, random: Random): Promise<void> => {
   const { checker } = source;
@@ -62,17 +79,21 @@ const chooseCheckpoint = async (process: Process, source: WatchedRun, random: Ra
     const isLast = source.isOver;
     const read = (object: Parameters<typeof recordOf>[0]) => recordOf(object).checkpoints.map(({ id }) => id);
     const checkpoints = await readFrom(process, source, { name: "checkpoints", read });
-    if (checkpoints.length > 0) return random.chance(0.4) ? (checkpoints.at(-1) ?? null) : random.pick(checkpoints);
+    const withOpen = checkpoints.filter((id) => stagesOpenAt(source, id).length > 0);
+    if (withOpen.length > 0 && random.chance(0.5)) return random.pick(withOpen);
+    if (checkpoints.length > 0) return random.pick(checkpoints);
     if (isLast) return null;
     await process.sleep(LOOK_MS);
   }
 };
 
-const readSource = async (process: Process, source: WatchedRun, checkpointId: string): Promise<ForkSource> => {
+/** What the fork starts from; null for a run that has grown too large to be forked there. */
+const readSource = async (process: Process, source: WatchedRun, checkpointId: string): Promise<ForkSource | null> => {
   const from = await readFrom(process, source, {
     name: "fork source",
     read: (object) => object.forkSource(checkpointId),
   });
+  if (from === "too_large") return null;
   if (typeof from === "string") throw new Violation("lineage", `no fork at a checkpoint of the run: ${from}`);
   return from;
 };
@@ -99,8 +120,22 @@ const noteSource = ({ seen }: Descent, from: ForkSource, source: WatchedRun): vo
   const open = source.checker.state?.open ?? [];
   if (from.record.pending_nodes.length > 0) seen("fork with pending nodes");
   if (open.length > 0) seen("fork while stages are open");
-  if (openAt(source, from.checkpoint_id) > 0) seen("fork at a checkpoint with open stages");
+  if (stagesOpenAt(source, from.checkpoint_id).length > 0) seen("fork at a checkpoint with open stages");
   if (open.some(isParked)) seen("fork while a stage is parked");
+};
+
+/** A fork has before it what was open and what was ready, and has taken the steps of all that is behind it. */
+const checkSource = (source: WatchedRun, from: ForkSource): void => {
+  const { ready, steps } = runAt(source, from.checkpoint_id);
+  const open = stagesOpenAt(source, from.checkpoint_id);
+  const { pending_nodes: pending } = from.record;
+  if (JSON.stringify(pending) !== JSON.stringify([...open, ...ready]))
+    throw new Violation(
+      "lineage",
+      `a fork begins with ${pending.join()}, open were ${open.join()}, ready ${ready.join()}`,
+    );
+  if (from.steps !== steps - open.length)
+    throw new Violation("lineage", `a fork begins with ${from.steps} steps of ${steps}, ${open.length} of them open`);
 };
 
 /** Where the fork comes from stands in it, and all that the source had done by then. */
@@ -123,26 +158,17 @@ const checkLineage = (fork: WatchedRun, from: ForkSource, edits: ForkEdits): voi
 /** Nodes whose way on depends on what they see. */
 const SEEING: ReadonlySet<string> = new Set(["condition", "verify"]);
 
-/** Stages that were open at a checkpoint of the run. */
-const openAt = ({ host }: WatchedRun, checkpointId: string): number => {
-  const open = new Set<string>();
-  for (const { events } of readEntries<RunEvent>(host.store, 0))
-    for (const event of events) {
-      if (event.type === "stage_prepared") open.add(event.stage_id);
-      if (event.type === "stage_retired" || (event.type === "stage_completed" && event.deferred !== true))
-        open.delete(event.stage_id);
-      if (event.type === "checkpoint_taken" && event.checkpoint_id === checkpointId) return open.size;
-    }
-  return 0;
-};
-
 /** Looks at the end whether an unedited fork came to what its source came to, where nothing but the graph decides. */
-const compareAtEnd = (source: WatchedRun, fork: WatchedRun, { seen, from }: Descent & { readonly from: ForkSource }): void => {
+const compareAtEnd = (
+  source: WatchedRun,
+  fork: WatchedRun,
+  { seen, from }: Descent & { readonly from: ForkSource },
+): void => {
   source.world.atEnd.push(() => {
     // A stage that was given up because its drivers were lost is what went wrong itself.
     if (source.checker.units.gaveUp || fork.checker.units.gaveUp) return;
     const records = [recordOf(source.host.object()), recordOf(fork.host.object())] as const;
-    const hadOpen = openAt(source, from.checkpoint_id) > 0;
+    const hadOpen = stagesOpenAt(source, from.checkpoint_id).length > 0;
     if (hadOpen && Object.values(from.graph.nodes).some(({ kind }) => SEEING.has(kind))) return;
     if (hadOpen) sameParts(records, WALKED, "lineage");
     else sameOutcome(...records, "lineage");
@@ -156,14 +182,17 @@ export const forkFirst = async (world: World, descent: Descent): Promise<void> =
   const process = new Process(world, "forker", false);
   const source = world.first;
   const moments = ["any", "open", "over"] as const;
-  const moment = random.pick(descent.is_ordered ? moments : [...moments, "parked", "paused", "cancelled"]);
-  await awaitMoment(process, source, moment as Moment, random);
+  const wanted: readonly Moment[] = descent.is_ordered ? moments : [...moments, "parked", "paused", "cancelled"];
+  const moment = descent.is_late ? "over" : random.pick(wanted);
+  await awaitMoment(process, source, moment, random);
   const checkpoint = await chooseCheckpoint(process, source, random);
-  if (checkpoint === null) {
+  const from = checkpoint === null ? null : await readSource(process, source, checkpoint);
+  if (from === null) {
+    if (moment === "paused") await insist(source, process, { request: { type: "resume_run" } });
     world.expected -= 1;
     return;
   }
-  const from = await readSource(process, source, checkpoint);
+  checkSource(source, from);
   noteSource(descent, from, source);
   keepJournal(source);
   if (moment === "paused") await insist(source, process, { request: { type: "resume_run" } });
@@ -178,6 +207,6 @@ export const forkFirst = async (world: World, descent: Descent): Promise<void> =
   world.atEnd.push(() => checkLineage(fork, from, edits));
   if (descent.is_ordered && Object.keys(edits).length === 0) compareAtEnd(source, fork, { ...descent, from });
   await createRun(fork, async (client) =>
-    command(forkOf(world, await readSource(client, source, checkpoint), edits)),
+    command(forkOf(world, (await readSource(client, source, from.checkpoint_id)) ?? from, edits)),
   );
 };

@@ -22,10 +22,12 @@ const SEEN = [
   "fork of completed",
   "fork while stages are open",
   "fork while a stage is parked",
+  "fork at a checkpoint with open stages",
   "fork edits nothing",
   "fork edits task",
   "fork edits stage_results",
   "fork compared",
+  "fork compared from open stages",
   "replay of completed",
   "replay of failed",
   "replay compared",
@@ -33,7 +35,7 @@ const SEEN = [
 
 describe("a run that is forked and replayed", () => {
   it(
-    `[W-12.4] [W-12.5] stays as it is, and what is made from it ends as it should (${seeds.length} seeds)`,
+    `[architecture] [W-12.5] stays as it is, and what is made from it ends as it should (${seeds.length} seeds)`,
     async () => {
       const failures: string[] = [];
       const seen: Record<string, number> = {};

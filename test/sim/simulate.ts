@@ -152,7 +152,10 @@ const live = async (world: World): Promise<void> => {
   if (!ended)
     throw new Violation(
       "liveness",
-      `after ${CALM_MS / 60_000} minutes there is still ${world.runs.filter(({ isOver }) => !isOver).map(standing).join("; ")}`,
+      `after ${CALM_MS / 60_000} minutes there is still ${world.runs
+        .filter(({ isOver }) => !isOver)
+        .map(standing)
+        .join("; ")}`,
     );
   // Drivers that are under way still come to know of it, and messages arrive.
   await world.runUntil(() => false, scheduler.now + 400_000);

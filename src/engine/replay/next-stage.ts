@@ -19,7 +19,6 @@ export interface RunReplay {
 /** A recorded stage, and the nodes that were open beside it when it led on: another arrival there queues them once more. */
 export type RecordedStage = RunStageRecord & { readonly beside?: readonly string[] };
 
-
 /** Recorded stages from a position on, and how many there are in all. */
 export interface RecordedPage {
   readonly from: number;

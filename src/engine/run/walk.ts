@@ -195,12 +195,15 @@ const openOne = (draft: Draft, command: Advance): boolean => {
   }
   const nodeId = nextNode(run);
   if (nodeId === null) return false;
-  if (isUnreadyJoin(run, nodeId)) {
+  const next = replayOrder(run, nodeId, command.recorded);
+  // Where stages were open beside the recorded one, no join was asked whether it is ready.
+  const isAsked = run.replay?.beside === undefined || next === nodeId;
+  if (isAsked && isUnreadyJoin(run, nodeId)) {
     draft.emit({ type: "node_requeued", node_id: nodeId });
     return true;
   }
   const raised = prepareStage(draft, {
-    node_id: replayOrder(run, nodeId, command.recorded),
+    node_id: next,
     options: {},
     ...(command.recorded === undefined ? {} : { recorded: command.recorded }),
     ...grant,
