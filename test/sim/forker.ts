@@ -4,6 +4,7 @@ import { type Fork, type ForkEdits, forkRun } from "../../src/engine/replay/fork
 import type { ForkSource } from "../../src/engine/replay/fork-source.ts";
 import { evolve } from "../../src/engine/run/evolve.ts";
 import type { PreparedStage, Run, RunState } from "../../src/engine/run/state.ts";
+import type { CreateRun } from "../../src/engine/run/command.ts";
 import { uuidIds } from "../../src/ports/ids.ts";
 import type { Rejection } from "../../src/engine/machine.ts";
 import type { Result } from "../../src/lib/result.ts";
@@ -23,6 +24,7 @@ import {
 import { randomResult } from "./graph.ts";
 import { cancel, createRun } from "./people.ts";
 import { Process } from "./process.ts";
+import type { RunObject } from "./real-object.ts";
 import { Violation } from "./violation.ts";
 import type { WatchedRun } from "./watched-run.ts";
 import type { World } from "./world.ts";
@@ -73,12 +75,13 @@ const awaitMoment = async (process: Process, source: WatchedRun, moment: Moment,
   if (moment === "cancelled") await cancel(source);
 };
 
+const checkpointsOf = (object: RunObject): readonly string[] => recordOf(object).checkpoints.map(({ id }) => id);
+
 /** A checkpoint of the run, often the newest; null when it is over and took none. */
 const chooseCheckpoint = async (process: Process, source: WatchedRun, random: Random): Promise<string | null> => {
   for (;;) {
     const isLast = source.isOver;
-    const read = (object: Parameters<typeof recordOf>[0]) => recordOf(object).checkpoints.map(({ id }) => id);
-    const checkpoints = await readFrom(process, source, { name: "checkpoints", read });
+    const checkpoints = await readFrom(process, source, { name: "checkpoints", read: checkpointsOf });
     const withOpen = checkpoints.filter((id) => stagesOpenAt(source, id).length > 0);
     if (withOpen.length > 0 && random.chance(0.5)) return random.pick(withOpen);
     if (checkpoints.length > 0) return random.pick(checkpoints);
@@ -138,12 +141,13 @@ const checkSource = (source: WatchedRun, from: ForkSource): void => {
     throw new Violation("lineage", `a fork begins with ${from.steps} steps of ${steps}, ${open.length} of them open`);
 };
 
+const wrong = (what: string): never => {
+  throw new Violation("lineage", `a fork has ${what}`);
+};
+
 /** Where the fork comes from stands in it, and all that the source had done by then. */
 const checkLineage = (fork: WatchedRun, from: ForkSource, edits: ForkEdits): void => {
   const record = recordOf(fork.host.object());
-  const wrong = (what: string): never => {
-    throw new Violation("lineage", `a fork has ${what}`);
-  };
   if (record.id !== FORK_ID) wrong(`the id ${record.id}`);
   if (record.parent_run_id !== from.run_id) wrong(`the parent ${record.parent_run_id}`);
   if (record.root_run_id !== (from.record.root_run_id ?? from.run_id)) wrong(`the root ${record.root_run_id}`);
@@ -176,6 +180,17 @@ const compareAtEnd = (
   });
 };
 
+const commandOf = (world: World, from: ForkSource, edits: ForkEdits): CreateRun => {
+  const made = forkOf(world, from, edits);
+  if (!made.ok) throw new Violation("lineage", `the fork was refused: ${made.error.detail}`);
+  return made.value.command;
+};
+
+/** Lets a run go on that was paused to be forked. */
+const resume = async (process: Process, source: WatchedRun): Promise<void> => {
+  if (source.checker.pausedBy === "client") await insist(source, process, { request: { type: "resume_run" } });
+};
+
 /** Forks the first run at a random moment, under a key and with edits or without, and sees to it that the fork is driven. */
 export const forkFirst = async (world: World, descent: Descent): Promise<void> => {
   const random = Random.named(descent.seed, "fork");
@@ -188,25 +203,21 @@ export const forkFirst = async (world: World, descent: Descent): Promise<void> =
   const checkpoint = await chooseCheckpoint(process, source, random);
   const from = checkpoint === null ? null : await readSource(process, source, checkpoint);
   if (from === null) {
-    if (moment === "paused") await insist(source, process, { request: { type: "resume_run" } });
+    if (moment === "paused") await resume(process, source);
     world.expected -= 1;
     return;
   }
   checkSource(source, from);
   noteSource(descent, from, source);
   keepJournal(source);
-  if (moment === "paused") await insist(source, process, { request: { type: "resume_run" } });
+  if (moment === "paused") await resume(process, source);
   const edits = randomEdits(world, from, random);
   descent.seen(`fork edits ${Object.keys(edits).join() || "nothing"}`);
-  const command = (made: Result<Fork, Rejection>) => {
-    if (!made.ok) throw new Violation("lineage", `the fork was refused: ${made.error.detail}`);
-    return made.value.command;
-  };
   const fork = addDescendant(world, FORK_ID, false);
-  fork.create = command(forkOf(world, from, edits));
+  fork.create = commandOf(world, from, edits);
   world.atEnd.push(() => checkLineage(fork, from, edits));
   if (descent.is_ordered && Object.keys(edits).length === 0) compareAtEnd(source, fork, { ...descent, from });
   await createRun(fork, async (client) =>
-    command(forkOf(world, (await readSource(client, source, from.checkpoint_id)) ?? from, edits)),
+    commandOf(world, (await readSource(client, source, from.checkpoint_id)) ?? from, edits),
   );
 };

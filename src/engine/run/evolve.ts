@@ -110,9 +110,9 @@ const created = (event: RunCreated): Run => {
   };
 };
 
-const taken = ({ beside: _, ...replay }: RunReplay, { work }: StagePrepared): RunReplay => {
+const taken = ({ source, stages, position }: RunReplay, { work }: StagePrepared): RunReplay => {
   const beside = work.type === "precomputed" ? work.executed.beside : undefined;
-  return { ...replay, position: replay.position + 1, ...(beside === undefined ? {} : { beside }) };
+  return { source, stages, position: position + 1, ...(beside === undefined ? {} : { beside }) };
 };
 
 const stagePrepared = (run: Run, event: StagePrepared): Run => ({

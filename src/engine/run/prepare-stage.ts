@@ -19,7 +19,7 @@ import { workExcess } from "./stage-policy.ts";
 import { planWork, selectArtifactsFor } from "./stage-work.ts";
 import { planMap } from "../node/map.ts";
 import { deadlineOf } from "./waits.ts";
-import type { ExecutedStage, Holder, Run, StageWork } from "./state.ts";
+import type { ExecutedStage, Holder, StageWork } from "./state.ts";
 
 export interface StageRequest {
   readonly node_id: string;

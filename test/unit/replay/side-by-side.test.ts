@@ -63,10 +63,11 @@ const nodesOf = ({ shell }: RunFixture): readonly unknown[] =>
     "node_id" in item ? item.node_id : null,
   );
 
+const decodeOptions = (raw: object) => ({ ok: true as const, value: must(decodeRunOptions(raw)) });
+
 const replayed = (source: RunFixture): RunFixture => {
   const from = replaySource(source.shell.entries(), stateOf(source));
   if (from === null) throw new Error("no source");
-  const decodeOptions = (raw: object) => ({ ok: true as const, value: must(decodeRunOptions(raw)) });
   const replay = runFixture();
   accepted(replay.shell, must(replayRun(from, { tenant: "default", run_id: "run-3", decodeOptions })));
   const recorded = recordedPage(source.shell.entries(), stateOf(source), 0);
