@@ -59,8 +59,12 @@ const openBeside = (entries: readonly ProjectedEntry[]): ReadonlyMap<string, rea
   const beside = new Map<string, readonly string[]>();
   for (const { events } of entries)
     for (const event of events) {
-      if (event.type === "stage_prepared") open.set(event.stage_id, event.node_id);
-      else if (event.type === "stage_retired" || (event.type === "stage_completed" && event.deferred !== true))
+      if (event.type === "stage_prepared") {
+        open.set(event.stage_id, event.node_id);
+        // A replay opens one stage at a time, and is replayed as the run it was made from.
+        if (event.work.type === "precomputed" && event.work.executed.beside !== undefined)
+          beside.set(event.stage_id, event.work.executed.beside);
+      } else if (event.type === "stage_retired" || (event.type === "stage_completed" && event.deferred !== true))
         open.delete(event.stage_id);
       else if (event.type === "transitions_recorded" && open.size > 0) beside.set(event.stage_id, [...open.values()]);
     }

@@ -82,6 +82,7 @@ describe("a run whose stages were open side by side", () => {
     const replay = replayed(source);
     expect(nodesOf(replay)).toEqual(["f", "a", "b", "b"]);
     expect(stateOf(replay).status).toBe("completed");
+    expect(nodesOf(replayed(replay))).toEqual(["f", "a", "b", "b"]);
   });
 
   it("[W-12.5] is replayed without asking a join that was not asked", () => {
