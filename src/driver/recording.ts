@@ -12,7 +12,7 @@ const CHARACTERS_AT_ONCE = 2_000_000;
 const holds = (page: RecordedPage, from: number): boolean => page.from <= from && from < page.from + page.stages.length;
 
 /** The beginning of a page from a position on, as much as one command takes. */
-const portionOf = ({ from, stages, total }: RecordedPage, position: number): RecordedPage => {
+const portionOf = ({ from, stages, total, queues, tools }: RecordedPage, position: number): RecordedPage => {
   const portion: RecordedPage["stages"][number][] = [];
   let characters = 0;
   for (const stage of stages.slice(position - from, position - from + STAGES_AT_ONCE)) {
@@ -20,8 +20,18 @@ const portionOf = ({ from, stages, total }: RecordedPage, position: number): Rec
     if (portion.length > 0 && characters > CHARACTERS_AT_ONCE) break;
     portion.push(stage);
   }
-  return { from: position, stages: portion, total };
+  const first = position - from;
+  return {
+    from: position,
+    stages: portion,
+    total,
+    ...(queues === undefined ? {} : { queues: queues.slice(first, first + portion.length) }),
+    ...(tools === undefined ? {} : { tools: callsOf(tools, portion) }),
+  };
 };
+
+const callsOf = (tools: NonNullable<RecordedPage["tools"]>, stages: RecordedPage["stages"]) =>
+  Object.fromEntries(stages.flatMap(({ id }) => (tools[id] === undefined ? [] : [[id, tools[id]]])));
 
 /**
  * Feeds a replay: keeps the page that was read last and hands it over in portions. A page without the wanted stage means

@@ -14,9 +14,9 @@ const NO_FAULTS = new Set(Object.keys(FAULTS) as FaultName[]);
 const begin = (graph: Json, maxSteps: number): World => {
   const world = new World({ seed: 1, variant: WorkflowRun as unknown as RunClass, without: NO_FAULTS });
   vi.spyOn(Date, "now").mockImplementation(() => world.clock());
-  world.create = createCommand(graph, { options: { max_steps: maxSteps }, start: true });
-  world.onDrive = (adopt) => startDriver(world, adopt === undefined ? {} : { adopt });
-  createRun(world).catch(world.stray);
+  world.first.create = createCommand(graph, { options: { max_steps: maxSteps }, start: true });
+  world.onDrive = (run, adopt) => startDriver(run, adopt === undefined ? {} : { adopt });
+  createRun(world.first).catch(world.stray);
   return world;
 };
 

@@ -1,6 +1,7 @@
 import { readEntries } from "../../durable-objects/shell/journal.ts";
 import { nextEffectAt } from "../../durable-objects/shell/outbox.ts";
-import type { RunEvent } from "../../src/engine/run/event.ts";
+import type { RunEffect } from "../../src/engine/run/command.ts";
+import type { RunCreated, RunEvent } from "../../src/engine/run/event.ts";
 import { evolve } from "../../src/engine/run/evolve.ts";
 import { runHead } from "../../src/engine/run/head.ts";
 import { isTerminal, type RunState } from "../../src/engine/run/state.ts";
@@ -9,6 +10,7 @@ import type { Watch } from "./host.ts";
 import { Units } from "./units.ts";
 import { type Invariant, Violation } from "./violation.ts";
 import { latestAlarm, sleepsUntil } from "./wake-up.ts";
+import type { WatchedRun } from "./watched-run.ts";
 import type { World } from "./world.ts";
 
 /** How late an alarm may be, beyond what it looks after. */
@@ -32,14 +34,20 @@ const STATUS_EVENTS = new Set([
   "run_failed",
 ]);
 
+/** What a replay may bring about outside itself. */
+const OF_REPLAYS: ReadonlySet<RunEffect["type"]> = new Set(["drive", "index_run"]);
+
 /** Watches the object's disk from outside and folds its journal with the real machine; throws a {@link Violation}. */
 export class Checker implements Watch {
+  readonly #run: WatchedRun;
   readonly #world: World;
   readonly units = new Units();
   state: RunState = null;
   readonly acknowledged = new Map<string, string>();
   readonly #effects = new Map<string, string>();
   readonly #alarms: number[] = [];
+  /** Stages that the run began with. */
+  readonly #inherited = new Map<string, string>();
   #seq = 0;
   #overdueSince: number | null = null;
   #alarmsAsleep = 0;
@@ -47,8 +55,9 @@ export class Checker implements Watch {
   shownSeq = 0;
   pausedBy: "finalize" | "client" | null = null;
 
-  constructor(world: World) {
-    this.#world = world;
+  constructor(run: WatchedRun) {
+    this.#run = run;
+    this.#world = run.world;
   }
 
   get seq(): number {
@@ -56,20 +65,20 @@ export class Checker implements Watch {
   }
 
   diskSeq(): number {
-    const { store } = this.#world.host;
+    const { store } = this.#run.host;
     if (!this.#has("journal")) return 0;
     return Number(store.query("SELECT max(seq) AS seq FROM journal")[0]?.["seq"] ?? 0);
   }
 
   #has(table: string): boolean {
-    return this.#world.host.store.query("SELECT 1 AS found FROM sqlite_master WHERE name = ?", table).length > 0;
+    return this.#run.host.store.query("SELECT 1 AS found FROM sqlite_master WHERE name = ?", table).length > 0;
   }
 
   /** After a call has left the object: one command is at most one commit, and memory agrees with the disk (I3, I2). */
   entered(name: string, before: number): void {
     const after = this.diskSeq();
     if (after < before || after > before + 1) this.#fail("I3 commit", `${name} made ${after - before} commits`);
-    const { shell } = this.#world.host.object() as unknown as { shell: RunShell };
+    const { shell } = this.#run.host.object() as unknown as { shell: RunShell };
     if (shell.seq !== after) this.#fail("I3 commit", `memory is at ${shell.seq}, the disk at ${after}`);
     if (name === "alarm") this.#countAlarm();
   }
@@ -95,7 +104,7 @@ export class Checker implements Watch {
 
   #absorb(): boolean {
     if (this.diskSeq() === this.#seq) return false;
-    for (const entry of readEntries<RunEvent>(this.#world.host.store, this.#seq)) {
+    for (const entry of readEntries<RunEvent>(this.#run.host.store, this.#seq)) {
       if (entry.seq !== this.#seq + 1) this.#fail("I2 fold", `entry ${entry.seq} follows entry ${this.#seq}`);
       this.#seq = entry.seq;
       this.#checkSleep(entry);
@@ -110,13 +119,24 @@ export class Checker implements Watch {
     if (before !== null && isTerminal(before.status) && !closesRun)
       this.#fail("I6 fencing", `${event.type} after the run has ${before.status}`);
     this.state = evolve(before, event);
-    this.#world.trace(`#${this.#seq} ${describe(event)}`);
+    this.#world.trace(`${this.#run === this.#world.first ? "" : `${this.#run.id} `}#${this.#seq} ${describe(event)}`);
     if (STATUS_EVENTS.has(event.type)) this.shownSeq = this.#seq;
     if (event.type === "run_finalized" && event.status === "paused") this.pausedBy = "finalize";
     if (event.type === "run_paused") this.pausedBy = "client";
+    if (event.type === "run_created") this.#inherit(event);
     this.#count(event);
     this.units.take(before, event, this.state);
     this.#checkQueue();
+  }
+
+  #inherit({ resumed_from: base }: RunCreated): void {
+    for (const { id, node_id } of base?.stages ?? []) this.#inherited.set(id, node_id);
+  }
+
+  /** How often the record shows a node, with what the run began with. */
+  visits(nodeId: string): number {
+    const recorded = [...this.#inherited.values(), ...this.units.story.map(([node]) => node)];
+    return recorded.filter((node) => node === nodeId).length;
   }
 
   #count(event: RunEvent): void {
@@ -141,13 +161,16 @@ export class Checker implements Watch {
   #checkQueue(): void {
     const run = this.state;
     if (run === null) return;
-    if (new Set(run.ready).size !== run.ready.length)
-      this.#fail("queue", `a node is queued twice: ${run.ready.join()}`);
+    const queued = new Set(run.ready);
+    const twice = run.ready.filter((node, index) => run.ready.indexOf(node) !== index);
+    // A node that was open and ready once more is there twice in what is made of the run.
+    const isMade = this.#run !== this.#world.first && new Set(twice).size === twice.length;
+    if (queued.size !== run.ready.length && !isMade) this.#fail("queue", `a node is queued twice: ${run.ready.join()}`);
     if (run.steps > run.max_steps) this.#fail("steps", `${run.steps} steps of ${run.max_steps}`);
   }
 
   #checkMemory(): void {
-    const { host } = this.#world;
+    const { host } = this.#run;
     const stored = host.store.query("SELECT state FROM head WHERE id = 1")[0]?.["state"];
     if (stored !== JSON.stringify(runHead(this.state))) this.#fail("I2 fold", `the head row holds ${stored}`);
     if (!host.isLoaded) return;
@@ -159,18 +182,21 @@ export class Checker implements Watch {
 
   #checkEffects(): void {
     if (!this.#has("outbox")) return;
-    for (const row of this.#world.host.store.query("SELECT id, effect FROM outbox")) {
+    for (const row of this.#run.host.store.query("SELECT id, effect FROM outbox")) {
       const id = String(row["id"]);
       const effect = String(row["effect"]);
-      const seq = Number(/^object:(\d+):\d+$/.exec(id)?.[1] ?? Number.NaN);
+      const seq = Number(/^[a-z0-9-]+:(\d+):\d+$/.exec(id)?.[1] ?? Number.NaN);
       if (!(seq <= this.#seq)) this.#fail("I4 effect id", `${id} is no id of an effect up to ${this.#seq}`);
+      const { type } = JSON.parse(effect) as RunEffect;
+      if (this.#run.isReplay && !OF_REPLAYS.has(type)) this.#fail("replay", `a replay has the effect ${type}`);
       if ((this.#effects.get(id) ?? effect) !== effect) this.#fail("I4 effect id", `${id} names two effects`);
       this.#effects.set(id, effect);
     }
   }
 
   #checkAlarm(): void {
-    const { host, faults } = this.#world;
+    const { host } = this.#run;
+    const { faults } = this.#world;
     // What was forgotten together with the memory is put right by whoever wakes the object next.
     if (!host.isLoaded && faults.counts.alarm_lost > 0) return;
     const now = this.#world.clock();
@@ -179,7 +205,7 @@ export class Checker implements Watch {
     const slack = WATCH_MS + this.#world.counters.ms_set_back;
     if (effectAt !== null && (alarm === null || alarm > Math.max(effectAt, now) + slack))
       this.#fail("I1 alarm", `an effect is due at ${effectAt}, the alarm at ${alarm}, it is ${now}`);
-    if (this.shownSeq > this.#world.shownSeq && (alarm === null || alarm > now + slack + 300_000))
+    if (this.shownSeq > this.#world.shownSeq(this.#run.id) && (alarm === null || alarm > now + slack + 300_000))
       this.#fail("I1 alarm", `the lists do not know of commit ${this.shownSeq}, the alarm is at ${alarm}`);
     const run = this.state;
     if (run === null || run.status !== "running") return;
@@ -200,12 +226,12 @@ export class Checker implements Watch {
 
   /** Once the run has ended and time has passed. */
   finish(): void {
-    const { host, queues } = this.#world;
+    const { host, row } = this.#run;
     const run = this.state;
     if (run === null) return this.#fail("liveness", "the run was never created");
     if (host.store.alarmAt() !== null) this.#fail("idle", "a run that has ended still has an alarm");
     if (nextEffectAt(host.store) !== null) this.#fail("liveness", "an effect was never performed");
-    if (queues.row?.status !== run.status) this.#fail("index", `lists show ${queues.row?.status}, not ${run.status}`);
+    if (row?.status !== run.status) this.#fail("index", `lists show ${row?.status}, not ${run.status}`);
     for (const [token, what] of this.acknowledged)
       if (!this.units.completions.has(token) && !this.units.ended.has(token) && !this.units.parked.has(token))
         this.#fail("lost completion", `${what} was acknowledged and is not in the journal`);
@@ -217,15 +243,18 @@ export class Checker implements Watch {
   }
 
   #checkRecord(): void {
-    const record = this.#world.host.object().record({})?.record;
-    for (const stage of record?.stages ?? []) {
+    const record = this.#run.host.object().record({})?.record;
+    const own = record?.stages.filter(({ id }) => !this.#inherited.has(id)) ?? [];
+    for (const stage of own) {
+      // A replay shows the attempts of the recording.
+      if (this.#run.isReplay) continue;
       const numbers = stage.attempts.map(({ attempt }) => attempt);
       const made = this.units.attempts.get(stage.id) ?? 0;
       // An external stage that nobody took before it was completed has attempt 0 only.
       if (numbers.length !== Math.max(made, 1) || numbers.some((number, index) => number !== index + 1))
         this.#fail("attempts", `${stage.id} shows attempts ${numbers.join()} of ${made}`);
     }
-    if (record?.stages.length !== this.units.recorded) this.#fail("lost completion", "the record lacks a stage");
+    if (own.length !== this.units.recorded) this.#fail("lost completion", "the record lacks a stage");
   }
 
   #fail(invariant: Invariant, detail: string): never {

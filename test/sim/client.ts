@@ -8,7 +8,7 @@ import type { ObjectHost } from "./host.ts";
 import type { Process } from "./process.ts";
 import type { HostedObject } from "./real-object.ts";
 import { Violation } from "./violation.ts";
-import type { World } from "./world.ts";
+import type { WatchedRun } from "./watched-run.ts";
 
 /** Something handed in for an attempt. */
 export interface Handed {
@@ -18,8 +18,8 @@ export interface Handed {
 }
 
 /** Notes what is handed in for an attempt, at the moment it reaches the object. */
-export const handIn = (world: World, { attempt_token: token, result }: Handed): void => {
-  const { submitted } = world.checker.units;
+export const handIn = ({ checker }: WatchedRun, { attempt_token: token, result }: Handed): void => {
+  const { submitted } = checker.units;
   submitted.set(token, (submitted.get(token) ?? new Set()).add(digestOf(result)));
 };
 
@@ -46,16 +46,16 @@ export const untilAnswered = async <Instance extends HostedObject, Reply>(
 
 /** Tells the run something until it has answered, as a client with an idempotency key does. */
 export const insist = (
-  world: World,
+  run: WatchedRun,
   process: Process,
   { request, key }: { readonly request: RunRequest; readonly key?: IdempotencyKey },
 ): Promise<Answer<RunReply>> =>
   untilAnswered(process, {
-    host: world.host,
+    host: run.host,
     name: request.type,
     call: (object) => {
       if (request.type === "complete_stage")
-        handIn(world, { attempt_token: request.attempt_token ?? "", result: request.result });
+        handIn(run, { attempt_token: request.attempt_token ?? "", result: request.result });
       return object.request(request, key);
     },
   });

@@ -33,6 +33,12 @@ export const ORDERED_GRAPH: GraphTraits = {
   deadlines: 0,
 };
 
+/** Graphs whose way depends on the results of their stages alone, and not on what a node sees. */
+export const BLIND_GRAPH: GraphTraits = {
+  ...ORDERED_GRAPH,
+  kinds: ["stage", "stage", "stage", "fork", "fork", "join", "map"],
+};
+
 /** Graphs that wait most of the time. */
 export const WAITING_GRAPH: GraphTraits = {
   kinds: ["stage", "stage", "stage", "fork"],

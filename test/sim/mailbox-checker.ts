@@ -49,7 +49,7 @@ export class MailboxChecker implements Watch {
   }
 
   #take(event: MailboxEvent): void {
-    const { counters, checker, trace } = this.#world;
+    const { counters, trace } = this.#world;
     trace(`mailbox #${this.#seq} ${event.type}${"seq" in event ? ` ${event.seq}` : ""}`);
     if (event.type === "message_enqueued") {
       if (this.#enqueued.has(event.message.seq)) fail("message", `message ${event.message.seq} was sent twice`);
@@ -58,18 +58,22 @@ export class MailboxChecker implements Watch {
     else if (event.type === "delivery_returned") {
       counters.returned += 1;
       // The run has told what it heard before it answered: its journal is read first.
-      checker.check();
-      if (checker.units.heard.has(event.seq)) fail("message", `message ${event.seq} was heard and came back`);
+      this.#checkRuns();
+      if (this.#world.heardBy(event.seq) !== undefined) fail("message", `message ${event.seq} was heard and came back`);
     } else if (event.type === "delivery_accepted") {
       counters.heard += 1;
-      checker.check();
+      this.#checkRuns();
       if (this.#accepted.has(event.seq) || this.#received.has(event.seq))
         fail("message", `message ${event.seq} was taken twice`);
-      if (checker.units.heard.get(event.seq) !== event.stage_id)
+      if (this.#world.heardBy(event.seq) !== event.stage_id)
         fail("message", `message ${event.seq} was not heard by ${event.stage_id}`);
       this.#accepted.set(event.seq, event.stage_id);
     }
     this.state = evolve(this.state, event);
+  }
+
+  #checkRuns(): void {
+    for (const { checker } of this.#world.runs) checker.check();
   }
 
   #checkQueue(): void {
@@ -108,12 +112,12 @@ export class MailboxChecker implements Watch {
 
   /** Once the run has ended and time has passed. */
   finish(): void {
-    const { mailbox, checker } = this.#world;
+    const { mailbox, runs } = this.#world;
     if (nextEffectAt(mailbox.store) !== null) fail("liveness", "a message was never delivered");
     if (this.state.deliveries.length > 0) fail("liveness", "a delivery has no end");
     for (const seq of this.acknowledged)
       if (!this.#enqueued.has(seq)) fail("message", `message ${seq} was acknowledged and is not in the journal`);
-    for (const [seq, stage] of checker.units.heard)
+    for (const [seq, stage] of runs.flatMap(({ checker }) => [...checker.units.heard]))
       if (this.#accepted.get(seq) !== stage) fail("message", `the mailbox does not know that ${stage} heard ${seq}`);
     if (mailbox.store.alarmAt() !== null) fail("idle", "a mailbox at rest still has an alarm");
   }

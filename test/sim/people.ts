@@ -1,24 +1,30 @@
 import type { IdempotencyKey } from "../../durable-objects/shell/idempotency.ts";
 import type { MailboxReply } from "../../src/engine/mailbox/command.ts";
 import type { Answer } from "../../src/engine/machine.ts";
-import { notesOf, startDriver } from "./actors.ts";
+import type { CreateRun } from "../../src/engine/run/command.ts";
+import { startDriver } from "./actors.ts";
 import { insist, repeat, untilAnswered } from "./client.ts";
 import { MESSAGES, randomResult } from "./graph.ts";
 import { Process } from "./process.ts";
 import { Violation } from "./violation.ts";
+import type { WatchedRun } from "./watched-run.ts";
 import type { World } from "./world.ts";
 
+/** Makes the command anew, as a client that repeats its request has it made. */
+type Again = (process: Process) => Promise<CreateRun>;
+
 /** Creates the run and drives it after the answer, or leaves that to the watchdog. */
-export const createRun = async (world: World): Promise<void> => {
+export const createRun = async (run: WatchedRun, again?: Again): Promise<void> => {
+  const { create, world } = run;
   const process = new Process(world, "client", false);
-  const { create } = world;
   if (create === null) return;
   const key = { key: "create", request_digest: "create" };
-  const tell = (under: IdempotencyKey) => insist(world, process, { request: create, key: under });
-  const answer = await tell(key);
+  const tell = async (under: IdempotencyKey) =>
+    insist(run, process, { request: (await again?.(process)) ?? create, key: under });
+  const answer = await insist(run, process, { request: create, key });
   if (!answer.ok || answer.reply.type !== "created") throw new Violation("liveness", "the run could not be created");
   if (answer.reply.advance !== null && !world.faults.hits("undriven"))
-    startDriver(world, { first: answer.reply.advance, isRequest: true });
+    startDriver(run, { first: answer.reply.advance, isRequest: true });
   await process.sleep(world.random.int(0, 20_000));
   await repeat({ what: "create_run", key, first: answer, tell });
 };
@@ -27,38 +33,40 @@ export const createRun = async (world: World): Promise<void> => {
 const LOOK_MS = 1_500;
 
 /** Takes external stages and completes them by hand; sometimes forgets one. */
-export const workByHand = async (world: World): Promise<void> => {
+export const workByHand = async (watched: WatchedRun): Promise<void> => {
+  const { world, checker } = watched;
   const process = new Process(world, "person", false);
   while (!world.hasEnded) {
     await process.sleep(LOOK_MS);
-    const run = world.checker.state;
+    const run = checker.state;
     const offered = run?.open.filter((unit) => unit.mode === "external" && unit.settled === null) ?? [];
     if (run?.status !== "running" || offered.length === 0) continue;
     const { node_id } = world.random.pick(offered);
-    const taken = await insist(world, process, { request: { type: "prepare_stage", node_id, lease_ms: 15_000 } });
+    const taken = await insist(watched, process, { request: { type: "prepare_stage", node_id, lease_ms: 15_000 } });
     if (!taken.ok || taken.reply.type !== "plan") continue;
     const { attempt_token } = taken.reply.plan;
     const forgets = world.faults.active && world.random.chance(0.2);
     await process.sleep(forgets ? 40_000 : world.random.int(300, 6_000));
     const complete = { attempt_token, node_id, result: randomResult(world.random) };
-    notesOf(world).handed.push(complete);
-    const answer = await insist(world, process, { request: { type: "complete_stage", ...complete } });
-    if (answer.ok) world.checker.acknowledged.set(attempt_token, `a completion by hand of ${node_id}`);
+    watched.handed.push(complete);
+    const answer = await insist(watched, process, { request: { type: "complete_stage", ...complete } });
+    if (answer.ok) checker.acknowledged.set(attempt_token, `a completion by hand of ${node_id}`);
   }
 };
 
 /** Answers what loops ask their client. */
-export const answerCalls = async (world: World): Promise<void> => {
+export const answerCalls = async (run: WatchedRun): Promise<void> => {
+  const { world, checker } = run;
   const process = new Process(world, "answerer", false);
   while (!world.hasEnded) {
     await process.sleep(LOOK_MS);
-    const asking = world.checker.state?.open.find((unit) => (unit.loop?.pending.length ?? 0) > 0);
+    const asking = checker.state?.open.find((unit) => (unit.loop?.pending.length ?? 0) > 0);
     const call = asking?.loop?.pending[0];
     if (asking === undefined || call === undefined) continue;
     const { stage_id } = asking;
     const request = { type: "answer_call", call_id: call.call_id, stage_id, answer: { result: "yes" } } as const;
     const key = { key: `answer ${call.call_id}`, request_digest: call.call_id };
-    const answer = await insist(world, process, { request, key });
+    const answer = await insist(run, process, { request, key });
     if (!answer.ok && answer.rejection.code !== "tool_call_not_found" && answer.rejection.code !== "invalid_transition")
       throw new Violation("journal", `an answer was refused: ${answer.rejection.detail}`);
   }
@@ -97,37 +105,43 @@ export const receiveMessage = async (world: World): Promise<void> => {
   await tellMailbox(world, new Process(world, "receiver", false), { name: null });
 };
 
+/** How long a stage is given to hear a signal where other runs listen as well. */
+const AGAIN_MS = 120_000;
+
 /** Once nothing goes wrong any more, sends one signal for each stage that waits: each of them has to be heard. */
 export const signalWaiting = async (world: World): Promise<void> => {
   const process = new Process(world, "signaller", false);
-  const signalled = new Set<string>();
+  const signalled = new Map<string, number>();
   while (!world.hasEnded) {
     await process.sleep(LOOK_MS);
     if (world.faults.active) continue;
-    for (const { stage_id, work } of world.checker.state?.open ?? []) {
-      if (work.type !== "wait" || signalled.has(stage_id)) continue;
-      signalled.add(stage_id);
+    for (const { stage_id, work } of world.runs.flatMap(({ checker }) => checker.state?.open ?? [])) {
+      // A stage of another run may have heard what was sent for this one.
+      const isSignalled = (signalled.get(stage_id) ?? -Infinity) > world.scheduler.now - AGAIN_MS;
+      if (work.type !== "wait" || isSignalled || (world.runs.length === 1 && signalled.has(stage_id))) continue;
+      signalled.set(stage_id, world.scheduler.now);
       await sendSignal(world, work.message);
     }
   }
 };
 
 /** Pauses and resumes the run, each under a key of its own and each repeated. */
-export const pauseAndResume = async (world: World): Promise<void> => {
+export const pauseAndResume = async (run: WatchedRun): Promise<void> => {
+  const { world, checker } = run;
   const process = new Process(world, "operator", false);
   const tellRun = async (type: "pause_run" | "resume_run"): Promise<void> => {
     const key = { key: `${type} ${world.scheduler.now}`, request_digest: type };
-    const tell = (under: IdempotencyKey) => insist(world, process, { request: { type }, key: under });
+    const tell = (under: IdempotencyKey) => insist(run, process, { request: { type }, key: under });
     const first = await tell(key);
     if (world.random.chance(0.5)) await repeat({ what: type, key, first, tell });
   };
   await tellRun("pause_run");
   await process.sleep(world.random.int(500, 15_000));
   // A run that has used up its steps stays paused: this test would go on for ever otherwise.
-  if (world.checker.pausedBy === "client") await tellRun("resume_run");
+  if (checker.pausedBy === "client") await tellRun("resume_run");
 };
 
 /** Cancels the run. */
-export const cancel = async (world: World): Promise<void> => {
-  await insist(world, new Process(world, "operator", false), { request: { type: "cancel_run" } });
+export const cancel = async (run: WatchedRun): Promise<void> => {
+  await insist(run, new Process(run.world, "operator", false), { request: { type: "cancel_run" } });
 };

@@ -1,6 +1,5 @@
 import { vi } from "vitest";
 import { runMachine } from "../../src/engine/run/machine.ts";
-import { isTerminal } from "../../src/engine/run/state.ts";
 import { counting, createRun as createCommand } from "../support/run-fixture.ts";
 import { Random } from "../support/random.ts";
 import { repeatCompletion, repeatStep, startDriver } from "./actors.ts";
@@ -18,6 +17,7 @@ import {
 } from "./people.ts";
 import { type MailboxClass, type RunClass, WorkflowRun } from "./real-object.ts";
 import { type Invariant, Violation } from "./violation.ts";
+import type { WatchedRun } from "./watched-run.ts";
 import { World } from "./world.ts";
 
 /** The same class with another reducer version: what a deployment may bring. */
@@ -27,6 +27,12 @@ const withVersion = (base: RunClass, version: number): RunClass =>
       return { ...super.parts(), reducerVersion: version };
     }
   };
+
+const versionsOf = (variant: RunClass): readonly RunClass[] => [
+  withVersion(variant, 2),
+  withVersion(variant, 3),
+  variant,
+];
 
 /** How long a run may take once nothing goes wrong any more. */
 const CALM_MS = 4 * 3_600_000;
@@ -41,32 +47,40 @@ const chooseRun = (world: World, random: Random, traits: GraphTraits): void => {
       start: random.chance(0.8),
     });
     if (!runMachine.decide(null, command, counting()).ok) continue;
-    world.create = command;
+    world.first.create = command;
     return;
   }
 };
 
 /** Lets a second pass; what goes wrong by itself goes wrong here. */
-const tick = (world: World, versions: readonly RunClass[]): void => {
-  const { faults, host, mailbox, scheduler } = world;
+const tick = (world: World): void => {
+  const { faults, mailbox, scheduler } = world;
   if (world.hasEnded || !faults.active) return;
-  scheduler.after(1_000, () => tick(world, versions));
-  if (host.isLoaded && faults.hits("eviction")) host.reset("evicted");
+  scheduler.after(1_000, () => tick(world));
+  for (const run of world.runs) if (run.host.isLoaded && faults.hits("eviction")) run.host.reset("evicted");
   if (mailbox.isLoaded && faults.hits("eviction")) mailbox.reset("evicted");
-  if (faults.hits("deploy")) host.reset("deployed", faults.random("deploy").pick(versions));
+  for (const { host, variant } of world.runs)
+    if (faults.hits("deploy")) host.reset("deployed", faults.random("deploy").pick(versionsOf(variant)));
   if (faults.hits("restart")) restart(world);
   if (faults.hits("clock_jump")) world.setClock(faults.random("clock_jump").int(-5_000, 30_000));
-  if (faults.hits("late_completion")) repeatCompletion(world).catch(world.stray);
-  if (faults.draws("step_repeated")) repeatStep(world).catch(world.stray);
   if (faults.hits("signal")) sendSignal(world).catch(world.stray);
   if (faults.hits("receive")) receiveMessage(world).catch(world.stray);
-  if (faults.hits("pause")) pauseAndResume(world).catch(world.stray);
-  if (faults.hits("cancel")) cancel(world).catch(world.stray);
+  for (const run of world.runs) disturb(run);
+};
+
+/** What clients and drivers of a run do that nobody waits for. */
+const disturb = (run: WatchedRun): void => {
+  const { faults, stray } = run.world;
+  if (faults.hits("late_completion")) repeatCompletion(run).catch(stray);
+  if (faults.draws("step_repeated")) repeatStep(run).catch(stray);
+  if (faults.hits("pause")) pauseAndResume(run).catch(stray);
+  // A replay that is cancelled does not come to the end of its recording.
+  if (!run.isReplay && faults.hits("cancel")) cancel(run).catch(stray);
 };
 
 const restart = (world: World): void => {
   for (const process of world.mortals) process.kill();
-  world.host.reset("restarted");
+  for (const { host } of world.runs) host.reset("restarted");
   world.mailbox.reset("restarted");
   world.scheduler.after(500, () => world.recover());
 };
@@ -74,15 +88,10 @@ const restart = (world: World): void => {
 const watchdog = (world: World): void => {
   if (world.hasEnded) return;
   world.scheduler.after(WATCHDOG_MS, () => watchdog(world));
-  const { status } = world.checker.state ?? {};
-  if (status !== "running") return;
-  world.wake();
+  for (const run of world.runs) if (run.checker.state?.status === "running") world.wake(run);
 };
 
-const isDone = (world: World): boolean => {
-  const run = world.checker.state;
-  return run !== null && (isTerminal(run.status) || (run.status === "paused" && world.checker.pausedBy === "finalize"));
-};
+const isDone = (world: World): boolean => world.expected === 0 && world.runs.every(({ isOver }) => isOver);
 
 /** What became of a simulated run. */
 export interface Simulated {
@@ -111,7 +120,7 @@ export const simulate = async (seed: number, options: SimulateOptions = {}): Pro
   try {
     chooseRun(world, Random.named(run_seed, "run"), traits);
     arrange?.(world);
-    await live(world, variant);
+    await live(world);
     return { world, violation: null };
   } catch (fault) {
     const violation = fault instanceof Violation ? fault : new Violation("stray fault", String((fault as Error).stack));
@@ -120,20 +129,20 @@ export const simulate = async (seed: number, options: SimulateOptions = {}): Pro
     world.hasEnded = true;
     // What is under way comes to its next await, which never ends.
     await new Promise((resolve) => setImmediate(resolve));
-    world.host.store.close();
+    for (const { host } of world.runs) host.store.close();
     world.mailbox.store.close();
     vi.restoreAllMocks();
   }
 };
 
-const live = async (world: World, variant: RunClass): Promise<void> => {
+const live = async (world: World): Promise<void> => {
   const { scheduler, faults, random } = world;
-  world.onDrive = (adopt) => startDriver(world, adopt === undefined ? {} : { adopt });
-  tick(world, [withVersion(variant, 2), withVersion(variant, 3), variant]);
+  world.onDrive = (run, adopt) => startDriver(run, adopt === undefined ? {} : { adopt });
+  tick(world);
   watchdog(world);
-  createRun(world).catch(world.stray);
-  workByHand(world).catch(world.stray);
-  answerCalls(world).catch(world.stray);
+  createRun(world.first).catch(world.stray);
+  workByHand(world.first).catch(world.stray);
+  answerCalls(world.first).catch(world.stray);
   signalWaiting(world).catch(world.stray);
   const turmoil = scheduler.now + random.int(15_000, 90_000);
   await world.runUntil(() => false, turmoil);
@@ -143,16 +152,20 @@ const live = async (world: World, variant: RunClass): Promise<void> => {
   if (!ended)
     throw new Violation(
       "liveness",
-      `the run is still ${world.checker.state?.status} after ${CALM_MS / 60_000} minutes, open: ${openOf(world)}`,
+      `after ${CALM_MS / 60_000} minutes there is still ${world.runs
+        .filter(({ isOver }) => !isOver)
+        .map(standing)
+        .join("; ")}`,
     );
   // Drivers that are under way still come to know of it, and messages arrive.
   await world.runUntil(() => false, scheduler.now + 400_000);
-  world.checker.finish();
+  for (const { checker } of world.runs) checker.finish();
+  for (const look of world.atEnd) look();
   world.mailboxChecker.finish();
 };
 
-const openOf = (world: World): string =>
-  world.checker.state?.open.map(({ stage_id, mode, holder }) => `${stage_id} ${mode} ${holder}`).join() ?? "";
+const standing = ({ id, checker: { state } }: WatchedRun): string =>
+  `${id} ${state?.status}, open: ${state?.open.map(({ stage_id, mode, holder }) => `${stage_id} ${mode} ${holder}`).join()}`;
 
 /** Leaves faults out as long as the same invariant still breaks; says which are needed. */
 export const shrink = async (
@@ -170,13 +183,23 @@ export const shrink = async (
   return [...world.faults.enabled].filter((name) => world.faults.counts[name] > 0);
 };
 
+/** Which test failed, and how its worlds are simulated. */
+interface Failed {
+  readonly file: string;
+  readonly options: SimulateOptions;
+}
+
 /** The text of a failure: seed, invariant, the faults it needs and what happened last. */
-export const explain = async (seed: number, { world, violation }: Simulated): Promise<string> => {
+export const explain = async (
+  seed: number,
+  { world, violation }: Simulated,
+  { file, options }: Failed = { file: "run", options: {} },
+): Promise<string> => {
   if (violation === null) return "";
-  const needed = await shrink(seed, violation.invariant);
+  const needed = await shrink(seed, violation.invariant, options);
   return [
     `seed ${seed}: ${violation.message}`,
-    `run it alone: SIM_SEED=${seed} npx vitest run --project node test/sim/run.test.ts`,
+    `run it alone: SIM_SEED=${seed} npx vitest run --project node test/sim/${file}.test.ts`,
     `faults it needs: ${needed.length === 0 ? "none" : needed.join(", ")}`,
     ...world.lastEvents,
   ].join("\n");

@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { JsonObject } from "../../src/lib/json.ts";
-import type { StagePlan } from "../../src/schema/plan.ts";
-import { Random } from "../support/random.ts";
 import type { FaultName } from "./faults.ts";
-import { ORDERED_GRAPH, randomResult } from "./graph.ts";
+import { ORDERED_GRAPH } from "./graph.ts";
+import { keyedResults } from "./keyed-results.ts";
 import { simulate } from "./simulate.ts";
 import type { World } from "./world.ts";
 
@@ -11,21 +10,6 @@ const RUNS = Number(process.env["SIM_TIMING_RUNS"] ?? 15);
 
 /** What somebody wants of a run, or hands in besides the drivers, is no timing. */
 const WITHOUT = new Set<FaultName>(["pause", "cancel", "late_completion", "signal", "receive"]);
-
-/** Results that follow from node, visit and failures alone, whoever executes a stage, when and how often. */
-const keyedResults =
-  (seed: number) =>
-  (world: World): void => {
-    const visits = new Map<string, string[]>();
-    world.resultOf = ({ node_id, stage_id }: StagePlan): JsonObject => {
-      const known = visits.get(node_id) ?? [];
-      visits.set(node_id, known);
-      if (!known.includes(stage_id)) known.push(stage_id);
-      const unit = world.checker.state?.open.find((open) => open.stage_id === stage_id);
-      const failures = unit?.ended_attempts.filter(({ outcome }) => outcome === "error").length ?? 0;
-      return randomResult(Random.named(seed, `${node_id} ${known.indexOf(stage_id)} ${failures}`));
-    };
-  };
 
 /** What must not depend on timing: what was done in which order, and what came of it. */
 const storyOf = (world: World): JsonObject => {

@@ -20,6 +20,8 @@ export type Invariant =
   | "deadline"
   | "message"
   | "journal"
+  | "lineage"
+  | "replay"
   | "liveness"
   | "lost completion"
   | "stray fault";

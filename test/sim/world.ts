@@ -1,6 +1,6 @@
-import type { CreateRun, RunIndexRow } from "../../src/engine/run/command.ts";
+import type { RunIndexRow } from "../../src/engine/run/command.ts";
 import { Random } from "../support/random.ts";
-import { Checker } from "./checker.ts";
+import type { Checker } from "./checker.ts";
 import { type FaultName, Faults } from "./faults.ts";
 import { type Caller, ObjectHost } from "./host.ts";
 import { MailboxChecker } from "./mailbox-checker.ts";
@@ -12,12 +12,14 @@ import { Violation } from "./violation.ts";
 import type { JsonObject } from "../../src/lib/json.ts";
 import type { StagePlan } from "../../src/schema/plan.ts";
 import { randomResult } from "./graph.ts";
+import { WatchedRun, type WatchedRunOptions } from "./watched-run.ts";
 
 const START = Date.UTC(2030, 0, 1);
 
 const TRACE_LENGTH = 60;
 
 interface DriveMessage {
+  readonly run_id: string;
   readonly attempt_token?: string;
 }
 
@@ -29,9 +31,6 @@ interface IndexMessage {
 interface Queues {
   readonly drive: Queue;
   readonly index: Queue;
-  /** The row that lists show, and the commit it comes from. */
-  row: RunIndexRow | null;
-  rowSeq: number;
 }
 
 export interface WorldOptions {
@@ -41,14 +40,18 @@ export interface WorldOptions {
   readonly without: ReadonlySet<FaultName>;
 }
 
-/** Everything around one run: clock, queues, network, faults, and the eye that watches it. */
+/** Everything around a run and those that are made from it: clock, queues, network, faults, and the eyes that watch them. */
 export class World {
   readonly scheduler = new Scheduler(START);
   readonly random: Random;
   readonly faults: Faults;
-  readonly host: ObjectHost<RunObject>;
+  /** The run that everything begins with, then those made from it. */
+  readonly runs: WatchedRun[] = [];
+  /** How many runs are still to be made. */
+  expected = 0;
+  /** What is looked at once all runs are over. */
+  readonly atEnd: (() => void)[] = [];
   readonly mailbox: ObjectHost<MailboxObject>;
-  readonly checker: Checker;
   readonly mailboxChecker: MailboxChecker;
   readonly queues: Queues;
   readonly counters = {
@@ -73,6 +76,7 @@ export class World {
     deferred: 0,
     slept: 0,
     most_open: 0,
+    pages_read: 0,
   };
   /** Processes that may die. */
   readonly mortals = new Set<Process>();
@@ -82,10 +86,9 @@ export class World {
   hasEnded = false;
   /** A fault nobody was to see; ends the simulation. */
   violation: unknown = null;
-  create: CreateRun | null = null;
-  /** What executing a plan comes to. */
-  resultOf: (plan: StagePlan) => JsonObject = () => randomResult(this.random);
-  onDrive: (attemptToken: string | undefined) => void = () => {};
+  /** What executing a plan of a run comes to. */
+  resultOf: (plan: StagePlan, run: WatchedRun) => JsonObject = () => randomResult(this.random);
+  onDrive: (run: WatchedRun, attemptToken: string | undefined) => void = () => {};
   readonly #trace: string[] = [];
   readonly #start = START;
   #offset = 0;
@@ -94,18 +97,47 @@ export class World {
     this.random = Random.named(seed, "world");
     this.faults = new Faults(seed, without);
     const env = (caller: Caller, isAlive: () => boolean): Env => this.#env(caller, isAlive);
-    this.host = new ObjectHost(this, { name: "object", variant, watch: () => this.checker, env });
+    this.addRun({ id: "run-1", name: "object", variant });
     this.mailbox = new ObjectHost(this, { name: "mailbox", variant: mailbox, watch: () => this.mailboxChecker, env });
-    this.checker = new Checker(this);
     this.mailboxChecker = new MailboxChecker(this);
     this.queues = {
       drive: new Queue(this, "drive", true, (message, isDuplicate) =>
         this.#drive(message as DriveMessage, isDuplicate),
       ),
       index: new Queue(this, "index", false, (message) => this.#index(message as IndexMessage)),
-      row: null,
-      rowSeq: 0,
     };
+  }
+
+  /** Another run, which is not created yet. */
+  addRun(run: Pick<WatchedRunOptions, "id" | "name" | "variant" | "is_replay">): WatchedRun {
+    const env = (caller: Caller, isAlive: () => boolean): Env => this.#env(caller, isAlive);
+    const added = new WatchedRun(this, { ...run, env });
+    this.runs.push(added);
+    return added;
+  }
+
+  /** The run that everything begins with. */
+  get first(): WatchedRun {
+    return this.runs[0] as WatchedRun;
+  }
+
+  get host(): ObjectHost<RunObject> {
+    return this.first.host;
+  }
+
+  get checker(): Checker {
+    return this.first.checker;
+  }
+
+  #runOf(id: string): WatchedRun {
+    const found = this.runs.find((run) => run.id === id);
+    if (found === undefined) throw new Violation("stray fault", `there is no run ${id}`);
+    return found;
+  }
+
+  /** The stage that has heard a message, in whichever run. */
+  heardBy(seq: number): string | undefined {
+    return this.runs.map(({ checker }) => checker.units.heard.get(seq)).find((stage) => stage !== undefined);
   }
 
   /** What the object's clock shows. */
@@ -117,7 +149,7 @@ export class World {
     this.trace(`the clock jumps by ${by} ms`);
     this.#offset += by;
     if (by < 0) this.counters.ms_set_back -= by;
-    this.host.clockJumped();
+    for (const { host } of this.runs) host.clockJumped();
     this.mailbox.clockJumped();
   }
 
@@ -148,9 +180,9 @@ export class World {
     while (!isTrue()) {
       if (this.scheduler.now >= until || !(await this.scheduler.step())) return isTrue();
       if (this.violation !== null) throw this.violation;
-      this.host.scheduleAlarm();
+      for (const { host } of this.runs) host.scheduleAlarm();
       this.mailbox.scheduleAlarm();
-      this.checker.check();
+      for (const { checker } of this.runs) checker.check();
       this.mailboxChecker.check();
     }
     return true;
@@ -166,32 +198,33 @@ export class World {
     if (!this.sharedAttempt) this.stray(new Violation("execution", `an attempt of ${stageId} was executed twice`));
   }
 
-  /** The newest commit that the lists show or will show. */
-  get shownSeq(): number {
-    return Math.max(0, ...this.queues.index.accepted.map((message) => (message as IndexMessage).seq));
+  /** The newest commit of a run that the lists show or will show. */
+  shownSeq(runId: string): number {
+    const messages = this.queues.index.accepted as readonly IndexMessage[];
+    return messages.reduce((newest, { run, seq }) => (run.run_id === runId ? Math.max(newest, seq) : newest), 0);
   }
 
-  /** What the scheduled watchdog does: it wakes the run and does not look whether that worked. */
-  wake(): void {
-    this.host.enter("wake", (object) => object.request({ type: "wake" }));
+  /** What the scheduled watchdog does: it wakes a run and does not look whether that worked. */
+  wake(run: WatchedRun): void {
+    run.host.enter("wake", (object) => object.request({ type: "wake" }));
   }
 
   /** What the local server does after its process was killed: it tells the objects that whoever they knew is dead. */
   recover(): void {
-    this.host.enter("recover", (object) => object.recover());
+    for (const { host } of this.runs) host.enter("recover", (object) => object.recover());
     this.mailbox.enter("recover", (object) => object.recover());
   }
 
   /** The environment of an instance: queues that forget what a dead one sends, and stubs of the other object. */
   #env(caller: Caller, isAlive: () => boolean): Env {
-    const { queues, host, mailbox } = this;
+    const { queues, mailbox } = this;
     const env = {
       DRIVE_QUEUE: { send: (message: unknown) => queues.drive.send(message, isAlive) },
       INDEX_QUEUE: { send: (message: unknown) => queues.index.send(message, isAlive) },
       WORKFLOW_RUN: {
         getByName: (name: string) => {
+          const { host } = this.#runOf(name.slice(name.indexOf("/") + 1));
           const { epoch } = host;
-          if (!name.endsWith("/run-1")) throw new Violation("stray fault", `there is no run ${name}`);
           return {
             hear: (heard: Parameters<RunObject["hear"]>[0]) =>
               host.call(caller, epoch, "hear", (object) => object.hear(heard)),
@@ -214,12 +247,13 @@ export class World {
 
   #drive(message: DriveMessage, isDuplicate: boolean): void {
     if (isDuplicate && message.attempt_token !== undefined) this.sharedAttempt = true;
-    this.onDrive(message.attempt_token);
+    this.onDrive(this.#runOf(message.run_id), message.attempt_token);
   }
 
   #index(message: IndexMessage): void {
-    if (message.seq <= this.queues.rowSeq) return;
-    this.queues.rowSeq = message.seq;
-    this.queues.row = message.run;
+    const run = this.#runOf(message.run.run_id);
+    if (message.seq <= run.rowSeq) return;
+    run.rowSeq = message.seq;
+    run.row = message.run;
   }
 }

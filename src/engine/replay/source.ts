@@ -65,25 +65,36 @@ export const replaySource = (entries: readonly ProjectedEntry[], run: Run): Repl
   };
 };
 
+interface Queue {
+  readonly ready: readonly string[];
+  /** The stages that were open beside it. */
+  readonly open: ReadonlySet<string>;
+}
+
 /** What was to be executed after each recorded stage. The next of them was, though it may have been open already. */
 const queuesOf = (
   entries: readonly ProjectedEntry[],
   recorded: readonly RunStageRecord[],
   count: number,
 ): NonNullable<RecordedPage["queues"]> => {
-  const ready = new Map<string | null, readonly string[]>();
+  const queues = new Map<string | null, Queue>();
   let state: RunState = null;
   for (const event of entries.flatMap(({ events }) => events)) {
     if (event.type === "run_created")
-      for (const { last_stage_id: id, ready_nodes: nodes } of event.resumed_from?.checkpoints ?? [])
-        ready.set(id, nodes);
+      for (const { last_stage_id: id, ready_nodes: ready } of event.resumed_from?.checkpoints ?? [])
+        queues.set(id, { ready, open: new Set() });
     state = evolve(state, event);
-    if (event.type === "checkpoint_taken" && state !== null) ready.set(event.last_stage_id, state.ready);
+    if (event.type === "checkpoint_taken" && state !== null)
+      queues.set(event.last_stage_id, { ready: state.ready, open: new Set(state.open.map((unit) => unit.stage_id)) });
   }
   return recorded.slice(0, count).map(({ id }, index) => {
-    const queue = ready.get(id);
-    const next = recorded[index + 1]?.node_id;
-    return queue === undefined ? null : next === undefined || queue.includes(next) ? queue : [next, ...queue];
+    const queue = queues.get(id);
+    const next = recorded[index + 1];
+    if (queue === undefined) return null;
+    const { ready, open } = queue;
+    return next === undefined || (ready.includes(next.node_id) && !open.has(next.id))
+      ? ready
+      : [next.node_id, ...ready];
   });
 };
 
