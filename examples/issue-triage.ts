@@ -3,6 +3,16 @@ import { functions } from "../src/functions.ts";
 
 const PATIENT = { max_attempts: 3, backoff_ms: 1000 } as const;
 
+/** What all first answers have in common. */
+const DRAFT = {
+  system: "You answer issues of a software project on behalf of its maintainers: friendly, exact, without promises.",
+  model_policy: { max_tokens: 600 },
+  context_policy: { include_kinds: ["issue", "classification"] },
+  retry_policy: PATIENT,
+  output_contract: { output_kinds: ["draft"] },
+  verify: { assert_text: "Next steps:" },
+} as const;
+
 /** Answers a GitHub issue: what it is, a draft, a revision where the draft lacks its last part, a summary and labels. */
 export const issueTriage = defineWorkflow(
   {
@@ -46,15 +56,9 @@ export const issueTriage = defineWorkflow(
       ),
       draft_bug: stage.llm({
         task_label: "Draft the answer to a bug report",
-        system:
-          "You answer issues of a software project on behalf of its maintainers: friendly, exact, without promises.",
+        ...DRAFT,
         prompt:
           "Draft the first answer to this bug report: confirm in one sentence what was understood, say what is missing to reproduce it, and end with a list under the line `Next steps:`.",
-        model_policy: { max_tokens: 600 },
-        context_policy: { include_kinds: ["issue", "classification"] },
-        retry_policy: PATIENT,
-        output_contract: { output_kinds: ["draft"] },
-        verify: { assert_text: "Next steps:" },
         script: {
           replies: [
             {
@@ -69,15 +73,9 @@ export const issueTriage = defineWorkflow(
       }),
       draft_question: stage.llm({
         task_label: "Draft the answer to a question",
-        system:
-          "You answer issues of a software project on behalf of its maintainers: friendly, exact, without promises.",
+        ...DRAFT,
         prompt:
           "Draft the answer to this question from what the issue itself tells; say what you do not know, and end with a list under the line `Next steps:`.",
-        model_policy: { max_tokens: 600 },
-        context_policy: { include_kinds: ["issue", "classification"] },
-        retry_policy: PATIENT,
-        output_contract: { output_kinds: ["draft"] },
-        verify: { assert_text: "Next steps:" },
         script: {
           replies: [
             {
@@ -94,15 +92,9 @@ export const issueTriage = defineWorkflow(
       }),
       draft_other: stage.llm({
         task_label: "Draft the answer to any other issue",
-        system:
-          "You answer issues of a software project on behalf of its maintainers: friendly, exact, without promises.",
+        ...DRAFT,
         prompt:
           "Draft a short answer that says what will happen with this issue, and end with a list under the line `Next steps:`.",
-        model_policy: { max_tokens: 600 },
-        context_policy: { include_kinds: ["issue", "classification"] },
-        retry_policy: PATIENT,
-        output_contract: { output_kinds: ["draft"] },
-        verify: { assert_text: "Next steps:" },
         script: {
           replies: [
             {

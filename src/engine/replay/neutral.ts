@@ -10,7 +10,7 @@ export const ownIds = (run: RunRecord): ReadonlySet<string> =>
   new Set([...run.stages.map(({ id }) => id), ...run.artifacts.map(({ id }) => id)]);
 
 /** What a stage's output shows of how the stage was asked; the outcome is the same without it (spec/workflow 8.5). */
-const ASKED = new Set([
+export const ASKED_KEYS = [
   "prompt",
   "system_prompt",
   "rendered_context",
@@ -18,7 +18,9 @@ const ASKED = new Set([
   "rendered_verification_context",
   "selected_artifact_ids",
   "selected_artifact_titles",
-]);
+] as const;
+
+const ASKED: ReadonlySet<string> = new Set(ASKED_KEYS);
 
 /** An output artifact's data as the executor gave it, without what a record adds about how the stage was asked. */
 export const outputData = (data: Json): Json => {

@@ -3,6 +3,7 @@ import { err, ok, type Result } from "../../lib/result.ts";
 import type { RunStageRecord, ToolCallRecord } from "../../schema/record.ts";
 import type { RunOptions } from "../run/command.ts";
 import type { ExecutedStage } from "../run/state.ts";
+import { ASKED_KEYS } from "./neutral.ts";
 
 /** The recording that a deterministic replay follows, stage by stage (spec/workflow 12.5). */
 export interface RunReplay {
@@ -95,17 +96,7 @@ export const replayOrder = (
   return next !== undefined && run.ready.includes(next) ? next : head;
 };
 
-const INPUT_KEYS = [
-  "prompt",
-  "system_prompt",
-  "rendered_context",
-  "verification_contracts",
-  "rendered_verification_context",
-  "selected_artifact_ids",
-  "selected_artifact_titles",
-  "http",
-  "function",
-] as const;
+const INPUT_KEYS = [...ASKED_KEYS, "http", "function"] as const;
 
 /** What else of a stage's metadata comes from its result. */
 const RESULT_KEYS = ["worker", "tools", "provider", "model", "error_category", "status_code", "map"] as const;

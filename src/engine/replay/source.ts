@@ -3,6 +3,7 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { WorkflowGraph } from "../../schema/graph.ts";
 import type { RunStageRecord, ToolCallRecord } from "../../schema/record.ts";
 import { type ProjectedEntry, projectPart } from "../run/project.ts";
+import type { RunEvent } from "../run/event.ts";
 import { evolve } from "../run/evolve.ts";
 import type { Run, RunState, RunStatus } from "../run/state.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
@@ -73,13 +74,13 @@ interface Queue {
 
 /** What was to be executed after each recorded stage. The next of them was, though it may have been open already. */
 const queuesOf = (
-  entries: readonly ProjectedEntry[],
+  events: readonly RunEvent[],
   recorded: readonly RunStageRecord[],
   count: number,
 ): NonNullable<RecordedPage["queues"]> => {
   const queues = new Map<string | null, Queue>();
   let state: RunState = null;
-  for (const event of entries.flatMap(({ events }) => events)) {
+  for (const event of events) {
     if (event.type === "run_created")
       for (const { last_stage_id: id, ready_nodes: ready } of event.resumed_from?.checkpoints ?? [])
         queues.set(id, { ready, open: new Set() });
@@ -101,10 +102,9 @@ const queuesOf = (
 /** The tool calls of some stages of a run by stage id; null for none. */
 const toolsOf = (
   entries: readonly ProjectedEntry[],
-  stages: readonly RunStageRecord[],
-  from: number,
+  events: readonly RunEvent[],
+  { from, stages }: Pick<RecordedPage, "from" | "stages">,
 ): NonNullable<RecordedPage["tools"]> | null => {
-  const events = entries.flatMap((entry) => entry.events);
   const owners = toolOwners(events);
   const [created] = events;
   const earlier = created?.type === "run_created" ? (created.resumed_from?.tool_recordings.length ?? 0) : 0;
@@ -133,8 +133,9 @@ export const recordedPage = (entries: readonly ProjectedEntry[], run: Run, from:
     if (stages.length > 0 && characters > PAGE_CHARACTERS) break;
     stages.push(stage);
   }
-  const tools = toolsOf(entries, stages, from);
-  const queues = queuesOf(entries, recorded, stages.length);
+  const events = entries.flatMap((entry) => entry.events);
+  const tools = toolsOf(entries, events, { from, stages });
+  const queues = queuesOf(events, recorded, stages.length);
   return {
     from,
     stages,

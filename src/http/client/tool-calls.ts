@@ -1,13 +1,7 @@
 import type * as z from "zod";
 import type { respondToolCallSchema, toolCallSchema } from "../../schema/api-tool-call.ts";
 import type { runControlSchema } from "../../schema/api-run.ts";
-import { type CallOptions, type Out, type Query, segment, type Transport } from "./transport.ts";
-
-/** A page of tool calls. */
-interface ToolCallPage {
-  readonly items: readonly Out<typeof toolCallSchema>[];
-  readonly next_cursor: string | null;
-}
+import { type CallOptions, type Out, type Page, type Query, segment, type Transport } from "./transport.ts";
 
 /** Tool calls of agent stages: what was called, and answers to what waits. */
 export class ToolCalls {
@@ -18,7 +12,7 @@ export class ToolCalls {
   }
 
   list = (run: string, query: Query = {}) =>
-    this.#transport.send<ToolCallPage>("GET", `/v1/runs/${segment(run)}/tool_calls`, { query });
+    this.#transport.send<Page<Out<typeof toolCallSchema>>>("GET", `/v1/runs/${segment(run)}/tool_calls`, { query });
   respond = (
     { run_id: run, call_id: id }: { readonly run_id: string; readonly call_id: string },
     body: z.input<typeof respondToolCallSchema>,

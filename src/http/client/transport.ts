@@ -38,9 +38,9 @@ export type Query = Readonly<Record<string, string | number | undefined>>;
 /** What a schema's documents are once they are read. */
 export type Out<Schema extends z.ZodType> = z.output<Schema>;
 
-/** A page of a list whose items have no shape of their own. */
-export interface Page {
-  readonly items: readonly Json[];
+/** A page of a list; its items are any JSON unless they have a shape of their own. */
+export interface Page<Item = Json> {
+  readonly items: readonly Item[];
   readonly next_cursor: string | null;
 }
 
