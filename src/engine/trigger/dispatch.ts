@@ -3,6 +3,8 @@ import { stableUuid } from "../../lib/stable-uuid.ts";
 import { unixSeconds } from "../../lib/time.ts";
 import type { TriggerEvent } from "../../schema/trigger.ts";
 import type { BindingSnapshot } from "./binding.ts";
+import type { EventRecord } from "./event.ts";
+import type { Handler } from "./handler.ts";
 import { taskFor } from "./task.ts";
 
 /** Where a run comes from. It is the same for every attempt, so that creating the run twice is the same request. */
@@ -46,12 +48,15 @@ export interface RunRequest {
   readonly dispatch: DispatchContext;
 }
 
-/** The id of the dispatch of an event by a version of a trigger: the idempotency key of its run. */
-export const dispatchIdFor = (binding: BindingSnapshot, eventId: string): string =>
-  `dispatch_${stableUuid(JSON.stringify([binding.trigger_id, binding.version, eventId]))}`;
+/** The id of the dispatch of an event by a version of a trigger: the idempotency key of its handler. Replays count from 1. */
+export const dispatchIdFor = (binding: BindingSnapshot, eventId: string, replay = 0): string => {
+  const parts = [binding.trigger_id, binding.version, eventId];
+  return `dispatch_${stableUuid(JSON.stringify(replay === 0 ? parts : [...parts, replay]))}`;
+};
 
-/** The id of the run of a dispatch; the same dispatch always names the same run. */
-export const runIdFor = (dispatchId: string): string => stableUuid(`run:${dispatchId}`);
+/** The id of a run of a dispatch: the same one until a run of it has ended, however often it is asked to start. */
+export const runIdFor = (dispatchId: string, endedRuns = 0): string =>
+  stableUuid(endedRuns === 0 ? `run:${dispatchId}` : `run:${dispatchId}:${endedRuns}`);
 
 const payloadArtifact = (event: TriggerEvent, binding: BindingSnapshot): PayloadArtifact => ({
   _type: "artifact",
@@ -66,19 +71,33 @@ const payloadArtifact = (event: TriggerEvent, binding: BindingSnapshot): Payload
   metadata: { trigger_id: binding.trigger_id, event_id: event.id, dedupe_key: event.dedupe_key },
 });
 
-/** The request that creates an event's run; a function of the event and the version that accepted it, and nothing else. */
-export const runRequestFor = (event: TriggerEvent, binding: BindingSnapshot): RunRequest => {
+/** Where the end of a run is reported, for a dispatch that is over when its run is. */
+export interface RunSettlement {
+  readonly trigger_id: string;
+  /** The key of the event's row. */
+  readonly key: string;
+  readonly dispatch_id: string;
+  readonly attempt: number;
+}
+
+/** What a run follows from. */
+export type RunSource = Pick<EventRecord, "event" | "binding" | "dispatch_id" | "run_id" | "replay">;
+
+/** The request that creates a run; a function of the event and the version that handles it, and nothing else. */
+export const runRequestFor = (source: RunSource, handler: Extract<Handler, { readonly kind: "workflow" }>): RunRequest => {
+  const { event, binding, replay } = source;
   const { trigger_id, version } = binding;
-  const { handler } = binding.definition;
-  const dispatch_id = dispatchIdFor(binding, event.id);
+  const dispatch_id = source.dispatch_id ?? dispatchIdFor(binding, event.id, replay?.number ?? 0);
   const { raw_body: _bytes, ...envelope } = event;
+  const members = event.batch === undefined ? [event] : (event.batch as unknown as readonly TriggerEvent[]);
+  const replayed = replay === null ? {} : { replay_of_event_id: replay.event_id };
   return {
-    run_id: runIdFor(dispatch_id),
+    run_id: source.run_id ?? runIdFor(dispatch_id),
     workflow_id: handler.workflow,
-    version: handler.version ?? null,
+    version: handler.version,
     task: taskFor(handler.task, event),
-    artifacts: [payloadArtifact(event, binding)],
-    options: { ...handler.options, trigger_id },
+    artifacts: members.map((one) => payloadArtifact(one, binding)),
+    options: { ...handler.options, ...replayed, trigger_id },
     trigger_event: envelope as unknown as JsonObject,
     dispatch: {
       dispatch_id,

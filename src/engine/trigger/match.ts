@@ -2,8 +2,8 @@ import type { NormalisedEvent, StoredDefinition } from "../../schema/trigger.ts"
 
 /** Why an event is handled or skipped. */
 export interface Verdict {
-  readonly stage: "match";
-  readonly outcome: "passed" | "skipped";
+  readonly stage: "match" | "filter" | "predicate" | "autonomy" | "flow_control" | "circuit";
+  readonly outcome: "passed" | "skipped" | "held";
   readonly reason: string;
 }
 

@@ -1,23 +1,15 @@
+import type { Json } from "../../lib/json.ts";
 import type { EventRow, EventView } from "../../schema/trigger-event.ts";
 import type { EventRecord } from "./event.ts";
+import { destinationOf, handlerKindOf, targetUriOf } from "./definition-handler.ts";
 
-const FINAL_SEQ = 1_000_000;
 const MAX_ERROR_LENGTH = 500;
-
-/** Counts up with every change of an event: two steps for each attempt, and the end after all of them. */
-export const eventSeq = ({ status, attempts }: EventRecord): number => {
-  if (status !== "accepted" && status !== "dispatching") return FINAL_SEQ;
-  return 1 + 2 * attempts.length - (status === "dispatching" ? 1 : 0);
-};
-
-const updatedAt = ({ event, attempts }: EventRecord): string => {
-  const last = attempts.at(-1);
-  return last?.settled_at ?? last?.started_at ?? event.received_at;
-};
 
 /** The row of an event in the list of events. */
 export const eventRow = (record: EventRecord): EventRow => {
-  const { event, binding, status, receipt, run_id, error } = record;
+  const { event, binding, status, receipt, run_id, error, attempts, verdicts, dead_letter } = record;
+  const skip = status === "skipped" ? (verdicts.find(({ outcome }) => outcome === "skipped")?.stage ?? null) : null;
+  const isOver = ["dispatched", "skipped", "failed", "cancelled", "dead_lettered"].includes(status);
   return {
     event_id: event.id,
     trigger_id: binding.trigger_id,
@@ -29,24 +21,89 @@ export const eventRow = (record: EventRecord): EventRow => {
     receipt,
     error: error === null ? null : `${error.code}: ${error.detail}`.slice(0, MAX_ERROR_LENGTH),
     received_at: event.received_at,
-    updated_at: updatedAt(record),
+    updated_at: record.updated_at,
+    binding_version: binding.version,
+    attempts: attempts.length,
+    skip_stage: skip,
+    error_class: dead_letter?.error_class ?? null,
+    settled_at: isOver ? record.updated_at : null,
   };
 };
 
 /** An event with everything that was decided about it. */
 export const eventView = (record: EventRecord): EventView => {
-  const { binding, verdict, attempts, next_at, error, dispatch_id, event, status, run_id } = record;
+  const { binding, status, next_at } = record;
+  const runs = record.attempts.flatMap(({ run_id }) => (run_id === null ? [] : [run_id]));
   return {
     ...eventRow(record),
     status,
     binding_version: binding.version,
+    attempts: record.attempts,
     definition: binding.definition,
-    verdicts: [verdict],
-    attempts,
-    next_at,
-    error,
-    dispatch_id,
-    runs: status === "dispatched" && run_id !== null ? [run_id] : [],
-    event,
+    handler_kind: handlerKindOf(binding.definition),
+    target_uri: targetUriOf(binding.definition),
+    destination: destinationOf(binding.definition),
+    verdicts: record.verdicts,
+    next_at: status === "dispatching" ? null : next_at,
+    result: record.result,
+    error: record.error,
+    dispatch_id: record.dispatch_id,
+    runs: status === "dispatched" || record.attempts.some((one) => one.is_running) ? [...new Set(runs)] : [],
+    batch: record.batch,
+    cancel: record.cancel,
+    approval: record.approval,
+    dead_letter: record.dead_letter,
+    replay: record.replay,
+    replays: record.replays,
+    event: record.event,
+  };
+};
+
+/** How a dispatch went, in the words of the specification (spec/triggers 8). */
+export interface DispatchOutcome {
+  readonly trigger_id: string;
+  readonly binding_key: string;
+  readonly event_id: string;
+  readonly attempt_count: number;
+  readonly status: "succeeded" | "failed" | "dlq" | "skipped" | "waiting" | "cancelled";
+  readonly handler_kind: string;
+  readonly target_uri: string;
+  readonly replay_of_event_id: string | null;
+  readonly result: Json;
+  readonly error: string | null;
+}
+
+const STATUS = {
+  accepted: "waiting",
+  parked: "waiting",
+  deferred: "waiting",
+  waiting: "waiting",
+  dispatching: "waiting",
+  retrying: "waiting",
+  dispatched: "succeeded",
+  skipped: "skipped",
+  failed: "failed",
+  cancelled: "cancelled",
+  dead_lettered: "dlq",
+} as const satisfies Record<EventRecord["status"], DispatchOutcome["status"]>;
+
+/** The key of a binding's version (spec/triggers 6.1). */
+export const bindingKey = ({ trigger_id, version }: EventRecord["binding"]): string => `${trigger_id}@v${version}`;
+
+/** How a dispatch went, in the words of the specification (spec/triggers 8). */
+export const dispatchOutcome = (record: EventRecord): DispatchOutcome => {
+  const { binding, event, attempts, status, result, error, replay } = record;
+  const isOver = status !== "dispatched" && status !== "skipped" && error !== null;
+  return {
+    trigger_id: binding.trigger_id,
+    binding_key: bindingKey(binding),
+    event_id: event.id,
+    attempt_count: attempts.length,
+    status: STATUS[status],
+    handler_kind: handlerKindOf(binding.definition),
+    target_uri: targetUriOf(binding.definition),
+    replay_of_event_id: replay?.event_id ?? null,
+    result,
+    error: isOver ? error.detail : null,
   };
 };

@@ -1,0 +1,70 @@
+import type { Answer, Context, Rejection } from "../../src/engine/machine.ts";
+import { fold } from "../../src/engine/machine.ts";
+import type { EventCommand, EventEffect, EventEvent, EventRecord, EventReply, EventState } from "../../src/engine/trigger/event.ts";
+import { eventMachine } from "../../src/engine/trigger/machine.ts";
+import type { KeptEvent } from "./keyed-events.ts";
+
+/** One event while a request changes it; nothing is written before the whole of it is known. */
+export class EventDraft {
+  readonly key: string;
+  /** Whether the event is new to its row. */
+  readonly isNew: boolean;
+  readonly #context: Context;
+  readonly #known: readonly EventEvent[];
+  #state: EventState;
+  #fresh: readonly EventEvent[] = [];
+  #effects: readonly EventEffect[] = [];
+  #reply: EventReply | null = null;
+
+  constructor(key: string, kept: KeptEvent, context: Context) {
+    this.key = key;
+    this.isNew = kept.state.status === "absent";
+    this.#known = kept.journal;
+    this.#state = kept.state;
+    this.#context = context;
+  }
+
+  get state(): EventState {
+    return this.#state;
+  }
+
+  /** The event; only for one that is there. */
+  get record(): EventRecord {
+    if (this.#state.status === "absent") throw new Error("the event is absent");
+    return this.#state;
+  }
+
+  /** What has happened to it in this request. */
+  get fresh(): readonly EventEvent[] {
+    return this.#fresh;
+  }
+
+  get journal(): readonly EventEvent[] {
+    return [...this.#known, ...this.#fresh];
+  }
+
+  get effects(): readonly EventEffect[] {
+    return this.#effects;
+  }
+
+  get reply(): EventReply | null {
+    return this.#reply;
+  }
+
+  /** Tells the event; a refusal changes nothing. */
+  tell(command: EventCommand): Rejection | null {
+    const decision = eventMachine.decide(this.#state, command, this.#context);
+    if (!decision.ok) return decision.rejection;
+    this.#state = fold(eventMachine, this.#state, decision.events);
+    this.#fresh = [...this.#fresh, ...decision.events];
+    this.#effects = [...this.#effects, ...decision.effects];
+    this.#reply = decision.reply;
+    return null;
+  }
+
+  /** The answer to a request that told the event nothing. */
+  answer(): Answer<EventReply> {
+    if (this.#reply === null) throw new Error("the event was told nothing");
+    return { ok: true, reply: this.#reply };
+  }
+}

@@ -1,0 +1,73 @@
+import { rfc3339 } from "../../lib/time.ts";
+import type { TriggerEvent } from "../../schema/trigger.ts";
+import type { Context } from "../machine.ts";
+import type { EventDecision } from "./decided.ts";
+import type { AcceptEvent, AcceptReplay, EventEffect, EventEvent, EventRecord, EventReply, EventState } from "./event.ts";
+import { evolve } from "./evolve.ts";
+import { matchVerdict } from "./match.ts";
+
+const DAY_MS = 86_400_000;
+
+const receiptOf = (record: EventRecord, duplicate: boolean): EventReply => {
+  const { event, receipt, status } = record;
+  return { type: "receipt", event_id: event.id, receipt, duplicate, status };
+};
+
+const taken = (event: EventEvent, effects: readonly EventEffect[]): EventDecision => {
+  const state = evolve({ status: "absent" }, event);
+  if (state.status === "absent") throw new Error(`an event cannot begin with ${event.type}`);
+  return { ok: true, events: [event], effects, reply: receiptOf(state, false), state };
+};
+
+const envelope = (command: AcceptEvent, context: Context): TriggerEvent => ({
+  id: command.event_id ?? context.nextId("trigger_evt"),
+  ...command.event,
+  received_at: rfc3339(context.now),
+  trace_id: command.trace_id ?? context.nextId("trace"),
+  tenant_id: command.tenant_id,
+  ...(command.raw_body === undefined ? {} : { raw_body: command.raw_body }),
+});
+
+/** Takes in a delivery; every later one of the same key gets the first one's receipt (spec/triggers 7.2). */
+export const accept = (state: EventState, command: AcceptEvent, context: Context): EventDecision => {
+  if (state.status !== "absent") return { ok: true, events: [], effects: [], reply: receiptOf(state, true), state };
+  const { binding, filter } = command;
+  const matched = matchVerdict(binding.definition.match, command.event);
+  const verdicts = filter === undefined || matched.outcome !== "passed" ? [matched] : [matched, filter];
+  const passed = verdicts.every(({ outcome }) => outcome === "passed");
+  const days = binding.definition.dedupe.retention_days;
+  const intake = {
+    at: rfc3339(context.now),
+    event: envelope(command, context),
+    receipt: context.nextId("receipt"),
+    binding,
+    verdicts,
+    claim_expires_at: days === undefined ? null : rfc3339(context.now + days * DAY_MS),
+    replay: null,
+    next_at: null,
+  };
+  return passed
+    ? taken({ type: "accepted", ...intake }, [{ type: "enqueue_dispatch", at_ms: context.now }])
+    : taken({ type: "intake_skipped", ...intake }, []);
+};
+
+/** Makes a replay: the same event with the same ids, under a version of its own and with runs of its own (spec/triggers 23). */
+export const acceptReplay = (state: EventState, command: AcceptReplay, context: Context): EventDecision => {
+  if (state.status !== "absent") return { ok: true, events: [], effects: [], reply: receiptOf(state, true), state };
+  const { event, binding, replay, not_before } = command;
+  const at_ms = Math.max(not_before ?? context.now, context.now);
+  return taken(
+    {
+      type: "accepted",
+      at: rfc3339(context.now),
+      event,
+      receipt: context.nextId("receipt"),
+      binding,
+      verdicts: [],
+      claim_expires_at: null,
+      replay,
+      next_at: at_ms > context.now ? rfc3339(at_ms) : null,
+    },
+    [{ type: "enqueue_dispatch", at_ms }],
+  );
+};
