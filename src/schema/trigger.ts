@@ -264,8 +264,8 @@ const bindingVersionSchema = z
     id: z.string(),
     version: z.number().int(),
     fingerprint: z.string(),
-    /** `superseded` for every version but the current one. */
-    state: z.enum([...triggerStates, "superseded"]),
+    /** A draining version finishes what it has in flight; a terminated one has nothing left (spec/triggers 6.1). */
+    state: z.enum(["registering", "active", "draining", "terminated"]),
     created_at: z.string(),
   })
   .readonly();
@@ -301,6 +301,8 @@ export type UnknownDelivery = z.output<typeof unknownDeliverySchema>;
 export const triggerViewSchema = z
   .object({
     trigger_id: z.string(),
+    /** Whether the manifest put it, or a request for it alone (spec/triggers 6.1). */
+    source: z.enum(["manifest", "dynamic"]),
     version: z.number().int(),
     fingerprint: z.string(),
     state: z.enum(triggerStates),

@@ -3,12 +3,14 @@ import type { CreateRun, RunControl } from "../../src/engine/run/command.ts";
 import { NEW_SCHEDULER, type SchedulerState } from "../../src/engine/work-queue/scheduler.ts";
 import type { RunRecord } from "../../src/schema/record.ts";
 import type { SignatureRejection } from "../../src/connectors/webhook-error.ts";
+import { Claims } from "./claim-object.ts";
 import { VirtualClock } from "./clock.ts";
 import { MailboxObject } from "./mailbox-object.ts";
 import { OperationFailure } from "./operation.ts";
 import { Queues } from "./queue-object.ts";
 import { RunObject } from "./run-object.ts";
 import { ScriptedExecutor } from "./script.ts";
+import { Triggers } from "./trigger-objects.ts";
 import type { Values } from "./values.ts";
 
 /** Where a record is kept: with its run, or as a document that was stored by hand. */
@@ -18,6 +20,8 @@ type Kept = { readonly run: RunObject } | { readonly document: RunRecord };
 export class System {
   readonly clock = new VirtualClock();
   readonly queues = new Queues(this.clock);
+  readonly triggers = new Triggers(this.clock);
+  readonly claims = new Claims(this.clock);
   /** For vectors that look at choosing alone. */
   scheduler: SchedulerState = NEW_SCHEDULER;
   readonly script: ScriptedExecutor;
@@ -77,11 +81,11 @@ export class System {
   /** Throws away all that is only in memory. */
   restart(): void {
     for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.restart();
-    this.queues.restart();
+    for (const group of [this.queues, this.triggers, this.claims]) group.restart();
   }
 
   close(): void {
     for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.close();
-    this.queues.close();
+    for (const group of [this.queues, this.triggers, this.claims]) group.close();
   }
 }

@@ -3,54 +3,80 @@
 //   (absent) --configure--> active <--pause/resume--> paused
 //                              \________delete__________/--> deleted --configure--> active
 //
-// B1 A version is one definition with one secret: configuring the same pair again changes nothing.
-// B2 Versions count up from 1 and are never given to another pair; going back to an earlier pair revives its version.
-// B3 At most one version is current; the others are superseded. A deleted trigger accepts nothing.
-// B4 No event or state holds a secret, only its digest.
+// B1 A version is one definition: configuring the same one again changes nothing.
+// B2 Versions count up from 1 and are never given to another definition; going back to an earlier one revives its version.
+// B3 One version is current; the others drain and end. A deleted trigger accepts nothing.
+// B4 No event or state holds a secret; `secret_generation` says that secrets have changed, which makes no version.
+// B5 What is in flight is not journaled: whoever gives a command says which versions have something in flight (`busy`).
 
-import { canonicalJson, type Json } from "../../lib/json.ts";
 import { err, ok, type Result } from "../../lib/result.ts";
-import { sha256Hex } from "../../lib/stable-uuid.ts";
 import { rfc3339 } from "../../lib/time.ts";
-import type { StoredDefinition, TriggerDefinition, TriggerState, TriggerView } from "../../schema/trigger.ts";
+import type { StoredDefinition, TriggerState, TriggerView } from "../../schema/trigger.ts";
 import { reject, type Context, type Decision, type Machine, type Rejection } from "../machine.ts";
+import {
+  type BindingSource,
+  type BindingVersion,
+  drained,
+  fingerprintOf,
+  isLive,
+  type RegisteredVersion,
+  registered,
+  terminated,
+  type VersionLife,
+} from "./binding-version.ts";
 
-/** One definition with one secret. */
-export interface BindingVersion {
-  /** `<trigger id>@v<version>` (spec/triggers 6.1). */
-  readonly id: string;
-  readonly version: number;
-  readonly fingerprint: string;
-  readonly secret_digest: string | null;
-  readonly created_at: string;
-}
+export { fingerprintOf, storedDefinition } from "./binding-version.ts";
 
 /** A trigger's state; `status` says whether there is one. */
 export type BindingState =
   | { readonly status: "absent" }
-  | {
+  | (VersionLife & {
       readonly status: TriggerState;
       readonly trigger_id: string;
+      readonly source: BindingSource;
       readonly definition: StoredDefinition;
       readonly current: BindingVersion;
-      /** Every version there ever was, ascending. */
-      readonly versions: readonly BindingVersion[];
+      /** Counts the changes of the trigger's secrets: what was verified under an earlier one has to be verified again. */
+      readonly secret_generation: number;
+      /** Whether the trigger has secrets of its own. */
+      readonly has_secret: boolean;
       readonly created_at: string;
       readonly updated_at: string;
-    };
+    });
+
+/** Puts a definition (spec/triggers 6.2). */
+export interface ConfigureBinding {
+  readonly type: "configure";
+  readonly trigger_id: string;
+  readonly definition: StoredDefinition;
+  /** Without it the trigger keeps its state; a new or deleted one becomes active. */
+  readonly state?: "active" | "paused" | undefined;
+  /** Who puts it; `dynamic` unless told otherwise. The other one may not change a trigger that is not deleted. */
+  readonly source?: BindingSource | undefined;
+  /** Given when the secrets change with it. */
+  readonly secrets?: { readonly has_secret: boolean } | undefined;
+  /** Which code is deployed; it counts where the handler is a function of the deployment. */
+  readonly code_version?: string | null | undefined;
+  /** Versions with something in flight. */
+  readonly busy?: readonly number[] | undefined;
+  /** Refuses an id that is live. */
+  readonly only_new?: boolean | undefined;
+}
 
 /** What a trigger can be told. */
 export type BindingCommand =
+  | ConfigureBinding
+  | { readonly type: "pause" | "resume" }
   | {
-      readonly type: "configure";
-      readonly trigger_id: string;
-      readonly definition: StoredDefinition;
-      /** A keyed digest of the secret, made by the shell; null when `secret_ref` names it. */
-      readonly secret_digest: string | null;
-      /** Without it the trigger keeps its state; a new or deleted one becomes active. */
-      readonly state?: "active" | "paused" | undefined;
+      readonly type: "delete";
+      readonly busy?: readonly number[] | undefined;
+      /** Only a trigger that was put so is deleted. */
+      readonly source?: BindingSource | undefined;
     }
-  | { readonly type: "pause" | "resume" | "delete" };
+  /** The secrets have changed. */
+  | { readonly type: "secrets_changed"; readonly has_secret: boolean }
+  /** A version has nothing in flight any more. */
+  | { readonly type: "drained"; readonly version: number };
 
 /** What happened to a trigger. */
 export type BindingEvent =
@@ -58,11 +84,18 @@ export type BindingEvent =
       readonly type: "configured";
       readonly trigger_id: string;
       readonly definition: StoredDefinition;
-      readonly binding: BindingVersion;
+      /** With `secret_digest` in journals of the first release, where another secret was another version. */
+      readonly binding: RegisteredVersion & { readonly secret_digest?: string | null };
       readonly state: "active" | "paused";
+      /** Absent in journals of the first release, which knew no manifests. */
+      readonly source?: BindingSource;
+      readonly busy?: readonly number[];
       readonly at: string;
     }
-  | { readonly type: "paused" | "resumed" | "deleted"; readonly at: string };
+  | { readonly type: "paused" | "resumed"; readonly at: string }
+  | { readonly type: "deleted"; readonly busy?: readonly number[]; readonly at: string }
+  | { readonly type: "secrets_changed"; readonly has_secret: boolean; readonly at: string }
+  | { readonly type: "terminated"; readonly version: number; readonly at: string };
 
 /** The answer to every command. */
 export interface BindingReply {
@@ -75,34 +108,66 @@ export interface BindingReply {
 
 type Present = Exclude<BindingState, { readonly status: "absent" }>;
 type BindingDecision = Decision<BindingEvent, never, BindingReply>;
+type Configured = Extract<BindingEvent, { readonly type: "configured" }>;
 
-/** Everything of a definition that may be stored and shown (B4). */
-export const storedDefinition = (definition: TriggerDefinition): StoredDefinition => {
-  const { secret: _secret, state: _state, ...stored } = definition;
-  return stored;
+/** A journal of the first release says with each version whether it had a secret. */
+const secretsAfter = (state: BindingState, { binding }: Configured) => {
+  const before = state.status === "absent" ? { secret_generation: 0, has_secret: false } : state;
+  const { secret_generation, has_secret } = before;
+  if (binding.secret_digest === undefined) return { secret_generation, has_secret };
+  return { secret_generation: secret_generation + 1, has_secret: binding.secret_digest !== null };
 };
 
-/** The same text for equal definitions, whatever the order of their keys; the secret has no part in it (spec/triggers 6.1). */
-export const fingerprintOf = (definition: StoredDefinition): string =>
-  `sha256:${sha256Hex(canonicalJson(definition as unknown as Json))}`;
+const applyConfigured = (state: BindingState, event: Configured): BindingState => {
+  const { trigger_id, definition, at, source = "dynamic", busy = [] } = event;
+  const { secret_digest: _digest, ...binding } = event.binding;
+  const before = state.status === "absent" ? { versions: [], history: [] } : state;
+  const { versions, history } = registered(drained(before, busy, at), { ...binding, source, definition }, at);
+  return {
+    status: event.state,
+    trigger_id,
+    source,
+    definition,
+    current: currentOf(versions, binding.version),
+    versions,
+    history,
+    ...secretsAfter(state, event),
+    created_at: state.status === "absent" ? at : state.created_at,
+    updated_at: at,
+  };
+};
+
+const currentOf = (versions: readonly BindingVersion[], version: number): BindingVersion => {
+  const found = versions.find((one) => one.version === version);
+  if (found === undefined) throw new Error(`there is no version ${version}`);
+  return found;
+};
+
+const withLife = (state: Present, { versions, history }: VersionLife): Present => ({
+  ...state,
+  versions,
+  history,
+  current: currentOf(versions, state.current.version),
+});
 
 const apply = (state: BindingState, event: BindingEvent): BindingState => {
-  if (event.type === "configured") {
-    const known = state.status === "absent" ? [] : state.versions;
-    const isNew = !known.some((version) => version.version === event.binding.version);
-    return {
-      status: event.state,
-      trigger_id: event.trigger_id,
-      definition: event.definition,
-      current: event.binding,
-      versions: isNew ? [...known, event.binding] : known,
-      created_at: state.status === "absent" ? event.at : state.created_at,
-      updated_at: event.at,
-    };
+  if (event.type === "configured") return applyConfigured(state, event);
+  if (state.status === "absent") return state;
+  const { at } = event;
+  if (event.type === "terminated") return withLife(state, terminated(state, event.version, at));
+  if (state.status === "deleted") return state;
+  const secret_generation = state.secret_generation + 1;
+  switch (event.type) {
+    case "secrets_changed":
+      return { ...state, secret_generation, has_secret: event.has_secret, updated_at: at };
+    case "deleted": {
+      const next = withLife(state, drained(state, event.busy ?? [], at));
+      return { ...next, status: "deleted", secret_generation, has_secret: false, updated_at: at };
+    }
+    case "paused":
+    case "resumed":
+      return { ...state, status: event.type === "resumed" ? "active" : "paused", updated_at: at };
   }
-  if (state.status === "absent" || state.status === "deleted") return state;
-  const status = event.type === "resumed" ? "active" : event.type;
-  return { ...state, status, updated_at: event.at };
 };
 
 const decided = (state: BindingState, events: readonly BindingEvent[]): BindingDecision => {
@@ -113,36 +178,49 @@ const decided = (state: BindingState, events: readonly BindingEvent[]): BindingD
   return { ok: true, events, effects: [], reply: { trigger_id, version: current.version, state: status, changed } };
 };
 
-const versionFor = (
-  command: Extract<BindingCommand, { readonly type: "configure" }>,
-  known: readonly BindingVersion[],
-  at: string,
-): BindingVersion => {
-  const fingerprint = fingerprintOf(command.definition);
-  const { secret_digest, trigger_id } = command;
-  const same = known.find((one) => one.fingerprint === fingerprint && one.secret_digest === secret_digest);
-  if (same !== undefined) return same;
-  const version = Math.max(0, ...known.map((one) => one.version)) + 1;
-  return { id: `${trigger_id}@v${version}`, version, fingerprint, secret_digest, created_at: at };
+/** The version of a definition: the one it has, or had last, or the next number (spec/triggers 6.2). */
+const versionFor = (command: ConfigureBinding, state: BindingState, at: string): RegisteredVersion => {
+  const known = state.status === "absent" ? [] : state.versions;
+  const fingerprint = fingerprintOf(command.definition, command.code_version);
+  const isCurrent = state.status !== "absent" && state.current.fingerprint === fingerprint;
+  const same = isCurrent ? state.current : known.findLast((one) => one.fingerprint === fingerprint);
+  if (same !== undefined) {
+    const { id, version, created_at } = same;
+    return { id, version, fingerprint, created_at };
+  }
+  const version = (known.at(-1)?.version ?? 0) + 1;
+  return { id: `${command.trigger_id}@v${version}`, version, fingerprint, created_at: at };
 };
 
-const configure = (
-  state: BindingState,
-  command: Extract<BindingCommand, { readonly type: "configure" }>,
-  context: Context,
-): BindingDecision => {
+const OWNERS: Readonly<Record<BindingSource, string>> = {
+  manifest: "belongs to the manifest; change it there",
+  dynamic: "was put by itself and is not the manifest's; delete it first",
+};
+
+/** Why a definition cannot be put, or null when it can. */
+const configureProblem = (state: BindingState, command: ConfigureBinding): Rejection | null => {
+  if (state.status === "absent") return null;
+  const { trigger_id } = state;
+  if (command.only_new === true && state.versions.some(isLive))
+    return { code: "invalid_transition", detail: `duplicate trigger id '${trigger_id}'` };
+  if (state.status === "deleted" || (command.source ?? "dynamic") === state.source) return null;
+  return { code: "invalid_transition", detail: `trigger '${trigger_id}' ${OWNERS[state.source]}` };
+};
+
+const configure = (state: BindingState, command: ConfigureBinding, context: Context): BindingDecision => {
+  const rejection = configureProblem(state, command);
+  if (rejection !== null) return { ok: false, rejection };
   const at = rfc3339(context.now);
-  const { trigger_id, definition } = command;
-  const known = state.status === "absent" ? [] : state.versions;
-  const binding = versionFor(command, known, at);
-  const kept = state.status === "paused" ? "paused" : "active";
-  const wanted = command.state ?? kept;
+  const { trigger_id, definition, source = "dynamic", busy = [], secrets } = command;
+  const binding = versionFor(command, state, at);
+  const wanted = command.state ?? (state.status === "paused" ? "paused" : "active");
+  const events: BindingEvent[] = [];
   const isCurrent = state.status !== "absent" && state.current.version === binding.version;
-  if (!isCurrent || state.status === "deleted") {
-    return decided(state, [{ type: "configured", trigger_id, definition, binding, state: wanted, at }]);
-  }
-  if (state.status === wanted) return decided(state, []);
-  return decided(state, [{ type: wanted === "paused" ? "paused" : "resumed", at }]);
+  if (!isCurrent || state.status === "deleted")
+    events.push({ type: "configured", trigger_id, definition, binding, state: wanted, source, busy, at });
+  else if (state.status !== wanted) events.push({ type: wanted === "paused" ? "paused" : "resumed", at });
+  if (secrets !== undefined) events.push({ type: "secrets_changed", has_secret: secrets.has_secret, at });
+  return decided(state, events);
 };
 
 const unknown = (state: BindingState): Rejection => ({
@@ -150,21 +228,36 @@ const unknown = (state: BindingState): Rejection => ({
   detail: state.status === "absent" ? "unknown trigger id" : `unknown trigger id '${state.trigger_id}'`,
 });
 
-const control = (state: Present, type: "pause" | "resume" | "delete", context: Context): BindingDecision => {
-  const at = rfc3339(context.now);
-  if (type === "delete") return decided(state, [{ type: "deleted", at }]);
-  const target = type === "pause" ? "paused" : "active";
-  if (state.status === target) return decided(state, []);
-  return decided(state, [{ type: type === "pause" ? "paused" : "resumed", at }]);
+const remove = (
+  state: Present,
+  command: Extract<BindingCommand, { readonly type: "delete" }>,
+  context: Context,
+): BindingDecision => {
+  const { source = state.source, busy = [] } = command;
+  if (source !== state.source || !state.versions.some(isLive)) return { ok: false, rejection: unknown(state) };
+  if (state.status === "deleted") return decided(state, []);
+  return decided(state, [{ type: "deleted", busy, at: rfc3339(context.now) }]);
 };
 
-/** A trigger: configure, pause, resume, delete (spec/triggers 6). */
+const drainedOut = (state: Present, version: number, context: Context): BindingDecision => {
+  const isDraining = state.versions.some((one) => one.version === version && one.state === "draining");
+  return decided(state, isDraining ? [{ type: "terminated", version, at: rfc3339(context.now) }] : []);
+};
+
+/** A trigger: configure, pause, resume, delete, and the end of its versions (spec/triggers 6). */
 export const bindingMachine: Machine<BindingState, BindingCommand, BindingEvent, never, BindingReply> = {
   initial: { status: "absent" },
   decide: (state, command, context) => {
     if (command.type === "configure") return configure(state, command, context);
-    if (state.status === "absent" || state.status === "deleted") return { ok: false, rejection: unknown(state) };
-    return control(state, command.type, context);
+    if (state.status === "absent") return { ok: false, rejection: unknown(state) };
+    if (command.type === "drained") return drainedOut(state, command.version, context);
+    if (command.type === "delete") return remove(state, command, context);
+    if (state.status === "deleted") return { ok: false, rejection: unknown(state) };
+    const at = rfc3339(context.now);
+    if (command.type === "secrets_changed")
+      return decided(state, [{ type: "secrets_changed", has_secret: command.has_secret, at }]);
+    if (state.status === (command.type === "pause" ? "paused" : "active")) return decided(state, []);
+    return decided(state, [{ type: command.type === "pause" ? "paused" : "resumed", at }]);
   },
   evolve: apply,
 };
@@ -175,6 +268,10 @@ export interface BindingSnapshot {
   readonly version: number;
   readonly definition: StoredDefinition;
 }
+
+/** The definition of a version, whatever has become of it since; null for a version that there never was. */
+export const definitionOf = (state: BindingState, version: number): StoredDefinition | null =>
+  state.status === "absent" ? null : (state.versions.find((one) => one.version === version)?.definition ?? null);
 
 /** The version that accepts deliveries now, or why none does. */
 export const acceptingBinding = (state: BindingState): Result<BindingSnapshot, Rejection> => {
@@ -190,17 +287,21 @@ export const acceptingBinding = (state: BindingState): Result<BindingSnapshot, R
 /** A trigger as it may be shown, or null when it does not exist. */
 export const triggerView = (state: BindingState): TriggerView | null => {
   if (state.status === "absent") return null;
-  const { trigger_id, current, definition, status, created_at, updated_at } = state;
+  const { trigger_id, source, current, definition, status, has_secret, created_at, updated_at } = state;
   return {
     trigger_id,
+    source,
     version: current.version,
     fingerprint: current.fingerprint,
     state: status,
-    has_secret: current.secret_digest !== null || definition.secret_ref !== undefined,
+    has_secret: has_secret || definition.secret_ref !== undefined,
     definition,
-    versions: state.versions.map(({ secret_digest: _digest, ...version }) => ({
-      ...version,
-      state: version.version === current.version ? status : "superseded",
+    versions: state.versions.map(({ id, version, fingerprint, state: life, created_at: since }) => ({
+      id,
+      version,
+      fingerprint,
+      state: life,
+      created_at: since,
     })),
     created_at,
     updated_at,

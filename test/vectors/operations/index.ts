@@ -10,6 +10,7 @@ import { recordOperations } from "./record.ts";
 import { replayOperations } from "./replay.ts";
 import { runOperations } from "./run.ts";
 import { stageRuleOperations } from "./stage-rule.ts";
+import { triggerOperations } from "./trigger.ts";
 import { webhookOperations } from "./webhook.ts";
 
 /** Every operation that vectors can name. A new one is an entry in one of these tables. */
@@ -26,4 +27,5 @@ export const OPERATIONS: Operations = {
   ...webhookOperations,
   ...mailboxOperations,
   ...queueOperations,
+  ...triggerOperations,
 };
