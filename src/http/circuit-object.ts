@@ -1,10 +1,4 @@
-import type {
-  Admission,
-  AttemptReport,
-  CircuitAsk,
-  CircuitVerdict,
-  CircuitView,
-} from "../engine/trigger/circuit.ts";
+import type { Admission, AttemptReport, CircuitAsk, CircuitVerdict, CircuitView } from "../engine/trigger/circuit.ts";
 import { sha256Hex } from "../lib/stable-uuid.ts";
 import type { Timestamp } from "../lib/time.ts";
 import type { Bindings } from "./call.ts";

@@ -109,11 +109,7 @@ export interface AttemptReport {
 }
 
 /** Takes in how an attempt went; only failures that a later attempt could mend are failures here (spec/triggers 8). */
-export const settleAttempt = (
-  state: CircuitState,
-  report: AttemptReport,
-  now: Timestamp,
-): Step<CircuitVerdict> => {
+export const settleAttempt = (state: CircuitState, report: AttemptReport, now: Timestamp): Step<CircuitVerdict> => {
   const { attempt_id: attempt, outcome } = report;
   if (outcome === "failure") return fail(state, attempt, now);
   if (outcome === "success") {
