@@ -2,6 +2,7 @@ import { createApp } from "./http/app.ts";
 import { wakeStaleRuns } from "./cron/watchdog.ts";
 import { consume } from "./queue/consumer.ts";
 
+export { Circuit } from "../durable-objects/circuit.ts";
 export { Mailbox } from "../durable-objects/mailbox.ts";
 export { Trigger } from "../durable-objects/trigger.ts";
 export { WorkflowRun } from "../durable-objects/workflow-run.ts";

@@ -62,7 +62,10 @@ const fillHeaders = (given: HttpCall["headers"], filler: SecretFiller): Result<H
 const headerSafe = (key: string): string => (/^[\u0021-\u007e]*$/.test(key) ? key : encodeURIComponent(key));
 
 /** The request of an HTTP stage; refused with the field that is wrong, or with the name of an unknown secret. */
-export const prepareRequest = (plan: StagePlan, env: ModelEnv): Result<HttpRequest, StageFailure> => {
+export const prepareRequest = (
+  plan: Pick<StagePlan, "http" | "idempotency_key">,
+  env: ModelEnv,
+): Result<HttpRequest, StageFailure> => {
   const call = plan.http;
   if (call === undefined) return refuse("the plan has no http call");
   const filler = createSecretFiller(env);

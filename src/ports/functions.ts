@@ -1,4 +1,5 @@
 import type { Json } from "../lib/json.ts";
+import type { TriggerEvent } from "../schema/trigger.ts";
 
 /** What a handler knows about the stage it runs for. */
 export interface FunctionContext {
@@ -12,6 +13,20 @@ export interface FunctionContext {
   /** Aborts when the stage's time is over or its run was cancelled. */
   readonly signal: AbortSignal;
   readonly task?: string;
+  /** The event that calls the function, where a trigger does so in place of a stage (spec/triggers 8, 11.1). */
+  readonly trigger?: TriggerContext;
+}
+
+/** What a function knows about the event that it handles. */
+export interface TriggerContext {
+  /** Id of the trigger. */
+  readonly agent: string;
+  /** `<provider>.<kind>` of the event. */
+  readonly action: string;
+  readonly trace_id: string;
+  /** The event that is replayed, so that a replay can hold back what must not happen twice. */
+  readonly replay_of_event_id: string | null;
+  readonly trigger_event: TriggerEvent;
 }
 
 /**
