@@ -2,6 +2,8 @@
 interface Env {
   /** The root key of the API; without it `/v1` is not served. */
   readonly GODWIT_ROOT_KEY?: string;
+  /** Base64 of 32 bytes, or a list of those: the first seals secrets of triggers, all of them open. */
+  readonly GODWIT_MASTER_KEY?: string;
   /** `memory` where queues lose their messages with the process, as the local server's do. */
   readonly GODWIT_QUEUES?: "memory";
   readonly GODWIT_MAX_BODY_BYTES?: string;

@@ -14,13 +14,14 @@ import { claimIsExpired, eventMachine } from "../src/engine/trigger/machine.ts";
 import { eventRow, eventSeq, eventView } from "../src/engine/trigger/view.ts";
 import { uuidIds } from "../src/ports/ids.ts";
 import type { EventRow, EventView } from "../src/schema/trigger-event.ts";
+import type { HeldSecret, ResealedSecret, SealedSecret } from "../src/schema/trigger-secret.ts";
 import type { StoredDefinition, TriggerDefinition, TriggerReport } from "../src/schema/trigger.ts";
 import { migrate } from "./migrations/migration.ts";
 import { TRIGGER } from "./migrations/trigger.ts";
 import { encodeEvent, insertEvent, loadEvent, updateEvent } from "./shell/keyed-events.ts";
 import { heldMessages, holdMessage, RESEND_MS, takeDueMessages } from "./shell/keyed-outbox.ts";
 import { RejectionCounts } from "./shell/keyed-rejections.ts";
-import { dropSecrets, keepSecret, readSecret } from "./shell/keyed-secrets.ts";
+import { KeyedSecrets, type Rotation } from "./shell/keyed-secrets.ts";
 import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
 import { nextEffectAt, settleEffect } from "./shell/outbox.ts";
 
@@ -40,14 +41,18 @@ type HeldMessage = DispatchMessage | { readonly v: 1; readonly listed: string };
 export interface DeliveryBinding {
   readonly version: number;
   readonly definition: StoredDefinition;
-  /** Empty when `secret_ref` names the secret. */
-  readonly secrets: readonly string[];
+  /** Sealed; empty when `secret_ref` names the secret. */
+  readonly secrets: readonly HeldSecret[];
+  /** Another text as soon as other secrets are valid. */
+  readonly secrets_tag: string;
 }
 
 /** A verified delivery, with the version of the binding that it was verified under. */
 export type Delivery = Omit<Extract<EventCommand, { readonly type: "accept" }>, "type" | "binding" | "tenant_id"> & {
   readonly tenant: string;
   readonly version: number;
+  /** Says under which secrets it was verified; left out where they have no part in it. */
+  readonly secrets_tag?: string;
 };
 
 /** An event's answer with its new row for the lists, and the run to start where there is one. */
@@ -64,6 +69,7 @@ type Parts = ObjectParts<BindingState, BindingCommand, BindingEvent, never, Bind
 /** One trigger (architecture 2): its binding is journaled, each accepted event has a row of its own. */
 export class Trigger extends MachineObject<BindingState, BindingCommand, BindingEvent, never, BindingReply> {
   readonly #rejections = new RejectionCounts(this.store);
+  readonly #secrets = new KeyedSecrets(this.store);
   /** Where queues keep their messages in memory, as the local server's do, a message that was sent may be lost. */
   readonly #queuesForget = this.env.GODWIT_QUEUES === "memory";
   /** The alarm this instance knows to be set. */
@@ -82,23 +88,36 @@ export class Trigger extends MachineObject<BindingState, BindingCommand, Binding
   }
 
   /** Puts a definition; secret and binding commit together, and only the binding's digest of the secret is journaled. */
-  configure(triggerId: string, definition: TriggerDefinition): Answer<BindingReply> {
+  configure(triggerId: string, definition: TriggerDefinition, secret: SealedSecret | null): Answer<BindingReply> {
     const { quarantine } = this.shell;
     if (quarantine !== null) return reject("invariant_violated", quarantine);
-    const { secret, state } = definition;
+    const { state } = definition;
     return this.store.transaction(() => {
       migrate(this.store, TRIGGER);
-      if (secret === undefined) dropSecrets(this.store);
-      const secret_digest = secret === undefined ? null : keepSecret(this.store, secret);
+      const secret_digest = this.#secrets.put(secret, Date.now())?.id ?? null;
       const stored = storedDefinition(definition);
       return this.execute({ type: "configure", trigger_id: triggerId, definition: stored, secret_digest, state });
     });
   }
 
+  /** Makes another secret the current one; the version stays, and the secret before is valid for a while. */
+  rotateSecret(secret: SealedSecret, rotation: Omit<Rotation, "now">): "rotated" | "referred" | "absent" {
+    const { state } = this.shell;
+    if (state.status === "absent" || state.status === "deleted") return "absent";
+    if (isReferred(state.definition)) return "referred";
+    this.store.transaction(() => this.#secrets.rotate(secret, { ...rotation, now: Date.now() }));
+    return "rotated";
+  }
+
+  /** Keeps the same secrets under another key. */
+  resealSecrets(secrets: readonly ResealedSecret[]): void {
+    if (this.shell.state.status !== "absent") this.store.transaction(() => this.#secrets.reseal(secrets));
+  }
+
   /** Pauses, resumes or deletes the trigger; a deleted one keeps its events and forgets its secret. */
   control(type: "pause" | "resume" | "delete"): Answer<BindingReply> {
     const answer = this.execute({ type });
-    if (answer.ok && type === "delete") dropSecrets(this.store);
+    if (answer.ok && type === "delete") this.#secrets.drop();
     return answer;
   }
 
@@ -106,7 +125,8 @@ export class Trigger extends MachineObject<BindingState, BindingCommand, Binding
   show(): { readonly trigger: TriggerReport; readonly seq: number } | null {
     const view = triggerView(this.shell.state);
     if (view === null || view.state === "deleted") return null;
-    return { trigger: { ...view, rejections: this.#rejections.list() }, seq: this.shell.seq };
+    const secrets = this.#secrets.view(Date.now());
+    return { trigger: { ...view, secrets, rejections: this.#rejections.list() }, seq: this.shell.seq };
   }
 
   /** What verifying a delivery needs, also while the trigger is paused; null for an unknown or deleted trigger. */
@@ -114,18 +134,20 @@ export class Trigger extends MachineObject<BindingState, BindingCommand, Binding
     const { state } = this.shell;
     if (state.status === "absent" || state.status === "deleted") return null;
     const { definition, current } = state;
-    const secret = current.secret_digest === null ? null : readSecret(this.store, current.secret_digest);
-    return { version: current.version, definition, secrets: secret === null ? [] : [secret] };
+    const now = Date.now();
+    const secrets = this.#secrets.held(now);
+    return { version: current.version, definition, secrets, secrets_tag: this.#secrets.tag(now) };
   }
 
   /**
    * Takes in a verified delivery: claim, event, waker and alarm in one commit, or the receipt of the first delivery.
    * `stale` asks to verify again: the binding has changed since.
    */
-  accept({ tenant, version, ...delivery }: Delivery): Answer<EventAnswer> | "stale" {
+  accept({ tenant, version, secrets_tag: tag, ...delivery }: Delivery): Answer<EventAnswer> | "stale" {
     const binding = acceptingBinding(this.shell.state);
     if (!binding.ok) return { ok: false, rejection: binding.error };
     if (binding.value.version !== version) return "stale";
+    if (tag !== undefined && tag !== this.#secrets.tag(Date.now())) return "stale";
     const key = delivery.event.dedupe_key;
     return this.#tell(key, { type: "accept", ...delivery, binding: binding.value, tenant_id: tenant });
   }
@@ -262,6 +284,9 @@ export class Trigger extends MachineObject<BindingState, BindingCommand, Binding
     }
   }
 }
+
+const isReferred = ({ secret_ref: one, secret_refs: several }: StoredDefinition): boolean =>
+  one !== undefined || several !== undefined;
 
 const isFinal = ({ status }: EventRecord): boolean => status !== "accepted" && status !== "dispatching";
 

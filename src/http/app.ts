@@ -23,6 +23,7 @@ import { addRunRoutes } from "./routes/runs.ts";
 import { addSessionRoutes } from "./routes/sessions.ts";
 import { addStageRoutes } from "./routes/stages.ts";
 import { addToolCallRoutes } from "./routes/tool-calls.ts";
+import { addTriggerSecretRoutes } from "./routes/trigger-secret.ts";
 import { addTriggerRoutes } from "./routes/triggers.ts";
 import { addWorkflowEditRoutes } from "./routes/workflow-edit.ts";
 import { addWorkflowReportRoutes } from "./routes/workflow-reports.ts";
@@ -50,6 +51,7 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addForkRoutes,
   addCompareRoutes,
   addTriggerRoutes,
+  addTriggerSecretRoutes,
   addHookRoutes,
   addEventRoutes,
   addQueueRoutes,

@@ -3,13 +3,23 @@ import type { Delivery, DeliveryBinding, EventAnswer } from "../../durable-objec
 import type { BindingReply } from "../engine/trigger/binding.ts";
 import type { SettleDispatch } from "../engine/trigger/event.ts";
 import type { EventView } from "../schema/trigger-event.ts";
+import type { ResealedSecret, SealedSecret } from "../schema/trigger-secret.ts";
 import type { TriggerDefinition, TriggerReport } from "../schema/trigger.ts";
 import type { Bindings } from "./call.ts";
 import { problem, type Problem } from "./problem.ts";
 
 /** What the API and the dispatch need of a trigger's object. */
 export interface TriggerObject {
-  readonly configure: (triggerId: string, definition: TriggerDefinition) => Promise<Answer<BindingReply>>;
+  readonly configure: (
+    triggerId: string,
+    definition: TriggerDefinition,
+    secret: SealedSecret | null,
+  ) => Promise<Answer<BindingReply>>;
+  readonly rotateSecret: (
+    secret: SealedSecret,
+    rotation: { readonly overlap_ms: number; readonly is_generated: boolean },
+  ) => Promise<"rotated" | "referred" | "absent">;
+  readonly resealSecrets: (secrets: readonly ResealedSecret[]) => Promise<void>;
   readonly control: (type: "pause" | "resume" | "delete") => Promise<Answer<BindingReply>>;
   readonly show: () => Promise<{ readonly trigger: TriggerReport; readonly seq: number } | null>;
   readonly binding: () => Promise<DeliveryBinding | null>;

@@ -26,7 +26,8 @@ export interface RootKey {
   readonly origin: "environment" | "file" | "made";
 }
 
-const KEY_NAME = "GODWIT_ROOT_KEY";
+const ROOT_KEY = "GODWIT_ROOT_KEY";
+const MASTER_KEY = "GODWIT_MASTER_KEY";
 
 /** What the server itself is set by; nothing of it is for the Worker. */
 const OWN_VARIABLES: ReadonlySet<string> = new Set(["GODWIT_STATE", "GODWIT_HOST"]);
@@ -41,20 +42,31 @@ export const varsFile = (root: string): string => join(root, ".dev.vars");
 const readVars = (root: string): Readonly<Record<string, string | undefined>> =>
   existsSync(varsFile(root)) ? parseEnv(readFileSync(varsFile(root), "utf8")) : {};
 
-/** The root key of the environment, else of `.dev.vars`, else a new one, which is added to that file (mode 600). */
-export const ensureRootKey = (root: string, environment: Environment): RootKey => {
-  const given = environment[KEY_NAME];
+const ensureKey = (
+  root: string,
+  environment: Environment,
+  { name, make }: { readonly name: string; readonly make: () => string },
+): RootKey => {
+  const given = environment[name];
   if (given) return { value: given, origin: "environment" };
-  const kept = readVars(root)[KEY_NAME];
+  const kept = readVars(root)[name];
   if (kept) return { value: kept, origin: "file" };
-  const value = `gwroot_${randomBytes(32).toString("base64url")}`;
+  const value = make();
   const file = varsFile(root);
   const before = existsSync(file) ? readFileSync(file, "utf8").replace(/\n*$/, "\n").replace(/^\n$/, "") : "";
-  writeFileSync(file, `${before}${KEY_NAME}=${value}\n`, { mode: 0o600 });
+  writeFileSync(file, `${before}${name}=${value}\n`, { mode: 0o600 });
   // The mode above counts for a new file only, and an older one may be open to everybody.
   chmodSync(file, 0o600);
   return { value, origin: "made" };
 };
+
+/** The root key of the environment, else of `.dev.vars`, else a new one, which is added to that file (mode 600). */
+export const ensureRootKey = (root: string, environment: Environment): RootKey =>
+  ensureKey(root, environment, { name: ROOT_KEY, make: () => `gwroot_${randomBytes(32).toString("base64url")}` });
+
+/** The key that secrets of triggers are sealed under, kept as the root key is: without it they could not be opened again. */
+export const ensureMasterKey = (root: string, environment: Environment): string =>
+  ensureKey(root, environment, { name: MASTER_KEY, make: () => randomBytes(32).toString("base64") }).value;
 
 const isForWorker = (name: string): boolean =>
   PROVIDER_KEYS.includes(name) || (name.startsWith("GODWIT_") && !OWN_VARIABLES.has(name));
@@ -74,9 +86,10 @@ export const readPort = (text: string | undefined): number => {
   return port;
 };
 
-/** Reads the environment and `.dev.vars`: the environment wins, and makes the root key where there is none yet. */
+/** Reads the environment and `.dev.vars`: the environment wins, and makes both keys where there are none yet. */
 export const readSettings = (root: string, environment: Environment): LocalSettings => {
   const rootKey = ensureRootKey(root, environment);
+  const masterKey = ensureMasterKey(root, environment);
   return {
     root,
     host: environment["GODWIT_HOST"] || "127.0.0.1",
@@ -85,7 +98,8 @@ export const readSettings = (root: string, environment: Environment): LocalSetti
     vars: {
       ...defined(readVars(root), (name) => !OWN_VARIABLES.has(name)),
       ...defined(environment, isForWorker),
-      [KEY_NAME]: rootKey.value,
+      [ROOT_KEY]: rootKey.value,
+      [MASTER_KEY]: masterKey,
     },
     rootKey,
   };

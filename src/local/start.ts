@@ -16,7 +16,7 @@ Serves Godwit on this machine, with durable state.
   --json   the log as JSON lines on standard output, nothing else
   --help   this text
 
-Environment: PORT (8787, 0 for any free port), GODWIT_STATE (.wrangler/state), GODWIT_HOST (127.0.0.1), GODWIT_ROOT_KEY
+Environment: PORT (8787, 0 for any free port), GODWIT_STATE (.wrangler/state), GODWIT_HOST (127.0.0.1), GODWIT_ROOT_KEY and GODWIT_MASTER_KEY
 (made at the first start and kept in .dev.vars). Other GODWIT_* variables, OPENAI_API_KEY, ANTHROPIC_API_KEY and every
 entry of .dev.vars become secrets of the Worker.`;
 

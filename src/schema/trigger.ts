@@ -74,6 +74,8 @@ const baseSchema = strict({
   secret: z.string().min(1).max(1000).optional(),
   /** `<namespace>/<name>[@<version>]`: a secret of the deployment, see `secretVariable` (spec/triggers 5.9). */
   secret_ref: z.string().min(1).max(1000).optional(),
+  /** One or two of those, all of them valid: so they are rotated. */
+  secret_refs: z.array(z.string().min(1).max(1000)).min(1).max(2).readonly().optional(),
   signature_scheme: z.enum(schemes).optional(),
   match: matchSchema.default({}),
   handler: handlerSchema,
@@ -96,7 +98,7 @@ const baseSchema = strict({
 });
 
 type Draft = z.output<typeof baseSchema>;
-type Complain = (path: string | readonly string[], message: string) => void;
+type Complain = (path: string | readonly (string | number)[], message: string) => void;
 
 const SECRET_REF = /^([^/@\s]+)\/([^/@\s]+)(?:@(\d+))?$/;
 
@@ -114,19 +116,34 @@ export const secretVariable = (reference: string): string => {
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2,3}={0,2}|[A-Za-z0-9+/]{4})$/;
 
-const checkSecret = (draft: Draft, complain: Complain): void => {
-  const { provider, secret, secret_ref: reference } = draft;
-  if (secret !== undefined && reference !== undefined)
-    complain("secret_ref", "give `secret` or `secret_ref`, not both");
-  if (secret === undefined && reference === undefined) {
-    complain("secret", `provider '${provider}' requires secret '${provider}/signing_secret'`);
+type References = Pick<Draft, "secret_ref" | "secret_refs">;
+
+/** The secrets of the deployment that a definition names, each valid (spec/triggers 5.9). */
+export const secretReferences = ({ secret_ref: one, secret_refs: several = [] }: References): readonly string[] =>
+  one === undefined ? several : [one, ...several];
+
+const checkReferences = (draft: Draft, complain: Complain): void => {
+  const { provider, secret, secret_ref: one, secret_refs: several } = draft;
+  if (secret !== undefined && one !== undefined) complain("secret_ref", "give `secret` or `secret_ref`, not both");
+  if (several !== undefined && (secret !== undefined || one !== undefined)) {
+    complain("secret_refs", "give `secret`, `secret_ref` or `secret_refs`, not two of them");
   }
-  if (reference !== undefined) {
+  for (const [index, reference] of secretReferences(draft).entries()) {
+    const field = one === undefined ? "secret_refs" : "secret_ref";
+    const at = one === undefined ? [field, index] : field;
     const namespace = SECRET_REF.exec(reference)?.[1];
-    if (namespace === undefined) complain("secret_ref", "secret 'secret_ref' must use <namespace>/<name> syntax");
+    if (namespace === undefined) complain(at, `secret '${field}' must use <namespace>/<name> syntax`);
     else if (namespace !== provider) {
-      complain("secret_ref", `secret 'secret_ref' uses namespace '${namespace}' but provider is '${provider}'`);
+      complain(at, `secret '${field}' uses namespace '${namespace}' but provider is '${provider}'`);
     }
+  }
+};
+
+const checkSecret = (draft: Draft, complain: Complain): void => {
+  const { provider, secret } = draft;
+  checkReferences(draft, complain);
+  if (secret === undefined && secretReferences(draft).length === 0) {
+    complain("secret", `provider '${provider}' requires secret '${provider}/signing_secret'`);
   }
   // Found here, because otherwise every delivery would be refused for a secret that nobody looks at any more.
   const problem = secret === undefined ? null : secretProblem(draft, secret);
@@ -318,10 +335,25 @@ export const triggerViewSchema = z
 /** A trigger as it is shown; the secret is never in it. */
 export type TriggerView = z.output<typeof triggerViewSchema>;
 
+/** What may be shown of the secrets of a trigger: when they were put, never what they are (spec/triggers 5.9). */
+export const triggerSecretsSchema = z
+  .object({
+    current: z.object({ created_at: time }).readonly().nullable(),
+    previous: z.object({ created_at: time, expires_at: time }).readonly().nullable(),
+  })
+  .readonly()
+  .describe("Null where there is none, as with `secret_ref`");
+
+/** What may be shown of the secrets of a trigger. */
+export type TriggerSecrets = z.output<typeof triggerSecretsSchema>;
+
 /** The answer of `GET /v1/triggers/{id}`. */
 export const triggerReportSchema = triggerViewSchema
   .unwrap()
-  .extend({ rejections: z.array(rejectionCountSchema).readonly().describe("Refused deliveries, newest minute first") })
+  .extend({
+    secrets: triggerSecretsSchema,
+    rejections: z.array(rejectionCountSchema).readonly().describe("Refused deliveries, newest minute first"),
+  })
   .readonly();
 
 /** A trigger with the deliveries it refused. */

@@ -18,6 +18,7 @@ const environment = (): NodeJS.ProcessEnv => {
     PORT: "0",
     GODWIT_STATE: state,
     GODWIT_ROOT_KEY: "gwroot_of_a_test",
+    GODWIT_MASTER_KEY: btoa("m".repeat(32)),
     NO_COLOR: "1",
   };
 };

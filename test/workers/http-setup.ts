@@ -8,6 +8,9 @@ type IncomingRequest = Parameters<typeof worker.fetch>[0];
 /** The root key of these tests. */
 export const ROOT_KEY = "root-key-of-the-tests";
 
+/** The key that secrets are sealed under in these tests. */
+export const MASTER_KEY = btoa("m".repeat(32));
+
 const MIGRATIONS = import.meta.glob<string>("../../migrations/*.sql", {
   query: "?raw",
   import: "default",
@@ -27,7 +30,7 @@ export const migrateDatabase = async (): Promise<void> => {
 };
 
 const bindings = (extra: Readonly<Record<string, string>>): Env =>
-  ({ ...env, GODWIT_ROOT_KEY: ROOT_KEY, ...extra }) as Env;
+  ({ ...env, GODWIT_ROOT_KEY: ROOT_KEY, GODWIT_MASTER_KEY: MASTER_KEY, ...extra }) as Env;
 
 /** Sends a request to the Worker, with further settings if need be. */
 export const send = (

@@ -4,10 +4,10 @@ import type { SignedRequest } from "../../connectors/connector.ts";
 import { base64Text } from "../../connectors/encoding.ts";
 import { indexEvent } from "../../queue/index-events.ts";
 import { tenantIdSchema } from "../../schema/api-key.ts";
-import { type Receipt, receiptSchema, secretVariable, triggerIdSchema } from "../../schema/trigger.ts";
+import { type Receipt, receiptSchema, triggerIdSchema } from "../../schema/trigger.ts";
 import { readBytes } from "../body.ts";
 import type { Call } from "../call.ts";
-import { bindingFor, type HookTarget, type KnownBinding, referredSecret } from "../hook-binding.ts";
+import { bindingFor, type HookTarget, type KnownBinding } from "../hook-binding.ts";
 import { fromRejection, invalid, problem, type Problem } from "../problem.ts";
 import { done, type Outcome, type Router } from "../router.ts";
 import { triggerNotFound, triggerObject } from "../trigger-object.ts";
@@ -50,12 +50,8 @@ const attempt = async (
 ): Promise<Attempt> => {
   const { definition, version } = binding;
   const connector = CONNECTORS[definition.provider];
-  const referred = referredSecret(call.env, definition);
-  const secrets = referred === null ? binding.secrets : [referred];
-  if (secrets.length === 0) {
-    const missing = definition.secret_ref === undefined ? "" : `: set ${secretVariable(definition.secret_ref)}`;
-    return refused("secret_missing", problem("unavailable", `the secret of the trigger is not configured${missing}`));
-  }
+  const { secrets, secrets_tag, secret_problem: missing } = binding;
+  if (missing !== null) return refused("secret_missing", problem("unavailable", missing));
   const signed: SignedRequest = { ...request, secrets };
   const verified = await connector.verify(signed, definition);
   if (!verified.ok) return refused(verified.error.kind, problem("invalid_signature", verified.error.message));
@@ -71,6 +67,7 @@ const attempt = async (
   const answer = await triggerObject(call.env, tenant, triggerId).accept({
     tenant,
     version,
+    secrets_tag,
     event: event.value,
     ...raw,
   });

@@ -7,6 +7,9 @@ import { type Api, openApi } from "../api.ts";
 import { descendantsOf, isAlive, killAll } from "./process-tree.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
+
+/** One for all servers, so that none is written into the project. */
+const MASTER_KEY = btoa("m".repeat(32));
 const START = join(ROOT, "src/local/start.ts");
 
 /** How long a server may take to be ready. */
@@ -90,7 +93,14 @@ export const startProcess = async ({ state, port, key, variables }: ServerOption
     cwd: ROOT,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...variables, GODWIT_STATE: state, PORT: String(port), GODWIT_ROOT_KEY: key },
+    env: {
+      ...process.env,
+      GODWIT_MASTER_KEY: MASTER_KEY,
+      ...variables,
+      GODWIT_STATE: state,
+      PORT: String(port),
+      GODWIT_ROOT_KEY: key,
+    },
   });
   const lines: string[] = [];
   const ready = await awaitReady(child, lines);

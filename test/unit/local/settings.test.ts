@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LocalProblem } from "../../../src/local/problem.ts";
-import { ensureRootKey, readPort, readSettings, varsFile } from "../../../src/local/settings.ts";
+import { ensureMasterKey, ensureRootKey, readPort, readSettings, varsFile } from "../../../src/local/settings.ts";
 
 let root = "";
 beforeEach(() => {
@@ -30,6 +30,15 @@ describe("the root key", () => {
     expect(modeOf(varsFile(root))).toBe(0o600);
   });
 
+  it("[T-5.9] comes with a key for secrets, 32 bytes, kept beside it", () => {
+    const root_key = ensureRootKey(root, {}).value;
+    const key = ensureMasterKey(root, {});
+    expect(Buffer.from(key, "base64")).toHaveLength(32);
+    expect(ensureMasterKey(root, {})).toBe(key);
+    expect(ensureMasterKey(root, { GODWIT_MASTER_KEY: "given" })).toBe("given");
+    expect(readFileSync(varsFile(root), "utf8")).toBe(`GODWIT_ROOT_KEY=${root_key}\nGODWIT_MASTER_KEY=${key}\n`);
+  });
+
   it("of the environment wins, and nothing is written", () => {
     expect(ensureRootKey(root, { GODWIT_ROOT_KEY: "given" })).toEqual({ value: "given", origin: "environment" });
     expect(() => readFileSync(varsFile(root))).toThrow("ENOENT");
@@ -38,11 +47,12 @@ describe("the root key", () => {
 
 describe("the settings", () => {
   it("give the Worker .dev.vars and the variables that are for it, and nothing else of the environment", () => {
-    writeFileSync(varsFile(root), 'GODWIT_ROOT_KEY=k\nMY_TOKEN="a b"\nOPENAI_API_KEY=file\n');
+    writeFileSync(varsFile(root), 'GODWIT_ROOT_KEY=k\nGODWIT_MASTER_KEY=m\nMY_TOKEN="a b"\nOPENAI_API_KEY=file\n');
     const environment = { OPENAI_API_KEY: "env", GODWIT_MODEL: "m", GODWIT_STATE: "s", HOME: "/root", PORT: "9000" };
     const settings = readSettings(root, environment);
     expect(settings.vars).toEqual({
       GODWIT_ROOT_KEY: "k",
+      GODWIT_MASTER_KEY: "m",
       MY_TOKEN: "a b",
       OPENAI_API_KEY: "env",
       GODWIT_MODEL: "m",
