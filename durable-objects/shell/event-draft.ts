@@ -1,8 +1,9 @@
-import type { Answer, Context, Rejection } from "../../src/engine/machine.ts";
-import { fold } from "../../src/engine/machine.ts";
+import { type Context, fold, type Rejection } from "../../src/engine/machine.ts";
 import type { EventCommand, EventEffect, EventEvent, EventRecord, EventReply, EventState } from "../../src/engine/trigger/event.ts";
+import { isFinal } from "../../src/engine/trigger/evolve.ts";
+import { type LogRecord, logRecords } from "../../src/engine/trigger/log.ts";
 import { eventMachine } from "../../src/engine/trigger/machine.ts";
-import type { KeptEvent } from "./keyed-events.ts";
+import { type EncodedEvent, encodeEvent, type KeptEvent } from "./keyed-events.ts";
 
 /** One event while a request changes it; nothing is written before the whole of it is known. */
 export class EventDraft {
@@ -11,6 +12,7 @@ export class EventDraft {
   readonly isNew: boolean;
   readonly #context: Context;
   readonly #known: readonly EventEvent[];
+  readonly #before: EventState;
   #state: EventState;
   #fresh: readonly EventEvent[] = [];
   #effects: readonly EventEffect[] = [];
@@ -20,6 +22,7 @@ export class EventDraft {
     this.key = key;
     this.isNew = kept.state.status === "absent";
     this.#known = kept.journal;
+    this.#before = kept.state;
     this.#state = kept.state;
     this.#context = context;
   }
@@ -62,9 +65,37 @@ export class EventDraft {
     return null;
   }
 
-  /** The answer to a request that told the event nothing. */
-  answer(): Answer<EventReply> {
-    if (this.#reply === null) throw new Error("the event was told nothing");
-    return { ok: true, reply: this.#reply };
+  /** Counts up with everything that happens to the event. */
+  get seq(): number {
+    return this.#known.length + this.#fresh.length;
+  }
+
+  /** Whether its dispatch is over, and whether it was before this request. */
+  get isOver(): boolean {
+    return isFinal(this.#state);
+  }
+
+  get wasOver(): boolean {
+    return isFinal(this.#before);
+  }
+
+  /** The event for its row; null when it is too large for one. */
+  get encoded(): EncodedEvent | null {
+    return encodeEvent(this.journal, this.record);
+  }
+
+  /** Folds what is known to have happened. */
+  fold(event: EventEvent): EventRecord {
+    this.#state = eventMachine.evolve(this.#state, event);
+    return this.record;
+  }
+
+  /** What has happened to it in this request, in the words of the event log. */
+  log(): readonly LogRecord[] {
+    let state = this.#before;
+    return this.#fresh.flatMap((event) => {
+      state = eventMachine.evolve(state, event);
+      return state.status === "absent" ? [] : logRecords(state, event);
+    });
   }
 }

@@ -1,4 +1,4 @@
-import type { EventRecord } from "../../src/engine/trigger/event.ts";
+import type { EventEffect, EventEvent, EventRecord } from "../../src/engine/trigger/event.ts";
 import { handlerFor } from "../../src/engine/trigger/definition-handler.ts";
 import { isFinal } from "../../src/engine/trigger/evolve.ts";
 import { RESEND_MS } from "./keyed-outbox.ts";
@@ -11,6 +11,8 @@ const RUN_WATCH_MS = 900_000;
 
 /** An event that waits for a person is looked at so rarely that it costs nothing. */
 const PERSON_WATCH_MS = 30 * 86_400_000;
+
+const LEASE_SLACK_MS = 30_000;
 
 const timeOf = (text: string | null, otherwise: number): number => (text === null ? otherwise : Date.parse(text));
 
@@ -36,6 +38,26 @@ export const wakeTime = (record: EventRecord, now: number): number | null => {
   }
 };
 
-/** Whether an event goes on at once, so that its message is sent with the commit. */
-export const goesOnNow = ({ status, next_at }: EventRecord, now: number): boolean =>
-  (status === "accepted" || status === "retrying") && (next_at === null || Date.parse(next_at) <= now);
+/** What changes when an event is looked after again; other steps leave its row of the outbox as it is. */
+const MOVES: ReadonlySet<EventEvent["type"]> = new Set(["parked", "deferred", "approval_requested", "run_started"]);
+
+/** Whether an open event's row of the outbox has to be written. */
+export const mustHold = (fresh: readonly EventEvent[], effects: readonly EventEffect[]): boolean =>
+  effects.some(({ type }) => type === "enqueue_dispatch") ||
+  fresh.some(({ type, ...event }) => MOVES.has(type) || (type === "dispatch_started" && "run_id" in event && event.run_id === null));
+
+/** How long an attempt may take before it is given up for lost, in milliseconds; longer than whoever performs it lets it. */
+export const leaseOf = ({ binding }: EventRecord): number => {
+  const handler = handlerFor(binding.definition);
+  switch (handler.kind) {
+    case "workflow":
+      return RESEND_MS;
+    case "http":
+      return handler.http.timeout_ms + LEASE_SLACK_MS;
+    case "worker":
+      return LEASE_SLACK_MS;
+    case "local":
+    case "a2a":
+      return handler.timeout_ms + LEASE_SLACK_MS;
+  }
+};

@@ -1,0 +1,148 @@
+import type { Admission } from "../../src/engine/trigger/admission.ts";
+import type { EventRecord } from "../../src/engine/trigger/event.ts";
+import type { FlowChanges, FlowSkipped } from "../../src/engine/trigger/flow/changes.ts";
+import { FlowControl } from "../../src/engine/trigger/flow/flow-control.ts";
+import { requirementsOf } from "../../src/engine/trigger/flow/requirements.ts";
+import type { FlowAudit } from "../../src/engine/trigger/flow/ticket.ts";
+import type { Verdict } from "../../src/engine/trigger/match.ts";
+import type { Store } from "../storage/store.ts";
+import { loadFlow, storeFlow } from "./flow-rows.ts";
+
+/** What a model is asked about an event. */
+export interface Question {
+  readonly id: string;
+}
+
+/** What a model has answered. */
+export interface Judgement {
+  readonly id: string;
+}
+
+/** How long a permit is held without anybody saying that its event is still handled. */
+const PERMIT_LEASE_MS = 1_800_000;
+
+/** What flow control did to other events. */
+export interface Moved {
+  /** Keys of events that go on now. */
+  readonly woken: readonly string[];
+  readonly skipped: readonly FlowSkipped[];
+  readonly audit: readonly FlowAudit[];
+  /** Whether there is more to do at the same time. */
+  readonly more: boolean;
+}
+
+const isChange = ({ tickets, removed, hits, woken, skipped }: FlowChanges): boolean =>
+  tickets.length + removed.length + hits.length + woken.length + skipped.length > 0;
+
+const NOTHING: Moved = { woken: [], skipped: [], audit: [], more: false };
+
+/**
+ * What decides whether an event is handled now: predicate, autonomy budget and flow control of one trigger
+ * (spec/triggers 8, steps 6 to 8). It lives in memory and writes its rows with `flush`, inside the caller's transaction;
+ * when that is rolled back the instance is dropped and built again.
+ */
+export class TriggerControl {
+  readonly #store: Store;
+  readonly #flow: FlowControl;
+  #pending: FlowChanges[] = [];
+
+  constructor(store: Store) {
+    this.#store = store;
+    this.#flow = new FlowControl(loadFlow(store), { lease_ms: PERMIT_LEASE_MS });
+  }
+
+  /** Whether something has to be written. */
+  get isPending(): boolean {
+    return this.#pending.some(isChange);
+  }
+
+  /** When `wake` has something to do next; null for never. */
+  nextDueAt(): number | null {
+    return this.#flow.nextDueAt();
+  }
+
+  /** Whether an event may be handled; asked again it says the same until something changes. */
+  admit(
+    record: EventRecord,
+    request: { readonly key: string; readonly now: number; readonly judgement?: Judgement | undefined },
+  ): Admission | { readonly type: "ask"; readonly question: Question } {
+    return this.#enter(record, request);
+  }
+
+  /** Gives an event its permits back for the next attempt, should it have lost them; false while it has to wait. */
+  hold(key: string, now: number): boolean {
+    if (this.#flow.verdictOf(key).status !== "suspended") {
+      this.#pending.push(this.#flow.renew(key, now + PERMIT_LEASE_MS));
+      return this.#flow.verdictOf(key).status !== "parked";
+    }
+    const { verdict, changes } = this.#flow.resume(key, now);
+    this.#pending.push(changes);
+    return verdict.status === "admitted";
+  }
+
+  /** Keeps the permits of an event until later. */
+  renew(key: string, until: number): void {
+    this.#pending.push(this.#flow.renew(key, until + PERMIT_LEASE_MS));
+  }
+
+  /** An event is over. */
+  leave(key: string, now: number): void {
+    this.#pending.push(this.#flow.leave(key, now));
+  }
+
+  /** Does what has become due. */
+  wake(now: number): void {
+    this.#pending.push(this.#flow.wake(now));
+  }
+
+  /** Writes what has changed since the last time, and says what that means for other events. */
+  flush(): Moved {
+    if (this.#pending.length === 0) return NOTHING;
+    const pending = this.#pending;
+    this.#pending = [];
+    for (const changes of pending) storeFlow(this.#store, changes);
+    return {
+      woken: pending.flatMap(({ woken }) => woken.map(({ id }) => id)),
+      skipped: pending.flatMap(({ skipped }) => skipped),
+      audit: pending.flatMap(({ audit }) => audit),
+      more: pending.some(({ more }) => more),
+    };
+  }
+
+  #enter(record: EventRecord, { key, now }: { readonly key: string; readonly now: number }): Admission {
+    const { binding, event } = record;
+    const bindingKey = `${binding.trigger_id}@v${binding.version}`;
+    const subject = { binding_key: bindingKey, evaluate: (expression: string) => keyOf(expression, event) };
+    const found = requirementsOf(binding.definition, subject);
+    if (!found.ok) return skippedBy("flow_key_failed", [verdict("skipped", found.error)]);
+    if (found.value.length === 0) return { type: "admitted", verdicts: [], batch: null };
+    const before = this.#flow.verdictOf(key).status;
+    const { verdict: stands, changes } = this.#flow.enter({ id: key, requirements: found.value }, now);
+    this.#pending.push(changes);
+    switch (stands.status) {
+      case "admitted":
+      case "unknown":
+      case "suspended": {
+        const members = stands.status === "admitted" && stands.members.length > 0 ? stands.members : null;
+        return { type: "admitted", verdicts: [verdict("passed", "there is room")], batch: members };
+      }
+      case "skipped":
+        return skippedBy(stands.reason, [verdict("skipped", stands.reason)]);
+      case "parked": {
+        const held = verdict("held", `it waits for ${stands.on}`);
+        return { type: "parked", verdicts: before === "parked" ? [] : [held], due_at: null };
+      }
+    }
+  }
+}
+
+const verdict = (outcome: Verdict["outcome"], reason: string): Verdict => ({ stage: "flow_control", outcome, reason });
+
+/** The end of an event that flow control does not let through (spec/triggers 8, step 8). */
+export const skippedBy = (reason: string, verdicts: readonly Verdict[]): Admission => ({
+  type: "skipped",
+  stage: "flow_control",
+  verdicts,
+  detail: { flow_control: reason },
+  result: { skipped: true, flow_control: reason },
+});
