@@ -1,6 +1,7 @@
 import type { Operations } from "../operation.ts";
 import { artifactOperations } from "./artifact.ts";
 import { clockOperations } from "./clock.ts";
+import { flowOperations } from "./flow.ts";
 import { graphOperations } from "./graph.ts";
 import { mapOperations } from "./map.ts";
 import { mailboxOperations } from "./mailbox.ts";
@@ -28,4 +29,5 @@ export const OPERATIONS: Operations = {
   ...mailboxOperations,
   ...queueOperations,
   ...triggerOperations,
+  ...flowOperations,
 };

@@ -1,0 +1,373 @@
+import { describe, expect, it } from "vitest";
+import { batch, concurrency, debounce, Gates, rateLimit, singleton, throttle } from "./fixture.ts";
+
+describe("batch", () => {
+  it("[T-10] the first arrival leads; a full group goes on as one dispatch with its members in order", () => {
+    const gates = new Gates();
+    expect([gates.said("a", batch(3, 5_000)), gates.said("b", batch(3, 5_000))]).toEqual(["parked", "parked"]);
+    expect(gates.news()).toEqual([]);
+    const last = gates.flow.enter({ id: "c", requirements: [batch(3, 5_000)] }, gates.now);
+    expect(last.verdict).toEqual({ status: "skipped", reason: "batch_merged", leader: "a" });
+    expect(last.changes.woken).toEqual([{ id: "a", members: ["a", "b", "c"] }]);
+    expect(last.changes.skipped).toEqual([{ id: "b", reason: "batch_merged", leader: "a" }]);
+    expect([last.changes.removed.toSorted(), last.changes.tickets]).toEqual([["a", "b"], []]);
+  });
+
+  it("[T-10] the first arrival fixes the deadline, at which the group goes on as it is", () => {
+    const gates = new Gates();
+    gates.enter("a", batch(3, 5_000));
+    gates.pass(4_999);
+    gates.enter("b", batch(3, 5_000));
+    expect(gates.flow.nextDueAt()).toBe(1_005_000);
+    expect(gates.news()).toEqual([]);
+    gates.pass(1);
+    expect(gates.news()).toEqual(["w:a", "s:b:batch_merged"]);
+    expect(gates.audit).toEqual([
+      expect.objectContaining({ kind: "batch_enqueued", payload: { gate: "t@v1:_global", token: "a", size: 3 } }),
+      expect.objectContaining({ kind: "batch_enqueued", payload: { gate: "t@v1:_global", token: "b", size: 3 } }),
+      {
+        topic: "trigger.batch.t_v1__global",
+        gate: "t@v1:_global",
+        kind: "batch_dispatched",
+        payload: { gate: "t@v1:_global", count: 2 },
+      },
+    ]);
+    expect([gates.flow.nextDueAt(), gates.tickets.size]).toEqual([null, 0]);
+  });
+
+  it("[T-10] a group of one goes on at once", () => {
+    expect(new Gates().enter("a", batch(1, 5_000))).toEqual({ status: "admitted", members: ["a"] });
+  });
+
+  it("[T-10] an arrival after an overdue deadline starts a group of its own", () => {
+    const gates = new Gates();
+    gates.enter("a", batch(2, 5_000));
+    gates.now += 6_000;
+    expect(gates.said("b", batch(2, 5_000))).toBe("parked");
+    expect(gates.news()).toEqual(["w:a"]);
+    expect(gates.flow.nextDueAt()).toBe(gates.now + 5_000);
+  });
+
+  it("[T-10] when the leader is cancelled the next member leads, with the same deadline", () => {
+    const gates = new Gates();
+    gates.enter("d", batch(3, 5_000));
+    gates.pass(1_000);
+    gates.enter("e", batch(3, 5_000));
+    gates.leave("d");
+    gates.pass(3_999);
+    expect(gates.news()).toEqual([]);
+    gates.pass(1);
+    expect(gates.news()).toEqual(["w:e"]);
+  });
+
+  it("[T-25.5] a crash before the flush loses no member", () => {
+    const gates = new Gates();
+    gates.enter("a", batch(3, 5_000));
+    gates.enter("b", batch(3, 5_000));
+    gates.rebuild();
+    expect(gates.enter("c", batch(3, 5_000))).toMatchObject({ status: "skipped", leader: "a" });
+    expect(gates.news()).toEqual(["w:a", "s:b:batch_merged"]);
+  });
+});
+
+describe("debounce", () => {
+  it("[T-10] only the newest arrival goes on, after its own quiet period; the older is skipped when it comes", () => {
+    const gates = new Gates();
+    gates.enter("a", debounce(30_000));
+    gates.pass(20_000);
+    expect(gates.said("b", debounce(30_000))).toBe("parked");
+    expect(gates.news()).toEqual(["s:a:debounced"]);
+    gates.pass(29_999);
+    expect(gates.news()).toEqual([]);
+    gates.pass(1);
+    expect(gates.news()).toEqual(["w:b"]);
+    expect(gates.kinds()).toEqual(["debounce_seen", "debounce_seen", "debounce_selected"]);
+    expect(gates.audit.map(({ payload }) => payload["token"])).toEqual(["a", "b", "b"]);
+  });
+
+  it("[T-10] keys do not disturb each other", () => {
+    const gates = new Gates();
+    gates.enter("a", debounce(30_000, "t@v1:x"));
+    gates.enter("b", debounce(30_000, "t@v1:y"));
+    gates.pass(30_000);
+    expect(gates.news()).toEqual(["w:a", "w:b"]);
+  });
+
+  it("[T-10] an arrival after the quiet period does not undo it, even when nothing was woken yet", () => {
+    const gates = new Gates();
+    gates.enter("a", debounce(30_000));
+    gates.now += 30_000;
+    gates.enter("b", debounce(30_000));
+    expect(gates.news()).toEqual(["w:a"]);
+  });
+
+  it("[T-10] a cancelled candidate leaves nothing behind", () => {
+    const gates = new Gates();
+    gates.enter("a", debounce(30_000));
+    gates.leave("a");
+    expect([gates.flow.nextDueAt(), gates.tickets.size]).toEqual([null, 0]);
+    gates.pass(30_000);
+    expect(gates.news()).toEqual([]);
+  });
+});
+
+describe("rate_limit", () => {
+  it("[T-10] arrivals over the limit are skipped until the oldest hit is a period old", () => {
+    const gates = new Gates();
+    const limit = rateLimit(1, 60_000);
+    expect([gates.said("a", limit), gates.said("b", limit)]).toEqual(["admitted", "rate_limited"]);
+    expect(gates.said("c", rateLimit(1, 60_000, "t@v1:other"))).toBe("admitted");
+    gates.pass(59_999);
+    expect(gates.said("d", limit)).toBe("rate_limited");
+    gates.pass(1);
+    expect(gates.said("e", limit)).toBe("admitted");
+    expect(gates.kinds()).toEqual([
+      "rate_limit_allowed",
+      "rate_limit_blocked",
+      "rate_limit_allowed",
+      "rate_limit_blocked",
+      "rate_limit_allowed",
+    ]);
+    expect(gates.audit[1]?.payload).toEqual({ gate: "t@v1:_global", max: 1 });
+  });
+
+  it("[T-10] a dispatch that holds no permit needs no row", () => {
+    const gates = new Gates();
+    const { changes } = gates.flow.enter({ id: "a", requirements: [rateLimit(2, 60_000)] }, gates.now);
+    expect([changes.tickets, changes.removed]).toEqual([[], []]);
+    expect(changes.hits).toEqual([
+      { primitive: "rate_limit", gate: "t@v1:_global", period_ms: 60_000, times: [1_000_000] },
+    ]);
+  });
+
+  it("[T-10] the log survives a rebuild and keeps no time that has expired", () => {
+    const gates = new Gates();
+    for (const id of ["a", "b", "c"]) {
+      gates.enter(id, rateLimit(2, 60_000));
+      gates.pass(40_000);
+      gates.rebuild();
+    }
+    expect([...gates.hits.values()][0]?.times).toEqual([1_040_000, 1_080_000]);
+    expect(gates.said("d", rateLimit(2, 60_000))).toBe("admitted");
+    expect(gates.said("e", rateLimit(2, 60_000))).toBe("rate_limited");
+  });
+
+  it("[T-10] the rows of gates that nobody comes to any more are deleted", () => {
+    const gates = new Gates();
+    for (let index = 0; index < 20; index++) gates.enter(`a${index}`, rateLimit(2, 60_000, `t@v1:${index}`));
+    expect(gates.hits.size).toBe(20);
+    expect(gates.flow.nextDueAt()).toBe(null);
+    gates.rebuild();
+    for (let index = 0; index < 4; index++) gates.pass(60_000);
+    expect(gates.hits.size).toBe(0);
+  });
+});
+
+describe("throttle", () => {
+  it("[T-10] arrivals over the limit wait in their order until there is room", () => {
+    const gates = new Gates();
+    const limit = throttle(1, 30_000);
+    expect(["a", "b", "c"].map((id) => gates.said(id, limit))).toEqual(["admitted", "parked", "parked"]);
+    expect(gates.flow.nextDueAt()).toBe(1_030_000);
+    gates.pass(29_999);
+    expect(gates.news()).toEqual([]);
+    gates.pass(1);
+    expect(gates.news()).toEqual(["w:b"]);
+    expect(gates.said("d", limit)).toBe("parked");
+    gates.pass(30_000);
+    gates.pass(30_000);
+    expect(gates.news()).toEqual(["w:c", "w:d"]);
+    expect(gates.audit[1]?.payload).toEqual({ gate: "t@v1:_global", delay_ms: 30_000 });
+    expect(gates.audit.at(-1)?.payload).toEqual({ gate: "t@v1:_global", max: 1 });
+    expect(gates.tickets.size).toBe(0);
+  });
+
+  it("[T-10] gates take turns: a busy one does not hold up another", () => {
+    const gates = new Gates({ wake_limit: 4 });
+    for (let index = 0; index < 20; index++) gates.enter(`a${index}`, throttle(10, 1_000, "t@v1:busy"));
+    for (let index = 0; index < 11; index++) gates.enter(`b${index}`, throttle(10, 1_000, "t@v1:calm"));
+    gates.now += 1_000;
+    const first = gates.commit(gates.flow.wake(gates.now));
+    expect(first.woken.map(({ id }) => id)).toEqual(["a10", "b10", "a11", "a12"]);
+    expect(first.more).toBe(true);
+    gates.pass(0);
+    expect([gates.told.length, gates.flow.nextDueAt()]).toEqual([11, null]);
+  });
+
+  it("[T-10] a clock that goes back frees nothing early", () => {
+    const gates = new Gates();
+    gates.enter("a", throttle(1, 1_000));
+    gates.now -= 5_000;
+    gates.enter("b", throttle(1, 1_000));
+    gates.pass(5_999);
+    expect(gates.news()).toEqual([]);
+    gates.pass(1);
+    expect(gates.news()).toEqual(["w:b"]);
+  });
+});
+
+describe("singleton", () => {
+  it("[T-10] one is active; others are skipped until it leaves", () => {
+    const gates = new Gates();
+    expect([gates.said("a", singleton()), gates.said("b", singleton())]).toEqual(["admitted", "singleton_active"]);
+    expect(gates.said("c", singleton("t@v1:other"))).toBe("admitted");
+    gates.leave("a");
+    expect(gates.said("d", singleton())).toBe("admitted");
+    gates.leave("d");
+    const own = gates.audit.filter(({ topic }) => topic === "trigger.singleton.t_v1__global");
+    expect(own.map(({ kind }) => kind)).toEqual([
+      "singleton_acquired",
+      "singleton_skipped",
+      "singleton_released",
+      "singleton_acquired",
+      "singleton_released",
+    ]);
+    expect(own[1]?.payload).toEqual({ gate: "t@v1:_global" });
+  });
+
+  it("[T-10] the permit of a dispatch that nobody renews is free when its lease ends", () => {
+    const gates = new Gates({ lease_ms: 60_000 });
+    gates.enter("a", singleton());
+    gates.commit(gates.flow.renew("a", 1_090_000));
+    gates.commit(gates.flow.renew("a", 1_080_000));
+    gates.rebuild();
+    expect(gates.flow.nextDueAt()).toBe(1_090_000);
+    gates.now += 89_999;
+    expect(gates.said("b", singleton())).toBe("singleton_active");
+    gates.now += 1;
+    expect(gates.said("c", singleton())).toBe("admitted");
+    expect(gates.news()).toEqual(["e:a"]);
+    expect(gates.flow.verdictOf("a")).toEqual({ status: "suspended" });
+  });
+
+  it("[T-10] a suspended dispatch gives its permits back and waits for them when it resumes", () => {
+    const gates = new Gates();
+    gates.enter("a", singleton(), concurrency(1));
+    gates.commit(gates.flow.suspend("a", gates.now));
+    expect(gates.said("b", singleton(), concurrency(1))).toBe("admitted");
+    const resumed = gates.flow.resume("a", gates.now);
+    gates.commit(resumed.changes);
+    expect(resumed.verdict).toEqual({ status: "parked", on: "singleton" });
+    gates.rebuild();
+    gates.leave("b");
+    expect(gates.news()).toEqual(["w:a"]);
+    expect(gates.flow.verdictOf("a")).toEqual({ status: "admitted", members: [] });
+    expect(gates.said("c", singleton())).toBe("singleton_active");
+  });
+
+  it("[T-10] only what is admitted can be suspended, and only what is suspended resumes", () => {
+    const gates = new Gates();
+    gates.enter("a", concurrency(1));
+    gates.enter("b", concurrency(1));
+    expect(gates.flow.suspend("b", gates.now).tickets).toEqual([]);
+    expect(gates.flow.resume("a", gates.now).verdict).toEqual({ status: "admitted", members: [] });
+    expect(gates.flow.resume("x", gates.now).verdict).toEqual({ status: "unknown" });
+    gates.commit(gates.flow.suspend("a", gates.now));
+    gates.leave("b");
+    const resumed = gates.flow.resume("a", gates.now);
+    expect([resumed.verdict.status, resumed.changes.woken]).toEqual(["admitted", []]);
+  });
+});
+
+describe("concurrency", () => {
+  it("[T-10] waiters go by rank, then by arrival", () => {
+    const gates = new Gates();
+    expect(gates.said("p1", concurrency(1, 2))).toBe("admitted");
+    for (const [id, rank] of [
+      ["p2", 3],
+      ["p3", 2],
+      ["p4", 0],
+      ["p5", 2],
+    ] as const)
+      gates.enter(id, concurrency(1, rank));
+    for (const id of ["p1", "p4", "p3", "p5", "p2"]) gates.leave(id);
+    expect(gates.news()).toEqual(["w:p4", "w:p3", "w:p5", "w:p2"]);
+    expect(gates.audit.slice(0, 2).map(({ kind, payload }) => ({ kind, payload }))).toEqual([
+      { kind: "concurrency_acquired", payload: { gate: "t@v1:_global", token: "p1", max: 1 } },
+      { kind: "concurrency_released", payload: { gate: "t@v1:_global" } },
+    ]);
+    expect([gates.tickets.size, gates.flow.nextDueAt()]).toEqual([0, null]);
+  });
+
+  it("[T-10] among equals the fair key with the fewest slots goes first", () => {
+    const gates = new Gates();
+    const slot = (fairKey: string, rank = 0) => concurrency(2, rank, fairKey);
+    for (const id of ["a1", "a2", "a3", "a4"]) gates.enter(id, slot("a"));
+    gates.enter("b1", slot("b"));
+    gates.enter("b2", slot("b"));
+    gates.leave("a1");
+    gates.leave("a2");
+    gates.rebuild();
+    expect(gates.news()).toEqual(["w:b1", "w:a3"]);
+    gates.leave("a3");
+    expect(gates.news()).toEqual(["w:a4"]);
+    gates.enter("c1", slot("a", -1));
+    gates.leave("b1");
+    expect(gates.news()).toEqual(["w:c1"]);
+  });
+
+  it("[T-10] a cancelled waiter is passed over, and one who left twice frees one slot", () => {
+    const gates = new Gates();
+    for (const id of ["a", "b", "c", "d"]) gates.enter(id, concurrency(1));
+    gates.leave("b");
+    gates.leave("a");
+    gates.leave("a");
+    gates.leave("unknown");
+    expect(gates.news()).toEqual(["w:c"]);
+  });
+
+  it("[T-10] the same dispatch again gets its verdict again, and nothing changes", () => {
+    const gates = new Gates();
+    gates.enter("a", concurrency(1));
+    gates.enter("b", concurrency(1));
+    const rows = [...gates.tickets.values()];
+    expect([gates.enter("a", concurrency(1)), gates.enter("b", concurrency(1))]).toEqual([
+      { status: "admitted", members: [] },
+      { status: "parked", on: "concurrency" },
+    ]);
+    expect([...gates.tickets.values()]).toEqual(rows);
+    expect(gates.audit.length).toBe(1);
+  });
+
+  it("[T-10] a lease that ends lets the next waiter in", () => {
+    const gates = new Gates({ lease_ms: 60_000 });
+    gates.enter("a", concurrency(1));
+    gates.enter("b", concurrency(1));
+    gates.pass(60_000);
+    expect(gates.news()).toEqual(["w:b", "e:a"]);
+    gates.leave("a");
+    expect([...gates.tickets.keys()]).toEqual(["b"]);
+  });
+
+  it("[T-10] a singleton is held while its dispatch waits for a slot, and freed when that is cancelled", () => {
+    const gates = new Gates();
+    gates.enter("a", concurrency(1));
+    expect(gates.said("b", singleton(), concurrency(1))).toBe("parked");
+    gates.rebuild();
+    expect(gates.said("c", singleton(), concurrency(1))).toBe("singleton_active");
+    gates.leave("b");
+    expect(gates.said("d", singleton(), concurrency(1))).toBe("parked");
+  });
+});
+
+describe("several gates", () => {
+  it("[T-10] a dispatch passes them in order and can be skipped at a later one", () => {
+    const gates = new Gates();
+    const all = () => [debounce(1_000), rateLimit(2, 60_000), throttle(1, 10_000), singleton(), concurrency(1)];
+    gates.enter("a", ...all());
+    gates.pass(1_000);
+    gates.enter("b", ...all());
+    gates.pass(1_000);
+    expect(gates.flow.verdictOf("b")).toEqual({ status: "parked", on: "throttle" });
+    gates.enter("c", ...all());
+    gates.pass(1_000);
+    gates.pass(10_000);
+    expect(gates.news()).toEqual(["w:a", "s:c:rate_limited", "s:b:singleton_active"]);
+  });
+
+  it("[T-10] without gates a dispatch goes on at once", () => {
+    const gates = new Gates();
+    expect(gates.enter("a")).toEqual({ status: "admitted", members: [] });
+    expect(gates.flow.verdictOf("a")).toEqual({ status: "unknown" });
+  });
+});
