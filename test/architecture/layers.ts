@@ -14,7 +14,7 @@ const SCHEMA_TYPES = { lib: "all", schema: "types" } as const;
 
 /** The layer table (architecture 5). A layer is the first whose pattern a file matches. */
 export const LAYERS: readonly Layer[] = [
-  { name: "lib", files: /^src\/lib\//, may: {} },
+  { name: "lib", files: /^src\/lib\//, may: { croner: "all" } },
   { name: "schema", files: /^src\/schema\//, may: { lib: "all", engine: "types", zod: "all" } },
   { name: "engine", files: /^src\/engine\//, may: { ...SCHEMA_TYPES, "line-diff": "all" } },
   { name: "ports", files: /^src\/ports\//, may: { ...SCHEMA_TYPES, uuid: "all" } },
@@ -101,6 +101,7 @@ const OUTSIDE: readonly (readonly [RegExp, string])[] = [
   [/^uuid$/, "uuid"],
   [/^(?:ai|@ai-sdk\/|workers-ai-provider)/, "ai-sdk"],
   [/^diff$/, "line-diff"],
+  [/^croner$/, "croner"],
   [/^ipaddr\.js$/, "addresses"],
   [/^@cfworker\/json-schema$/, "json-schema"],
 ];

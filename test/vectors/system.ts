@@ -4,6 +4,7 @@ import { NEW_SCHEDULER, type SchedulerState } from "../../src/engine/work-queue/
 import type { RunRecord } from "../../src/schema/record.ts";
 import type { SignatureRejection } from "../../src/connectors/webhook-error.ts";
 import { VirtualClock } from "./clock.ts";
+import { Crons } from "./cron-object.ts";
 import { MailboxObject } from "./mailbox-object.ts";
 import { OperationFailure } from "./operation.ts";
 import { Queues } from "./queue-object.ts";
@@ -18,6 +19,7 @@ type Kept = { readonly run: RunObject } | { readonly document: RunRecord };
 export class System {
   readonly clock = new VirtualClock();
   readonly queues = new Queues(this.clock);
+  readonly crons = new Crons(this.clock);
   /** For vectors that look at choosing alone. */
   scheduler: SchedulerState = NEW_SCHEDULER;
   readonly script: ScriptedExecutor;
@@ -74,14 +76,26 @@ export class System {
     return record;
   }
 
+  /** Moves the clock forward; what is due on the way happens at its time. */
+  advance(ms: number): void {
+    const end = this.clock.now + ms;
+    for (let at = this.crons.nextAt; at !== null && at <= end; at = this.crons.nextAt) {
+      this.clock.moveTo(at);
+      this.crons.wake();
+    }
+    this.clock.moveTo(end);
+  }
+
   /** Throws away all that is only in memory. */
   restart(): void {
     for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.restart();
     this.queues.restart();
+    this.crons.restart();
   }
 
   close(): void {
     for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.close();
     this.queues.close();
+    this.crons.close();
   }
 }

@@ -9,6 +9,7 @@ import { queueOperations } from "./queue.ts";
 import { recordOperations } from "./record.ts";
 import { replayOperations } from "./replay.ts";
 import { runOperations } from "./run.ts";
+import { scheduleOperations } from "./schedule.ts";
 import { stageRuleOperations } from "./stage-rule.ts";
 import { webhookOperations } from "./webhook.ts";
 
@@ -26,4 +27,5 @@ export const OPERATIONS: Operations = {
   ...webhookOperations,
   ...mailboxOperations,
   ...queueOperations,
+  ...scheduleOperations,
 };
