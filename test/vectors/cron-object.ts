@@ -19,7 +19,6 @@ class Crash extends Error {}
 const snapshot = ({ trigger_id, schedule, timezone }: CronBinding): BindingSnapshot => ({
   trigger_id,
   version: 1,
-  fingerprint: "cron",
   definition: {
     provider: "cron",
     kind: "cron",
