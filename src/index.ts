@@ -1,5 +1,5 @@
 import { createApp } from "./http/app.ts";
-import { wakeStaleRuns } from "./cron/watchdog.ts";
+import { watch } from "./cron/watchdog.ts";
 import { consume } from "./queue/consumer.ts";
 
 export { Circuit } from "../durable-objects/circuit.ts";
@@ -13,5 +13,5 @@ const app = createApp();
 export default {
   fetch: (request, env, ctx) => app.fetch(request, env, ctx),
   queue: (batch, env, ctx) => consume(batch, env, ctx),
-  scheduled: (controller, env) => wakeStaleRuns(env, controller.scheduledTime),
+  scheduled: (controller, env) => watch(env, controller.scheduledTime),
 } satisfies ExportedHandler<Env>;

@@ -1,6 +1,7 @@
 import type { Bindings } from "../http/call.ts";
 import { runObject } from "../http/run-object.ts";
 import { report, textOf } from "../queue/report.ts";
+import { wakeLostSchedules } from "./lost-ticks.ts";
 
 /** A running run that the list has not seen move for so long is looked at. */
 const STALE_MS = 10 * 60_000;
@@ -36,4 +37,9 @@ export const wakeStaleRuns = async (env: Bindings, now: number): Promise<void> =
       .request({ type: "wake" })
       .catch((error: unknown) => report("a run could not be woken", { run_id: runId, error: textOf(error) }));
   }
+};
+
+/** What the static Cron Trigger does: it finds what alarms were to find and did not. */
+export const watch = async (env: Bindings, now: number): Promise<void> => {
+  await Promise.all([wakeStaleRuns(env, now), wakeLostSchedules(env, now)]);
 };

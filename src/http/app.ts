@@ -6,6 +6,7 @@ import { problem, problemResponse } from "./problem.ts";
 import { type App, type HonoEnv, Router } from "./router.ts";
 import { addAssetRoutes } from "./routes/assets.ts";
 import { addCompareRoutes } from "./routes/compare.ts";
+import { addCronRoutes } from "./routes/cron.ts";
 import { addEventRoutes } from "./routes/events.ts";
 import { addForkRoutes } from "./routes/fork.ts";
 import { addHookRoutes } from "./routes/hooks.ts";
@@ -52,6 +53,7 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addCompareRoutes,
   addTriggerRoutes,
   addTriggerSecretRoutes,
+  addCronRoutes,
   addHookRoutes,
   addEventRoutes,
   addQueueRoutes,

@@ -14,7 +14,7 @@ const SCHEMA_TYPES = { lib: "all", schema: "types" } as const;
 
 /** The layer table (architecture 5). A layer is the first whose pattern a file matches. */
 export const LAYERS: readonly Layer[] = [
-  { name: "lib", files: /^src\/lib\//, may: { cel: "all" } },
+  { name: "lib", files: /^src\/lib\//, may: { cel: "all", croner: "all" } },
   { name: "schema", files: /^src\/schema\//, may: { lib: "all", engine: "types", zod: "all" } },
   { name: "engine", files: /^src\/engine\//, may: { ...SCHEMA_TYPES, "line-diff": "all" } },
   { name: "ports", files: /^src\/ports\//, may: { ...SCHEMA_TYPES, uuid: "all" } },
@@ -102,6 +102,7 @@ const OUTSIDE: readonly (readonly [RegExp, string])[] = [
   [/^(?:ai|@ai-sdk\/|workers-ai-provider)/, "ai-sdk"],
   [/^diff$/, "line-diff"],
   [/^@marcbachmann\/cel-js$/, "cel"],
+  [/^croner$/, "croner"],
   [/^ipaddr\.js$/, "addresses"],
   [/^@cfworker\/json-schema$/, "json-schema"],
 ];

@@ -5,6 +5,7 @@ import type { RunRecord } from "../../src/schema/record.ts";
 import type { SignatureRejection } from "../../src/connectors/webhook-error.ts";
 import { Claims } from "./claim-object.ts";
 import { VirtualClock } from "./clock.ts";
+import { Crons } from "./cron-object.ts";
 import { MailboxObject } from "./mailbox-object.ts";
 import { OperationFailure } from "./operation.ts";
 import { Queues } from "./queue-object.ts";
@@ -22,6 +23,7 @@ export class System {
   readonly queues = new Queues(this.clock);
   readonly triggers = new Triggers(this.clock);
   readonly claims = new Claims(this.clock);
+  readonly crons = new Crons(this.clock);
   /** For vectors that look at choosing alone. */
   scheduler: SchedulerState = NEW_SCHEDULER;
   readonly script: ScriptedExecutor;
@@ -78,14 +80,24 @@ export class System {
     return record;
   }
 
+  /** Moves the clock forward; what is due on the way happens at its time. */
+  advance(ms: number): void {
+    const end = this.clock.now + ms;
+    for (let at = this.crons.nextAt; at !== null && at <= end; at = this.crons.nextAt) {
+      this.clock.moveTo(at);
+      this.crons.wake();
+    }
+    this.clock.moveTo(end);
+  }
+
   /** Throws away all that is only in memory. */
   restart(): void {
     for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.restart();
-    for (const group of [this.queues, this.triggers, this.claims]) group.restart();
+    for (const group of [this.queues, this.triggers, this.claims, this.crons]) group.restart();
   }
 
   close(): void {
     for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.close();
-    for (const group of [this.queues, this.triggers, this.claims]) group.close();
+    for (const group of [this.queues, this.triggers, this.claims, this.crons]) group.close();
   }
 }

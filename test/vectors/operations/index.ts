@@ -10,6 +10,7 @@ import { queueOperations } from "./queue.ts";
 import { recordOperations } from "./record.ts";
 import { replayOperations } from "./replay.ts";
 import { runOperations } from "./run.ts";
+import { scheduleOperations } from "./schedule.ts";
 import { stageRuleOperations } from "./stage-rule.ts";
 import { triggerOperations } from "./trigger.ts";
 import { webhookOperations } from "./webhook.ts";
@@ -30,4 +31,5 @@ export const OPERATIONS: Operations = {
   ...queueOperations,
   ...triggerOperations,
   ...flowOperations,
+  ...scheduleOperations,
 };
