@@ -3,10 +3,12 @@ import type { CreateRun, RunControl } from "../../src/engine/run/command.ts";
 import { NEW_SCHEDULER, type SchedulerState } from "../../src/engine/work-queue/scheduler.ts";
 import type { RunRecord } from "../../src/schema/record.ts";
 import type { SignatureRejection } from "../../src/connectors/webhook-error.ts";
+import { Circuits } from "./circuits.ts";
 import { VirtualClock } from "./clock.ts";
 import { MailboxObject } from "./mailbox-object.ts";
 import { OperationFailure } from "./operation.ts";
 import { Queues } from "./queue-object.ts";
+import { RemoteAgents } from "./remote-agents.ts";
 import { RunObject } from "./run-object.ts";
 import { ScriptedExecutor } from "./script.ts";
 import type { Values } from "./values.ts";
@@ -18,6 +20,8 @@ type Kept = { readonly run: RunObject } | { readonly document: RunRecord };
 export class System {
   readonly clock = new VirtualClock();
   readonly queues = new Queues(this.clock);
+  readonly circuits = new Circuits(this.clock);
+  readonly agents: RemoteAgents;
   /** For vectors that look at choosing alone. */
   scheduler: SchedulerState = NEW_SCHEDULER;
   readonly script: ScriptedExecutor;
@@ -28,6 +32,7 @@ export class System {
 
   constructor(values: Values) {
     this.script = new ScriptedExecutor(values);
+    this.agents = new RemoteAgents(values);
   }
 
   /** Creates a run in an object of its own and keeps its record under its path. */
@@ -83,5 +88,6 @@ export class System {
   close(): void {
     for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.close();
     this.queues.close();
+    this.circuits.close();
   }
 }

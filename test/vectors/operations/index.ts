@@ -2,6 +2,7 @@ import type { Operations } from "../operation.ts";
 import { artifactOperations } from "./artifact.ts";
 import { clockOperations } from "./clock.ts";
 import { graphOperations } from "./graph.ts";
+import { handlerOperations } from "./handler.ts";
 import { mapOperations } from "./map.ts";
 import { mailboxOperations } from "./mailbox.ts";
 import { policyOperations } from "./policy.ts";
@@ -26,4 +27,5 @@ export const OPERATIONS: Operations = {
   ...webhookOperations,
   ...mailboxOperations,
   ...queueOperations,
+  ...handlerOperations,
 };
