@@ -4,11 +4,13 @@ import { NEW_SCHEDULER, type SchedulerState } from "../../src/engine/work-queue/
 import type { RunRecord } from "../../src/schema/record.ts";
 import type { SignatureRejection } from "../../src/connectors/webhook-error.ts";
 import { Claims } from "./claim-object.ts";
+import { Circuits } from "./circuits.ts";
 import { VirtualClock } from "./clock.ts";
 import { Crons } from "./cron-object.ts";
 import { MailboxObject } from "./mailbox-object.ts";
 import { OperationFailure } from "./operation.ts";
 import { Queues } from "./queue-object.ts";
+import { RemoteAgents } from "./remote-agents.ts";
 import { RunObject } from "./run-object.ts";
 import { ScriptedExecutor } from "./script.ts";
 import { Triggers } from "./trigger-objects.ts";
@@ -24,6 +26,8 @@ export class System {
   readonly triggers = new Triggers(this.clock);
   readonly claims = new Claims(this.clock);
   readonly crons = new Crons(this.clock);
+  readonly circuits = new Circuits(this.clock);
+  readonly agents: RemoteAgents;
   /** For vectors that look at choosing alone. */
   scheduler: SchedulerState = NEW_SCHEDULER;
   readonly script: ScriptedExecutor;
@@ -34,6 +38,7 @@ export class System {
 
   constructor(values: Values) {
     this.script = new ScriptedExecutor(values);
+    this.agents = new RemoteAgents(values);
   }
 
   /** Creates a run in an object of its own and keeps its record under its path. */
@@ -98,6 +103,6 @@ export class System {
 
   close(): void {
     for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.close();
-    for (const group of [this.queues, this.triggers, this.claims, this.crons]) group.close();
+    for (const group of [this.queues, this.triggers, this.claims, this.crons, this.circuits]) group.close();
   }
 }

@@ -10,6 +10,7 @@ import { agentAddress } from "./a2a-authority.ts";
 import { discoverAgent } from "./a2a-discovery.ts";
 import { endpointOf } from "./a2a-interface.ts";
 import { type A2aCall, type AgentEndpoint, outcomeOf, pushRequest, sendRequest } from "./a2a-message.ts";
+import { headerSafe } from "./header.ts";
 import { failed } from "./outcome.ts";
 import type { CallSurroundings } from "./ports.ts";
 
@@ -31,8 +32,8 @@ const callAgent = async (
       "content-type": "application/json",
       accept: "application/json",
       "A2A-Version": A2A_VERSION,
-      "A2A-Trace-Id": call.trace_id,
-      "Idempotency-Key": call.idempotency_key,
+      "A2A-Trace-Id": headerSafe(call.trace_id),
+      "Idempotency-Key": headerSafe(call.idempotency_key),
       traceparent: traceParent(call.trace_id),
     },
     body: JSON.stringify(request),
@@ -86,7 +87,8 @@ const askForPush = async (
   const { url, outcome } = to;
   const result = outcome.type === "succeeded" ? outcome.result : null;
   if (push === undefined || !isObject(result) || result["kind"] !== "a2a_task_handle") return;
-  await callAgent(call, { url, request: pushRequest(String(result["task_id"]), push) }, around);
+  const request = pushRequest(String(result["task_id"]), push);
+  await callAgent(call, { url, request }, around).catch(() => undefined);
 };
 
 /**

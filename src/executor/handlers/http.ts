@@ -6,6 +6,7 @@ import { prepareRequest } from "../http-request.ts";
 import { readBody } from "../http-response.ts";
 import { egressRefusal } from "../private-hosts.ts";
 import { createRedactor } from "../redaction.ts";
+import { headerSafe } from "./header.ts";
 import { failed, succeeded } from "./outcome.ts";
 import type { CallSurroundings } from "./ports.ts";
 
@@ -13,8 +14,6 @@ type HttpHandlerCall = Extract<OutsideCall, { readonly kind: "http" }>;
 
 /** How much of the body of a failed answer its error shows. */
 const EXCERPT = 300;
-
-const headerSafe = (value: string): string => (/^[\u0020-\u007e]*$/.test(value) ? value : encodeURIComponent(value));
 
 /** Headers that tell the receiver of an event what it gets; a definition cannot replace them. */
 const ownHeaders = (call: HttpHandlerCall): readonly (readonly [string, string])[] => [

@@ -3,6 +3,7 @@ import { artifactOperations } from "./artifact.ts";
 import { clockOperations } from "./clock.ts";
 import { flowOperations } from "./flow.ts";
 import { graphOperations } from "./graph.ts";
+import { handlerOperations } from "./handler.ts";
 import { mapOperations } from "./map.ts";
 import { mailboxOperations } from "./mailbox.ts";
 import { policyOperations } from "./policy.ts";
@@ -32,4 +33,5 @@ export const OPERATIONS: Operations = {
   ...triggerOperations,
   ...flowOperations,
   ...scheduleOperations,
+  ...handlerOperations,
 };
