@@ -9,6 +9,7 @@ import {
   type BindingReply,
   type BindingState,
 } from "../src/engine/trigger/binding.ts";
+import type { BindingSource } from "../src/engine/trigger/binding-version.ts";
 import type { EventCommand, EventEffect, EventRecord, EventReply, EventState } from "../src/engine/trigger/event.ts";
 import { claimIsExpired, eventMachine } from "../src/engine/trigger/machine.ts";
 import { eventRow, eventSeq, eventView } from "../src/engine/trigger/view.ts";
@@ -20,7 +21,7 @@ import { TRIGGER } from "./migrations/trigger.ts";
 import { encodeEvent, insertEvent, loadEvent, updateEvent } from "./shell/keyed-events.ts";
 import { heldMessages, holdMessage, RESEND_MS, takeDueMessages } from "./shell/keyed-outbox.ts";
 import { RejectionCounts } from "./shell/keyed-rejections.ts";
-import { dropSecrets, keepSecret, readSecret } from "./shell/keyed-secrets.ts";
+import { currentSecret, dropSecrets, keepSecret } from "./shell/keyed-secrets.ts";
 import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
 import { nextEffectAt, settleEffect } from "./shell/outbox.ts";
 
@@ -39,15 +40,18 @@ type HeldMessage = DispatchMessage | { readonly v: 1; readonly listed: string };
 /** What verifying a delivery needs. */
 export interface DeliveryBinding {
   readonly version: number;
+  /** Counts the changes of the secrets. */
+  readonly secret_generation: number;
   readonly definition: StoredDefinition;
   /** Empty when `secret_ref` names the secret. */
   readonly secrets: readonly string[];
 }
 
-/** A verified delivery, with the version of the binding that it was verified under. */
+/** A verified delivery, with the version of the binding and the generation of the secrets that it was verified under. */
 export type Delivery = Omit<Extract<EventCommand, { readonly type: "accept" }>, "type" | "binding" | "tenant_id"> & {
   readonly tenant: string;
   readonly version: number;
+  readonly secret_generation: number;
 };
 
 /** An event's answer with its new row for the lists, and the run to start where there is one. */
@@ -81,17 +85,22 @@ export class Trigger extends MachineObject<BindingState, BindingCommand, Binding
     };
   }
 
-  /** Puts a definition; secret and binding commit together, and only the binding's digest of the secret is journaled. */
-  configure(triggerId: string, definition: TriggerDefinition): Answer<BindingReply> {
-    const { quarantine } = this.shell;
+  /** Puts a definition; secret and binding commit together, and only that the secret has changed is journaled. */
+  configure(triggerId: string, definition: TriggerDefinition, source?: BindingSource): Answer<BindingReply> {
+    const { quarantine, state: before } = this.shell;
     if (quarantine !== null) return reject("invariant_violated", quarantine);
-    const { secret, state } = definition;
+    const { secret = null, state } = definition;
     return this.store.transaction(() => {
       migrate(this.store, TRIGGER);
-      if (secret === undefined) dropSecrets(this.store);
-      const secret_digest = secret === undefined ? null : keepSecret(this.store, secret);
+      const secrets = secret === currentSecret(this.store) ? undefined : { has_secret: secret !== null };
       const stored = storedDefinition(definition);
-      return this.execute({ type: "configure", trigger_id: triggerId, definition: stored, secret_digest, state });
+      const command = { type: "configure", trigger_id: triggerId, definition: stored, state, source, secrets } as const;
+      // What is refused leaves the secrets as they are.
+      const decision = bindingMachine.decide(before, command, { now: Date.now(), nextId: uuidIds });
+      if (!decision.ok) return decision;
+      if (secret === null) dropSecrets(this.store);
+      else keepSecret(this.store, secret);
+      return this.execute(command);
     });
   }
 
@@ -113,19 +122,21 @@ export class Trigger extends MachineObject<BindingState, BindingCommand, Binding
   binding(): DeliveryBinding | null {
     const { state } = this.shell;
     if (state.status === "absent" || state.status === "deleted") return null;
-    const { definition, current } = state;
-    const secret = current.secret_digest === null ? null : readSecret(this.store, current.secret_digest);
-    return { version: current.version, definition, secrets: secret === null ? [] : [secret] };
+    const { definition, current, secret_generation } = state;
+    const secret = currentSecret(this.store);
+    return { version: current.version, secret_generation, definition, secrets: secret === null ? [] : [secret] };
   }
 
   /**
    * Takes in a verified delivery: claim, event, waker and alarm in one commit, or the receipt of the first delivery.
    * `stale` asks to verify again: the binding has changed since.
    */
-  accept({ tenant, version, ...delivery }: Delivery): Answer<EventAnswer> | "stale" {
-    const binding = acceptingBinding(this.shell.state);
+  accept({ tenant, version, secret_generation, ...delivery }: Delivery): Answer<EventAnswer> | "stale" {
+    const { state } = this.shell;
+    const binding = acceptingBinding(state);
     if (!binding.ok) return { ok: false, rejection: binding.error };
-    if (binding.value.version !== version) return "stale";
+    const generation = state.status === "absent" ? null : state.secret_generation;
+    if (binding.value.version !== version || generation !== secret_generation) return "stale";
     const key = delivery.event.dedupe_key;
     return this.#tell(key, { type: "accept", ...delivery, binding: binding.value, tenant_id: tenant });
   }

@@ -27,8 +27,11 @@ export const keepSecret = (store: Store, secret: string): string => {
   return digest;
 };
 
-/** The secret with a digest, or null when it is no longer kept. */
-export const readSecret = textAt;
+/** The secret that is kept, or null when there is none. */
+export const currentSecret = (store: Store): string | null => {
+  const secret = store.query("SELECT secret FROM secret WHERE digest <> ?", KEY)[0]?.["secret"];
+  return typeof secret === "string" ? secret : null;
+};
 
 /** Forgets every secret; the key stays, so that the same secret gets the same digest again. */
 export const dropSecrets = (store: Store): void => {

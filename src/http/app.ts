@@ -11,6 +11,7 @@ import { addForkRoutes } from "./routes/fork.ts";
 import { addHookRoutes } from "./routes/hooks.ts";
 import { addKeyRoutes } from "./routes/keys.ts";
 import { addMailboxRoutes } from "./routes/mailboxes.ts";
+import { addManifestRoutes } from "./routes/manifest.ts";
 import { addMetaRoutes } from "./routes/meta.ts";
 import { addArtifactRoutes } from "./routes/artifacts.ts";
 import { addRunArtifactRoutes } from "./routes/run-artifacts.ts";
@@ -50,6 +51,7 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addForkRoutes,
   addCompareRoutes,
   addTriggerRoutes,
+  addManifestRoutes,
   addHookRoutes,
   addEventRoutes,
   addQueueRoutes,

@@ -1,6 +1,7 @@
 import type { Answer } from "../engine/machine.ts";
 import type { Delivery, DeliveryBinding, EventAnswer } from "../../durable-objects/trigger.ts";
 import type { BindingReply } from "../engine/trigger/binding.ts";
+import type { BindingSource } from "../engine/trigger/binding-version.ts";
 import type { SettleDispatch } from "../engine/trigger/event.ts";
 import type { EventView } from "../schema/trigger-event.ts";
 import type { TriggerDefinition, TriggerReport } from "../schema/trigger.ts";
@@ -9,7 +10,11 @@ import { problem, type Problem } from "./problem.ts";
 
 /** What the API and the dispatch need of a trigger's object. */
 export interface TriggerObject {
-  readonly configure: (triggerId: string, definition: TriggerDefinition) => Promise<Answer<BindingReply>>;
+  readonly configure: (
+    triggerId: string,
+    definition: TriggerDefinition,
+    source?: BindingSource,
+  ) => Promise<Answer<BindingReply>>;
   readonly control: (type: "pause" | "resume" | "delete") => Promise<Answer<BindingReply>>;
   readonly show: () => Promise<{ readonly trigger: TriggerReport; readonly seq: number } | null>;
   readonly binding: () => Promise<DeliveryBinding | null>;

@@ -48,7 +48,7 @@ const attempt = async (
   binding: KnownBinding,
   request: Omit<SignedRequest, "secrets">,
 ): Promise<Attempt> => {
-  const { definition, version } = binding;
+  const { definition, version, secret_generation } = binding;
   const connector = CONNECTORS[definition.provider];
   const referred = referredSecret(call.env, definition);
   const secrets = referred === null ? binding.secrets : [referred];
@@ -71,6 +71,7 @@ const attempt = async (
   const answer = await triggerObject(call.env, tenant, triggerId).accept({
     tenant,
     version,
+    secret_generation,
     event: event.value,
     ...raw,
   });

@@ -1,9 +1,6 @@
 import { pageQuery } from "../../schema/api.ts";
 import {
-  secretProblem,
-  secretVariable,
   triggerDefinitionSchema,
-  type TriggerDefinition,
   triggerIdSchema,
   triggerPageSchema,
   type TriggerReport,
@@ -11,27 +8,13 @@ import {
   unknownDeliveryPageSchema,
 } from "../../schema/trigger.ts";
 import type { Call } from "../call.ts";
-import { referredSecret } from "../hook-binding.ts";
 import { CURSOR_ISSUE, decodeCursor, pageFrom } from "../page.ts";
-import { fromRejection, invalid, type Problem } from "../problem.ts";
+import { fromRejection, invalid } from "../problem.ts";
 import { done, type Outcome, type Router } from "../router.ts";
 import { triggerNotFound, triggerObject } from "../trigger-object.ts";
+import { putIssues } from "../trigger-put.ts";
 import { forgetTrigger, listTriggers, storeTrigger } from "../trigger-rows.ts";
 import { listUnknown } from "../unknown-deliveries.ts";
-
-/** Why a definition cannot be put here, or null when it can. */
-const putProblem = (call: Call, triggerId: string, definition: TriggerDefinition): Problem | null => {
-  const id = triggerIdSchema.safeParse(triggerId);
-  if (!id.success) return invalid([{ path: "trigger_id", message: id.error.issues[0]?.message ?? "is not an id" }]);
-  const { secret_ref: reference } = definition;
-  if (reference === undefined) return null;
-  const secret = referredSecret(call.env, definition);
-  const message =
-    secret === null
-      ? `the secret is not configured: set ${secretVariable(reference)}`
-      : secretProblem(definition, secret);
-  return message === null ? null : invalid([{ path: "secret_ref", message }]);
-};
 
 /** The trigger as it is now; the list learns of it before the answer leaves, because triggers change rarely. */
 const shown = async (call: Call, triggerId: string): Promise<Outcome<TriggerReport>> => {
@@ -56,14 +39,15 @@ const addPutAndDelete = (router: Router): void => {
       operation: "put_trigger",
       summary: "Define a trigger",
       description:
-        "Another definition or secret makes a new version; events keep the version that accepted them. The secret is write-only.",
+        "Another definition makes a new version, going back to an earlier one revives its version; events keep the version that " +
+        "accepted them. The secret is write-only.",
       body: { name: "TriggerDefinition", schema: triggerDefinitionSchema },
       reply,
     },
     async ({ params, body, call }) => {
       const { trigger_id: triggerId } = params;
-      const refusal = putProblem(call, triggerId, body);
-      if (refusal !== null) return refusal;
+      const issues = putIssues(call.env, triggerId, body);
+      if (issues.length > 0) return invalid(issues);
       const answer = await triggerObject(call.env, call.tenant, triggerId).configure(triggerId, body);
       return answer.ok ? shown(call, triggerId) : fromRejection(answer.rejection);
     },
