@@ -95,7 +95,13 @@ const existingTriggers = async (
   const ids = new Set(incoming.map((trigger) => trigger.id));
   const asked = await forEach([...ids], (id) => existingTrigger(call, id));
   const lost = asked.filter(({ result }) => result.status === "rejected");
-  if (lost.length > 0) return err(failed([], lost.map(({ item }) => ({ trigger_id: item, message: UNREACHABLE }))));
+  if (lost.length > 0)
+    return err(
+      failed(
+        [],
+        lost.map(({ item }) => ({ trigger_id: item, message: UNREACHABLE })),
+      ),
+    );
   const known = asked.flatMap(({ result }) => (result.status === "fulfilled" ? result.value : []));
   const owned = await listManifestTriggers(call.env.DB, call.tenant);
   const others = owned.filter((row) => !ids.has(row.trigger_id));

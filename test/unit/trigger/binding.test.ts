@@ -192,7 +192,10 @@ describe("states", () => {
     expect(tell(paused, put(otherMatch)).reply).toMatchObject({ state: "paused", version: 2 });
     expect(tell(paused, put({}, { state: "active" }))).toMatchObject({ events: ["resumed"], reply: { version: 1 } });
     expect(tell(run([put()]), put({}, { state: "paused" }))).toMatchObject({ events: ["paused"] });
-    expect(tell(bindingMachine.initial, put({}, { state: "paused" })).reply).toMatchObject({ state: "paused", version: 1 });
+    expect(tell(bindingMachine.initial, put({}, { state: "paused" })).reply).toMatchObject({
+      state: "paused",
+      version: 1,
+    });
   });
 
   it("[T-6.3] a trigger that does not exist is unknown to everything but configure", () => {
