@@ -12,6 +12,7 @@ import { addForkRoutes } from "./routes/fork.ts";
 import { addHookRoutes } from "./routes/hooks.ts";
 import { addKeyRoutes } from "./routes/keys.ts";
 import { addMailboxRoutes } from "./routes/mailboxes.ts";
+import { addManifestRoutes } from "./routes/manifest.ts";
 import { addMetaRoutes } from "./routes/meta.ts";
 import { addArtifactRoutes } from "./routes/artifacts.ts";
 import { addRunArtifactRoutes } from "./routes/run-artifacts.ts";
@@ -54,6 +55,7 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addTriggerRoutes,
   addTriggerSecretRoutes,
   addCronRoutes,
+  addManifestRoutes,
   addHookRoutes,
   addEventRoutes,
   addQueueRoutes,

@@ -1,6 +1,7 @@
 import type { Answer } from "../engine/machine.ts";
 import type { Delivery, DeliveryBinding, EventAnswer } from "../../durable-objects/trigger.ts";
 import type { BindingReply } from "../engine/trigger/binding.ts";
+import type { BindingSource } from "../engine/trigger/binding-version.ts";
 import type { SettleDispatch } from "../engine/trigger/event.ts";
 import type { EventView } from "../schema/trigger-event.ts";
 import type { ResealedSecret, SealedSecret } from "../schema/trigger-secret.ts";
@@ -13,7 +14,7 @@ export interface TriggerObject {
   readonly configure: (
     triggerId: string,
     definition: TriggerDefinition,
-    secret: SealedSecret | null,
+    put: { readonly source: BindingSource; readonly secret: SealedSecret | null },
   ) => Promise<Answer<BindingReply>>;
   readonly rotateSecret: (
     secret: SealedSecret,

@@ -9,13 +9,13 @@ export const storeTrigger = async (
   tenant: string,
   { trigger, seq }: { readonly trigger: TriggerReport; readonly seq: number },
 ): Promise<void> => {
-  const { trigger_id, definition, state, version, created_at, updated_at } = trigger;
+  const { trigger_id, source, definition, state, version, created_at, updated_at } = trigger;
   const statement = db
     .prepare(
-      `INSERT INTO triggers (tenant, trigger_id, seq, provider, state, version, definition, created_at, updated_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO triggers (tenant, trigger_id, seq, provider, source, state, version, definition, created_at, updated_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (tenant, trigger_id) DO UPDATE SET seq = excluded.seq, provider = excluded.provider,
-       state = excluded.state, version = excluded.version, definition = excluded.definition,
+       source = excluded.source, state = excluded.state, version = excluded.version, definition = excluded.definition,
        created_at = excluded.created_at, updated_at = excluded.updated_at WHERE excluded.seq > triggers.seq`,
     )
     .bind(
@@ -23,6 +23,7 @@ export const storeTrigger = async (
       trigger_id,
       seq,
       definition.provider,
+      source,
       state,
       version,
       JSON.stringify(definition),
@@ -52,6 +53,22 @@ export const listTriggers = async (
       )
       .bind(tenant, page.after, page.limit)
       .all<Omit<TriggerRow, "definition"> & { readonly definition: string }>(),
+  );
+  return results.map((row) => ({ ...row, definition: JSON.parse(row.definition) as TriggerRow["definition"] }));
+};
+
+/** All of a tenant's triggers that a manifest put, in the order of their ids. */
+export const listManifestTriggers = async (
+  db: D1Database,
+  tenant: string,
+): Promise<readonly Pick<TriggerRow, "trigger_id" | "definition">[]> => {
+  const { results } = await fromDatabase(
+    db
+      .prepare(
+        "SELECT trigger_id, definition FROM triggers WHERE tenant = ? AND source = 'manifest' ORDER BY trigger_id",
+      )
+      .bind(tenant)
+      .all<{ readonly trigger_id: string; readonly definition: string }>(),
   );
   return results.map((row) => ({ ...row, definition: JSON.parse(row.definition) as TriggerRow["definition"] }));
 };

@@ -1,10 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fold } from "../../src/engine/machine.ts";
-import { bindingMachine, type BindingCommand, type BindingState } from "../../src/engine/trigger/binding.ts";
 import type { EventCommand, EventEvent, EventState } from "../../src/engine/trigger/event.ts";
 import { eventMachine } from "../../src/engine/trigger/machine.ts";
-import { accept, contextAt, NOON, opened, settle, stored } from "../unit/trigger/fixture.ts";
+import { accept, contextAt, NOON, opened, settle } from "../unit/trigger/fixture.ts";
 
 type Make = (state: EventState) => EventCommand;
 
@@ -127,42 +126,5 @@ describe("event", () => {
       }),
     );
     expect(pool.length).toBe(5);
-  });
-});
-
-const definitions = [{}, { match: {} }, { handler: { workflow: "other" } }].map((change) => stored(change));
-
-const bindingCommand: fc.Arbitrary<BindingCommand> = fc.oneof(
-  fc.record({
-    type: fc.constant("configure" as const),
-    trigger_id: fc.constant("hub"),
-    definition: fc.constantFrom(...definitions),
-    secret_digest: fc.constantFrom("d1", "d2", null),
-    state: fc.constantFrom(undefined, "active" as const, "paused" as const),
-  }),
-  fc.record({ type: fc.constantFrom("pause" as const, "resume" as const, "delete" as const) }),
-);
-
-describe("binding", () => {
-  it("[T-6.2] a version stands for one pair of definition and secret, for ever, and versions have no gaps", () => {
-    fc.assert(
-      fc.property(fc.array(bindingCommand, { maxLength: 30 }), (commands) => {
-        let state: BindingState = bindingMachine.initial;
-        for (const command of commands) {
-          const decision = bindingMachine.decide(state, command, contextAt());
-          if (!decision.ok) continue;
-          state = fold(bindingMachine, state, decision.events);
-          expect(decision.reply.changed).toBe(decision.events.length > 0);
-          // Told again, the same command changes nothing more.
-          const again = bindingMachine.decide(state, command, contextAt());
-          expect(again.ok ? again.events : []).toEqual([]);
-        }
-        if (state.status === "absent") return;
-        expect(state.versions.map((one) => one.version)).toEqual(state.versions.map((_, index) => index + 1));
-        const pairs = state.versions.map((one) => `${one.fingerprint} ${one.secret_digest}`);
-        expect(new Set(pairs).size).toBe(pairs.length);
-        expect(state.versions).toContainEqual(state.current);
-      }),
-    );
   });
 });

@@ -8,7 +8,13 @@ import {
   type BindingReply,
   type BindingState,
 } from "../../src/engine/trigger/binding.ts";
-import { type BindingLoad, busyVersions, idleVersions, loadOf, tendedLoad } from "../../src/engine/trigger/binding-load.ts";
+import {
+  type BindingLoad,
+  busyVersions,
+  idleVersions,
+  loadOf,
+  tendedLoad,
+} from "../../src/engine/trigger/binding-load.ts";
 import type { VirtualClock } from "./clock.ts";
 import { OperationFailure } from "./operation.ts";
 

@@ -68,9 +68,12 @@ const replyOf = (answer: Answer<EventAnswer> | "stale"): EventAnswer => {
   return answer.reply;
 };
 
+/** What a delivery says of a trigger that was put once. */
+const FIRST = { tenant: "default", version: 1, secret_generation: 1 } as const;
+
 const acceptLost = async (trigger: string, key: string, body = ISSUE_OPENED): Promise<EventAnswer> => {
   const event = await normalised(key, body);
-  return within(trigger, (instance) => replyOf(instance.accept({ tenant: "default", version: 1, event })));
+  return within(trigger, (instance) => replyOf(instance.accept({ ...FIRST, event })));
 };
 
 describe("rows", () => {
@@ -79,7 +82,7 @@ describe("rows", () => {
     const [first, second] = await Promise.all(["1", "2"].map((id) => normalised(id, ISSUE_OPENED)));
     const counts = await within("rows", (trigger, rows) => {
       const take = (event: NormalisedEvent): EventAnswer =>
-        replyOf(trigger.accept({ tenant: "default", version: 1, event }));
+        replyOf(trigger.accept({ ...FIRST, event }));
       rows();
       take(first as NormalisedEvent);
       const accepted = rows();
@@ -165,12 +168,23 @@ describe("secrets", () => {
     expect((await dump())["secret"]).toBe("[]");
   });
 
-  it("[T-6.1] a delivery that was verified under an earlier version is not accepted", async () => {
+  it("[T-6.1] a delivery that was verified under an earlier version or an earlier secret is not accepted", async () => {
     await put("stale");
     await put("stale", { secret: "new" });
     const event = await normalised("1", ISSUE_OPENED);
-    expect(await objectOf("stale").accept({ tenant: "default", version: 1, event })).toBe("stale");
-    expect(await objectOf("stale").accept({ tenant: "default", version: 2, event })).toMatchObject({ ok: true });
+    const stale = objectOf("stale");
+    expect(await stale.accept({ ...FIRST, event })).toBe("stale");
+    expect(await stale.binding()).toMatchObject({ version: 1, secret_generation: 2, secrets: ["new"] });
+    await put("stale", { secret: "new", match: {} });
+    expect(await stale.accept({ ...FIRST, secret_generation: 2, event })).toBe("stale");
+    expect(await stale.accept({ ...FIRST, version: 2, secret_generation: 2, event })).toMatchObject({ ok: true });
+  });
+
+  it("[T-6.2] what the owner of a trigger is refused leaves its secret as it is", async () => {
+    await put("owned");
+    const written = definition({ secret: "stolen" });
+    expect(await objectOf("owned").configure("owned", written, "manifest")).toMatchObject({ ok: false });
+    expect(await objectOf("owned").binding()).toMatchObject({ secret_generation: 1, secrets: [SECRET] });
   });
 });
 

@@ -17,14 +17,16 @@ const ids = async (query = ""): Promise<readonly string[]> => {
 };
 
 describe("triggers", () => {
-  it("[T-6.1] a trigger is shown without its secret, in one version for each definition and secret", async () => {
+  it("[T-6.1] a trigger is shown without its secret, in one version for each definition", async () => {
     const made = await (await put("hub")).json<Record<string, unknown>>();
     expect(made).toMatchObject({ trigger_id: "hub", version: 1, state: "active", has_secret: true, rejections: [] });
     expect(await (await put("hub")).json()).toEqual(made);
     await put("hub", { secret: "other" });
+    expect((await shown("hub")).version).toBe(1);
+    await put("hub", { match: {} });
     const now = await shown("hub");
     expect(now.version).toBe(2);
-    expect(now.versions.map((one) => one.state)).toEqual(["superseded", "active"]);
+    expect(now.versions.map((one) => one.state)).toEqual(["terminated", "active"]);
     expect(JSON.stringify([made, now])).not.toContain(SECRET);
   });
 

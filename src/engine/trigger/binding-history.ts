@@ -3,7 +3,13 @@ import { rfc3339, type Timestamp } from "../../lib/time.ts";
 import type { NormalisedEvent } from "../../schema/trigger.ts";
 import type { Rejection } from "../machine.ts";
 import type { BindingState } from "./binding.ts";
-import { type BindingSource, type BindingVersion, handlerKindOf, isLive, type VersionState } from "./binding-version.ts";
+import {
+  type BindingSource,
+  type BindingVersion,
+  handlerKindOf,
+  isLive,
+  type VersionState,
+} from "./binding-version.ts";
 import { matchVerdict } from "./match.ts";
 
 /** One step in the life of a version, complete in itself (spec/triggers 6.1). */

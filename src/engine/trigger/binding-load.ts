@@ -130,7 +130,10 @@ export const beginInFlight = (
 };
 
 /** Lets go of a version that was pinned. */
-export const unpinVersion = (load: BindingLoad, { trigger_id, version }: VersionKey): Result<BindingLoad, Rejection> => {
+export const unpinVersion = (
+  load: BindingLoad,
+  { trigger_id, version }: VersionKey,
+): Result<BindingLoad, Rejection> => {
   const found = load.get(version);
   if (found === undefined) return err(unknownVersion(trigger_id, version));
   if (found.in_flight === 0) {

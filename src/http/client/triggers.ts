@@ -6,6 +6,7 @@ import type {
   TriggerReport,
   unknownDeliveryPageSchema,
 } from "../../schema/trigger.ts";
+import type { manifestSchema, ManifestSummary, manifestViewSchema } from "../../schema/trigger-manifest.ts";
 import type { eventPageSchema, eventViewSchema } from "../../schema/trigger-event.ts";
 import { type CallOptions, type Out, type Query, segment, type Transport } from "./transport.ts";
 
@@ -35,6 +36,10 @@ export class TriggerCalls {
     this.#transport.send<TriggerReport>("POST", `/v1/triggers/${segment(trigger)}/pause`, { call });
   resume = (trigger: string, call: CallOptions = {}) =>
     this.#transport.send<TriggerReport>("POST", `/v1/triggers/${segment(trigger)}/resume`, { call });
+  /** Puts many triggers as one; those that an earlier manifest put and this one does not name are deleted. */
+  putManifest = (body: z.input<typeof manifestSchema>) =>
+    this.#transport.send<ManifestSummary>("PUT", "/v1/manifest", { body });
+  getManifest = () => this.#transport.send<Out<typeof manifestViewSchema>>("GET", "/v1/manifest");
   listUnknownDeliveries = (query: Query = {}) =>
     this.#transport.send<Out<typeof unknownDeliveryPageSchema>>("GET", "/v1/unknown_deliveries", { query });
   listEvents = (query: Query = {}) => this.#transport.send<Out<typeof eventPageSchema>>("GET", "/v1/events", { query });

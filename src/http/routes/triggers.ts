@@ -1,9 +1,6 @@
 import { pageQuery } from "../../schema/api.ts";
 import {
-  secretProblem,
-  secretVariable,
   triggerDefinitionSchema,
-  type TriggerDefinition,
   triggerIdSchema,
   triggerPageSchema,
   type TriggerReport,
@@ -11,46 +8,13 @@ import {
   unknownDeliveryPageSchema,
 } from "../../schema/trigger.ts";
 import type { Call } from "../call.ts";
-import { missingReference, referredSecrets } from "../hook-binding.ts";
 import { CURSOR_ISSUE, decodeCursor, pageFrom } from "../page.ts";
-import { fromRejection, invalid, type Problem } from "../problem.ts";
+import { fromRejection, invalid } from "../problem.ts";
 import { done, type Outcome, type Router } from "../router.ts";
 import { triggerNotFound, triggerObject } from "../trigger-object.ts";
-import { sealFor } from "../trigger-secrets.ts";
+import { putIssues, putTrigger } from "../trigger-put.ts";
 import { forgetTrigger, listTriggers, storeTrigger } from "../trigger-rows.ts";
 import { listUnknown } from "../unknown-deliveries.ts";
-
-/** Why a definition cannot be put here, or null when it can. */
-const putProblem = (call: Call, triggerId: string, definition: TriggerDefinition): Problem | null => {
-  const id = triggerIdSchema.safeParse(triggerId);
-  if (!id.success) return invalid([{ path: "trigger_id", message: id.error.issues[0]?.message ?? "is not an id" }]);
-  const path = definition.secret_refs === undefined ? "secret_ref" : "secret_refs";
-  const missing = missingReference(call.env, definition);
-  const message =
-    missing === null
-      ? referredSecrets(call.env, definition)
-          .map((secret) => secretProblem(definition, secret))
-          .find((found) => found !== null)
-      : `the secret is not configured: set ${secretVariable(missing)}`;
-  return message === undefined || message === null ? null : invalid([{ path, message }]);
-};
-
-/** Puts a definition; its secret is sealed before it leaves the Worker, so that it is stored nowhere as it is. */
-const configure = async (
-  call: Call,
-  triggerId: string,
-  { secret, ...definition }: TriggerDefinition,
-): Promise<Outcome<TriggerReport>> => {
-  const owner = { tenant: call.tenant, trigger_id: triggerId };
-  const sealed = secret === undefined ? null : await sealFor(call.env, owner, secret);
-  if (sealed?.ok === false) return sealed.error;
-  const answer = await triggerObject(call.env, call.tenant, triggerId).configure(
-    triggerId,
-    definition,
-    sealed?.value ?? null,
-  );
-  return answer.ok ? shown(call, triggerId) : fromRejection(answer.rejection);
-};
 
 /** The trigger as it is now; the list learns of it before the answer leaves, because triggers change rarely. */
 const shown = async (call: Call, triggerId: string): Promise<Outcome<TriggerReport>> => {
@@ -75,15 +39,19 @@ const addPutAndDelete = (router: Router): void => {
       operation: "put_trigger",
       summary: "Define a trigger",
       description:
-        "Another definition or secret makes a new version; events keep the version that accepted them. The secret is write-only.",
+        "Another definition makes a new version, going back to an earlier one revives its version; events keep the version that " +
+        "accepted them. The secret is write-only.",
       body: { name: "TriggerDefinition", schema: triggerDefinitionSchema },
       reply,
       problems: ["unavailable"],
     },
     async ({ params, body, call }) => {
       const { trigger_id: triggerId } = params;
-      const refusal = putProblem(call, triggerId, body);
-      return refusal ?? configure(call, triggerId, body);
+      const issues = putIssues(call.env, triggerId, body);
+      if (issues.length > 0) return invalid(issues);
+      const put = await putTrigger(call, { trigger_id: triggerId, source: "dynamic" }, body);
+      if (!put.ok) return put.error;
+      return put.value.ok ? shown(call, triggerId) : fromRejection(put.value.rejection);
     },
   );
   router.add(

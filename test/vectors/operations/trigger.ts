@@ -5,7 +5,12 @@ import {
   unknownVersion,
   versionAsOf,
 } from "../../../src/engine/trigger/binding-history.ts";
-import { beginInFlight, finishInFlight, listedVersions, type LoadOutcome } from "../../../src/engine/trigger/binding-load.ts";
+import {
+  beginInFlight,
+  finishInFlight,
+  listedVersions,
+  type LoadOutcome,
+} from "../../../src/engine/trigger/binding-load.ts";
 import { isLive } from "../../../src/engine/trigger/binding-version.ts";
 import { fingerprintOf } from "../../../src/engine/trigger/binding.ts";
 import { type ExistingTrigger, planManifest } from "../../../src/engine/trigger/manifest.ts";

@@ -1,0 +1,34 @@
+import type { Answer } from "../engine/machine.ts";
+import type { BindingReply } from "../engine/trigger/binding.ts";
+import type { BindingSource } from "../engine/trigger/binding-version.ts";
+import { err, ok, type Result } from "../lib/result.ts";
+import { secretProblem, secretVariable, type TriggerDefinition, triggerIdSchema } from "../schema/trigger.ts";
+import type { Bindings, Call } from "./call.ts";
+import { missingReference, referredSecrets } from "./hook-binding.ts";
+import type { Issue, Problem } from "./problem.ts";
+import { triggerObject } from "./trigger-object.ts";
+import { sealFor } from "./trigger-secrets.ts";
+
+/** Why a definition that is valid in itself cannot be put here: its id, or a secret of the deployment that it names. */
+export const putIssues = (env: Bindings, triggerId: string, definition: TriggerDefinition): readonly Issue[] => {
+  const id = triggerIdSchema.safeParse(triggerId);
+  if (!id.success) return [{ path: "trigger_id", message: id.error.issues[0]?.message ?? "is not an id" }];
+  const path = definition.secret_refs === undefined ? "secret_ref" : "secret_refs";
+  const missing = missingReference(env, definition);
+  if (missing !== null) return [{ path, message: `the secret is not configured: set ${secretVariable(missing)}` }];
+  const problems = referredSecrets(env, definition).map((secret) => secretProblem(definition, secret));
+  return problems.flatMap((message) => (message === null ? [] : [{ path, message }]));
+};
+
+/** Puts a definition; its secret is sealed before it leaves the Worker, so that it is stored nowhere as it is. */
+export const putTrigger = async (
+  call: Pick<Call, "env" | "tenant">,
+  { trigger_id: triggerId, source }: { readonly trigger_id: string; readonly source: BindingSource },
+  { secret, ...definition }: TriggerDefinition,
+): Promise<Result<Answer<BindingReply>, Problem>> => {
+  const owner = { tenant: call.tenant, trigger_id: triggerId };
+  const sealed = secret === undefined ? null : await sealFor(call.env, owner, secret);
+  if (sealed?.ok === false) return err(sealed.error);
+  const object = triggerObject(call.env, call.tenant, triggerId);
+  return ok(await object.configure(triggerId, definition, { source, secret: sealed?.value ?? null }));
+};
