@@ -6,6 +6,7 @@ import type {
   TriggerReport,
   unknownDeliveryPageSchema,
 } from "../../schema/trigger.ts";
+import type { RotatedSecret, rotateSecretSchema } from "../../schema/trigger-secret.ts";
 import type { eventPageSchema, eventViewSchema } from "../../schema/trigger-event.ts";
 import { type CallOptions, type Out, type Query, segment, type Transport } from "./transport.ts";
 
@@ -35,6 +36,11 @@ export class TriggerCalls {
     this.#transport.send<TriggerReport>("POST", `/v1/triggers/${segment(trigger)}/pause`, { call });
   resume = (trigger: string, call: CallOptions = {}) =>
     this.#transport.send<TriggerReport>("POST", `/v1/triggers/${segment(trigger)}/resume`, { call });
+  /** Without an idempotency key in `call` a lost answer loses the secret that was made. */
+  rotateSecret = (trigger: string, body: z.input<typeof rotateSecretSchema>, call: CallOptions = {}) =>
+    this.#transport.send<RotatedSecret>("POST", `/v1/triggers/${segment(trigger)}/rotate_secret`, { body, call });
+  resealSecret = (trigger: string, call: CallOptions = {}) =>
+    this.#transport.send<TriggerReport>("POST", `/v1/triggers/${segment(trigger)}/reseal`, { call });
   listUnknownDeliveries = (query: Query = {}) =>
     this.#transport.send<Out<typeof unknownDeliveryPageSchema>>("GET", "/v1/unknown_deliveries", { query });
   listEvents = (query: Query = {}) => this.#transport.send<Out<typeof eventPageSchema>>("GET", "/v1/events", { query });
