@@ -18,6 +18,7 @@ import type { HeldSecret, ResealedSecret, SealedSecret } from "../src/schema/tri
 import type { StoredDefinition, TriggerDefinition, TriggerReport } from "../src/schema/trigger.ts";
 import { migrate } from "./migrations/migration.ts";
 import { TRIGGER } from "./migrations/trigger.ts";
+import { withoutStaleBody } from "./shell/keyed-bodies.ts";
 import { encodeEvent, insertEvent, loadEvent, updateEvent } from "./shell/keyed-events.ts";
 import { heldMessages, holdMessage, RESEND_MS, takeDueMessages } from "./shell/keyed-outbox.ts";
 import { RejectionCounts } from "./shell/keyed-rejections.ts";
@@ -170,7 +171,8 @@ export class Trigger extends MachineObject<BindingState, BindingCommand, Binding
   /** The event of a dedupe key, if it still is the one with this id. */
   event(dedupeKey: string, eventId: string): EventView | null {
     const state = this.#load(dedupeKey);
-    return state.status === "absent" || state.event.id !== eventId ? null : eventView(state);
+    if (state.status === "absent" || state.event.id !== eventId) return null;
+    return eventView(this.store.transaction(() => withoutStaleBody(this.store, state, Date.now())));
   }
 
   /** Tells the trigger that queues may have lost their messages: everything that is pending is sent again at once. */

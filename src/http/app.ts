@@ -7,6 +7,7 @@ import { type App, type HonoEnv, Router } from "./router.ts";
 import { addAssetRoutes } from "./routes/assets.ts";
 import { addCompareRoutes } from "./routes/compare.ts";
 import { addEventRoutes } from "./routes/events.ts";
+import { addEventBodyRoutes } from "./routes/event-body.ts";
 import { addForkRoutes } from "./routes/fork.ts";
 import { addHookRoutes } from "./routes/hooks.ts";
 import { addKeyRoutes } from "./routes/keys.ts";
@@ -54,6 +55,7 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addTriggerSecretRoutes,
   addHookRoutes,
   addEventRoutes,
+  addEventBodyRoutes,
   addQueueRoutes,
   addKeyRoutes,
 ];

@@ -1,4 +1,5 @@
 import type { Timestamp } from "../../lib/time.ts";
+import type { RawBodyRef } from "../../schema/trigger-body.ts";
 import type { NormalisedEvent, TriggerEvent } from "../../schema/trigger.ts";
 import type { BindingSnapshot } from "./binding.ts";
 import type { RunRequest } from "./dispatch.ts";
@@ -58,6 +59,8 @@ export interface AcceptEvent {
   readonly trace_id?: string | undefined;
   /** Standard base64; leave it out when the bytes are kept elsewhere. */
   readonly raw_body?: string | undefined;
+  /** Where they are kept instead. */
+  readonly raw_body_ref?: RawBodyRef | undefined;
 }
 
 /** Reports how an attempt to start the run ended. */

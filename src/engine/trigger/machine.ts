@@ -107,6 +107,7 @@ const envelope = (command: AcceptEvent, context: Context): TriggerEvent => ({
   trace_id: command.trace_id ?? context.nextId("trace"),
   tenant_id: command.tenant_id,
   ...(command.raw_body === undefined ? {} : { raw_body: command.raw_body }),
+  ...(command.raw_body_ref === undefined ? {} : { raw_body_ref: command.raw_body_ref }),
 });
 
 const accept = (state: EventState, command: AcceptEvent, context: Context): EventDecision => {

@@ -46,6 +46,11 @@ export class TriggerCalls {
   listEvents = (query: Query = {}) => this.#transport.send<Out<typeof eventPageSchema>>("GET", "/v1/events", { query });
   getEvent = (event: string) =>
     this.#transport.send<Out<typeof eventViewSchema>>("GET", `/v1/events/${segment(event)}`);
+  /** The body of an event's delivery, byte by byte. */
+  getEventBody = async (event: string): Promise<Uint8Array> => {
+    const response = await this.#transport.fetch(`/v1/events/${segment(event)}/body`, { headers: {} });
+    return new Uint8Array(await response.arrayBuffer());
+  };
 
   /** Delivers a webhook as a provider would; the key of the client does not count. */
   deliver = async ({ tenant, trigger_id: trigger, body, headers = {} }: Delivery) => {
