@@ -1,41 +1,31 @@
-import { type Answer, fold, reject } from "../src/engine/machine.ts";
-import {
-  acceptingBinding,
-  bindingMachine,
-  storedDefinition,
-  triggerView,
-  type BindingCommand,
-  type BindingEvent,
-  type BindingReply,
-  type BindingState,
-} from "../src/engine/trigger/binding.ts";
-import type { EventCommand, EventEffect, EventRecord, EventReply, EventState } from "../src/engine/trigger/event.ts";
-import { claimIsExpired, eventMachine } from "../src/engine/trigger/machine.ts";
-import { eventRow, eventSeq, eventView } from "../src/engine/trigger/view.ts";
+import { DurableObject } from "cloudflare:workers";
+import { type Answer, reject } from "../src/engine/machine.ts";
+import { bindingMachine, type BindingReply, storedDefinition, triggerView } from "../src/engine/trigger/binding.ts";
+import { listedVersions } from "../src/engine/trigger/binding-load.ts";
+import type { BindingSource } from "../src/engine/trigger/binding-version.ts";
+import { eventRow, eventView } from "../src/engine/trigger/view.ts";
 import { uuidIds } from "../src/ports/ids.ts";
 import type { EventRow, EventView } from "../src/schema/trigger-event.ts";
 import type { HeldSecret, ResealedSecret, SealedSecret } from "../src/schema/trigger-secret.ts";
 import type { StoredDefinition, TriggerDefinition, TriggerReport } from "../src/schema/trigger.ts";
 import { migrate } from "./migrations/migration.ts";
 import { TRIGGER } from "./migrations/trigger.ts";
-import { encodeEvent, insertEvent, loadEvent, updateEvent } from "./shell/keyed-events.ts";
-import { heldMessages, holdMessage, RESEND_MS, takeDueMessages } from "./shell/keyed-outbox.ts";
+import { RESEND_MS } from "./shell/keyed-outbox.ts";
 import { RejectionCounts } from "./shell/keyed-rejections.ts";
 import { KeyedSecrets, type Rotation } from "./shell/keyed-secrets.ts";
-import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
-import { nextEffectAt, settleEffect } from "./shell/outbox.ts";
-
-/** A hint that an event waits for its dispatch; the event itself stays in its object (architecture 4, step 4). */
-export interface DispatchMessage {
-  readonly v: 1;
-  readonly tenant: string;
-  readonly trigger_id: string;
-  readonly event_id: string;
-  readonly dedupe_key: string;
-}
-
-/** What the outbox holds: a dispatch that is not settled, or an event that the list is to be told of once more. */
-type HeldMessage = DispatchMessage | { readonly v: 1; readonly listed: string };
+import {
+  type Delivery as VerifiedDelivery,
+  type DispatchGiven,
+  type DispatchMessage,
+  type EventAnswer as ShellAnswer,
+  type EventChange,
+  type HeldMessage,
+  type Order,
+  type ReplayRequest,
+  TriggerShell,
+} from "./shell/trigger-shell.ts";
+import { objectStore } from "./storage/object-store.ts";
+import type { Store } from "./storage/store.ts";
 
 /** What verifying a delivery needs. */
 export interface DeliveryBinding {
@@ -47,253 +37,224 @@ export interface DeliveryBinding {
   readonly secrets_tag: string;
 }
 
-/** A verified delivery, with the version of the binding that it was verified under. */
-export type Delivery = Omit<Extract<EventCommand, { readonly type: "accept" }>, "type" | "binding" | "tenant_id"> & {
-  readonly tenant: string;
-  readonly version: number;
+/** A verified delivery, with the version of the binding and the secrets that it was verified under. */
+export type Delivery = VerifiedDelivery & {
   /** Says under which secrets it was verified; left out where they have no part in it. */
   readonly secrets_tag?: string;
 };
 
-/** An event's answer with its new row for the lists, and the run to start where there is one. */
+/** An event's answer with its new row for the lists, and what is to be done outside. */
 export interface EventAnswer {
-  readonly reply: EventReply;
+  readonly reply: ShellAnswer["reply"];
   readonly row: EventRow;
   /** Counts up with every change of the row. */
   readonly seq: number;
-  readonly start: Extract<EventEffect, { readonly type: "start_run" }> | null;
+  readonly order: Order | null;
+  readonly cancel_run: string | null;
 }
 
-type Parts = ObjectParts<BindingState, BindingCommand, BindingEvent, never, BindingReply>;
+/** When an alarm that went wrong is tried again. */
+const ALARM_RETRY_MS = 10_000;
 
 /** One trigger (architecture 2): its binding is journaled, each accepted event has a row of its own. */
-export class Trigger extends MachineObject<BindingState, BindingCommand, BindingEvent, never, BindingReply> {
-  readonly #rejections = new RejectionCounts(this.store);
-  readonly #secrets = new KeyedSecrets(this.store);
-  /** Where queues keep their messages in memory, as the local server's do, a message that was sent may be lost. */
-  readonly #queuesForget = this.env.GODWIT_QUEUES === "memory";
-  /** The alarm this instance knows to be set. */
-  #armedAt: number | null = null;
+export class Trigger extends DurableObject<Env> {
+  protected readonly store: Store;
+  readonly #shell: TriggerShell;
+  readonly #rejections: RejectionCounts;
+  readonly #secrets: KeyedSecrets;
 
-  protected parts(): Parts {
-    return {
-      machine: bindingMachine,
-      migrations: TRIGGER,
-      reducerVersion: 1,
-      headOf: (state) => (state.status === "absent" ? null : { status: state.status, version: state.current.version }),
-      wakeAt: () => null,
-      perform: () => Promise.resolve(),
-      onAlarm: () => null,
-    };
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.store = objectStore(ctx.storage);
+    this.#rejections = new RejectionCounts(this.store);
+    this.#secrets = new KeyedSecrets(this.store);
+    this.#shell = new TriggerShell({
+      store: this.store,
+      context: () => ({ now: Date.now(), nextId: uuidIds }),
+      objectId: ctx.id.toString(),
+      queuesForget: env.GODWIT_QUEUES === "memory",
+      send: (messages) => ctx.waitUntil(this.#send(messages)),
+      changed: (changes) => ctx.waitUntil(this.#tellList(changes)),
+    });
   }
 
-  /** Puts a definition; secret and binding commit together, and only the binding's digest of the secret is journaled. */
-  configure(triggerId: string, definition: TriggerDefinition, secret: SealedSecret | null): Answer<BindingReply> {
-    const { quarantine } = this.shell;
-    if (quarantine !== null) return reject("invariant_violated", quarantine);
+  /** Puts a definition; secret and binding commit together, and only that the secret has changed is journaled. */
+  configure(
+    triggerId: string,
+    definition: TriggerDefinition,
+    { source, secret }: { readonly source: BindingSource; readonly secret: SealedSecret | null },
+  ): Answer<BindingReply> {
+    const { binding } = this.#shell;
+    if (binding.quarantine !== null) return reject("invariant_violated", binding.quarantine);
     const { state } = definition;
+    const command = { type: "configure", trigger_id: triggerId, definition: storedDefinition(definition), state, source } as const;
+    // What is refused leaves the secrets as they are.
+    const decision = bindingMachine.decide(binding.state, command, { now: Date.now(), nextId: uuidIds });
+    if (!decision.ok) return decision;
     return this.store.transaction(() => {
       migrate(this.store, TRIGGER);
-      const secret_digest = this.#secrets.put(secret, Date.now())?.id ?? null;
-      const stored = storedDefinition(definition);
-      return this.execute({ type: "configure", trigger_id: triggerId, definition: stored, secret_digest, state });
+      const before = this.#secrets.tag(Date.now());
+      this.#secrets.put(secret, Date.now());
+      const isChanged = before !== this.#secrets.tag(Date.now());
+      return this.#shell.configure(isChanged ? { ...command, secrets: { has_secret: secret !== null } } : command);
     });
   }
 
   /** Makes another secret the current one; the version stays, and the secret before is valid for a while. */
   rotateSecret(secret: SealedSecret, rotation: Omit<Rotation, "now">): "rotated" | "referred" | "absent" {
-    const { state } = this.shell;
+    const { state } = this.#shell.binding;
     if (state.status === "absent" || state.status === "deleted") return "absent";
-    if (isReferred(state.definition)) return "referred";
+    const { secret_ref: one, secret_refs: several } = state.definition;
+    if (one !== undefined || several !== undefined) return "referred";
     this.store.transaction(() => this.#secrets.rotate(secret, { ...rotation, now: Date.now() }));
     return "rotated";
   }
 
   /** Keeps the same secrets under another key. */
   resealSecrets(secrets: readonly ResealedSecret[]): void {
-    if (this.shell.state.status !== "absent") this.store.transaction(() => this.#secrets.reseal(secrets));
+    if (this.#shell.binding.state.status !== "absent") this.store.transaction(() => this.#secrets.reseal(secrets));
   }
 
   /** Pauses, resumes or deletes the trigger; a deleted one keeps its events and forgets its secret. */
   control(type: "pause" | "resume" | "delete"): Answer<BindingReply> {
-    const answer = this.execute({ type });
+    const answer = this.#shell.configure({ type });
     if (answer.ok && type === "delete") this.#secrets.drop();
     return answer;
   }
 
   /** The trigger as it may be shown, with the number of its last change; null when there is none or it was deleted. */
   show(): { readonly trigger: TriggerReport; readonly seq: number } | null {
-    const view = triggerView(this.shell.state);
+    const { binding, load } = this.#shell;
+    const view = triggerView(binding.state);
     if (view === null || view.state === "deleted") return null;
     const secrets = this.#secrets.view(Date.now());
-    return { trigger: { ...view, secrets, rejections: this.#rejections.list() }, seq: this.shell.seq };
+    const metrics = listedVersions(binding.state, load).map(({ version, metrics: counts }) => ({ version, ...counts }));
+    return { trigger: { ...view, secrets, metrics, rejections: this.#rejections.list() }, seq: binding.seq };
   }
 
   /** What verifying a delivery needs, also while the trigger is paused; null for an unknown or deleted trigger. */
   binding(): DeliveryBinding | null {
-    const { state } = this.shell;
+    const { state } = this.#shell.binding;
     if (state.status === "absent" || state.status === "deleted") return null;
     const { definition, current } = state;
     const now = Date.now();
-    const secrets = this.#secrets.held(now);
-    return { version: current.version, definition, secrets, secrets_tag: this.#secrets.tag(now) };
+    return { version: current.version, definition, secrets: this.#secrets.held(now), secrets_tag: this.#secrets.tag(now) };
   }
 
   /**
    * Takes in a verified delivery: claim, event, waker and alarm in one commit, or the receipt of the first delivery.
    * `stale` asks to verify again: the binding has changed since.
    */
-  accept({ tenant, version, secrets_tag: tag, ...delivery }: Delivery): Answer<EventAnswer> | "stale" {
-    const binding = acceptingBinding(this.shell.state);
-    if (!binding.ok) return { ok: false, rejection: binding.error };
-    if (binding.value.version !== version) return "stale";
+  accept({ secrets_tag: tag, ...delivery }: Delivery): Answer<EventAnswer> | "stale" {
     if (tag !== undefined && tag !== this.#secrets.tag(Date.now())) return "stale";
-    const key = delivery.event.dedupe_key;
-    return this.#tell(key, { type: "accept", ...delivery, binding: binding.value, tenant_id: tenant });
+    const answer = this.#shell.accept(delivery);
+    return answer === "stale" ? answer : shown(answer);
   }
 
   /** Counts a delivery that was refused before it could be accepted. */
   refuse(reason: string, message: string): void {
-    if (this.shell.state.status !== "absent") this.#rejections.count(reason, message, Date.now());
+    if (this.#shell.binding.state.status !== "absent") this.#rejections.count(reason, message, Date.now());
   }
 
-  /** Records an attempt to start the run of an event and says which run to start; the waker stays until `settle`. */
-  dispatch(dedupeKey: string): Answer<EventAnswer> {
-    return this.#tell(dedupeKey, { type: "dispatch" });
+  /** Takes an event as far as it goes without help, and says what help it needs; the waker stays until it is over. */
+  dispatch(key: string, given?: DispatchGiven): Answer<EventAnswer> {
+    return shown(this.#shell.dispatch(key, given));
   }
 
-  /** Records how an attempt ended. */
-  settle(dedupeKey: string, report: Omit<Extract<EventCommand, { type: "settle" }>, "type">): Answer<EventAnswer> {
-    return this.#tell(dedupeKey, { type: "settle", ...report });
+  /** Records how an attempt went. */
+  settle(key: string, report: Parameters<TriggerShell["settle"]>[1]): Answer<EventAnswer> {
+    return shown(this.#shell.settle(key, report));
   }
 
-  /** The event of a dedupe key, if it still is the one with this id. */
-  event(dedupeKey: string, eventId: string): EventView | null {
-    const state = this.#load(dedupeKey);
-    return state.status === "absent" || state.event.id !== eventId ? null : eventView(state);
+  /** Stops an event's dispatch wherever it is. */
+  cancel(key: string, by: Parameters<TriggerShell["cancel"]>[1]): Answer<EventAnswer> {
+    return shown(this.#shell.cancel(key, by));
+  }
+
+  /** Takes a person's answer to what an autonomy budget asked. */
+  respond(key: string, response: Parameters<TriggerShell["respond"]>[1]): Answer<EventAnswer> {
+    return shown(this.#shell.respond(key, response));
+  }
+
+  /** Makes a replay of an event. */
+  replay(key: string, request: ReplayRequest): Answer<EventAnswer> {
+    return shown(this.#shell.replay(key, request));
+  }
+
+  /** Takes a dead letter off the list. */
+  discard(key: string, dlqId: string): Answer<EventAnswer> {
+    return shown(this.#shell.discard(key, dlqId));
+  }
+
+  /** The event of a key, if it still is the one with this id. */
+  event(key: string, eventId: string): EventView | null {
+    const found = this.#shell.event(key, eventId);
+    return found === null ? null : eventView(found.record);
   }
 
   /** Tells the trigger that queues may have lost their messages: everything that is pending is sent again at once. */
   async recover(): Promise<void> {
-    if (this.shell.state.status === "absent") return;
-    this.#armedAt = null;
-    this.#arm(Date.now());
-    for (const messages of heldMessages<HeldMessage>(this.store)) await this.#sendHeld(messages);
+    this.#shell.rearm();
+    for (const messages of this.#shell.openMessages()) await this.#sendHeld(messages);
   }
 
   /** Sends what was not settled in time. Never throws: an alarm that does is dropped for good after six tries. */
   override async alarm(): Promise<void> {
-    this.#armedAt = null;
     try {
-      const due = this.store.transaction(() => {
-        const messages = takeDueMessages<HeldMessage>(this.store, Date.now());
-        this.#arm(Date.now());
-        return messages;
-      });
-      await this.#sendHeld(due);
+      await this.#sendHeld(this.#shell.alarm());
     } catch (error) {
-      this.report(error);
-      this.store.setAlarm(Date.now() + RESEND_MS);
+      this.#report(error);
+      this.store.setAlarm(Date.now() + Math.max(ALARM_RETRY_MS, RESEND_MS));
     }
-  }
-
-  #load(key: string): EventState {
-    return this.shell.state.status === "absent" ? eventMachine.initial : loadEvent(this.store, key);
-  }
-
-  #tell(key: string, command: EventCommand): Answer<EventAnswer> {
-    const now = Date.now();
-    const found = this.#load(key);
-    const state = command.type === "accept" && claimIsExpired(found, now) ? eventMachine.initial : found;
-    const decision = eventMachine.decide(state, command, { now, nextId: uuidIds });
-    if (!decision.ok) return decision;
-    const record = fold(eventMachine, state, decision.events);
-    if (record.status === "absent") return reject("event_not_found", "there is no such event");
-    if (decision.events.length > 0) {
-      const refusal = this.#commit(record, state.status === "absent", decision.effects);
-      if (refusal !== null) return refusal;
-    }
-    const start = decision.effects.find((effect) => effect.type === "start_run") ?? null;
-    return { ok: true, reply: { reply: decision.reply, row: eventRow(record), seq: eventSeq(record), start } };
-  }
-
-  #commit(record: EventRecord, isNew: boolean, effects: readonly EventEffect[]): Answer<never> | null {
-    const { id, dedupe_key: key } = record.event;
-    const encoded = isNew ? encodeEvent(record) : null;
-    if (isNew && encoded === null) return reject("payload_too_large", "the delivery is too large to be stored");
-    const now = Date.now();
-    const wake = effects.find((effect) => effect.type === "enqueue_dispatch");
-    const message = wake === undefined ? null : messageFor(record);
-    // What is sent at once is looked after a little later; a retry is sent when its time has come.
-    const nextAt = wake === undefined || wake.at_ms <= now ? now + RESEND_MS : wake.at_ms;
-    try {
-      this.store.transaction(() => {
-        if (encoded === null) updateEvent(this.store, key, record);
-        else insertEvent(this.store, key, encoded);
-        if (wake !== undefined) holdMessage(this.store, id, message, nextAt);
-        else if (isFinal(record)) this.#leave(id, key, isNew);
-        // An instance that knows of no alarm looks after what another one may have left behind (I1).
-        if (wake !== undefined || this.#armedAt === null || this.#queuesForget) this.#arm(nextAt);
-      });
-    } catch (error) {
-      this.#armedAt = null;
-      throw error;
-    }
-    if (message !== null && wake !== undefined && wake.at_ms <= now) this.ctx.waitUntil(this.#send([message]));
-    return null;
-  }
-
-  /** Moves the alarm only when it is missing or comes too late: setting it costs a row. */
-  #arm(latest: number): void {
-    const now = Date.now();
-    if (this.#armedAt !== null && this.#armedAt > now && this.#armedAt <= latest) return;
-    // An instance that knows of no alarm looks at everything, a busy one only at what is new.
-    const next = this.#armedAt === null ? nextEffectAt(this.store) : latest;
-    if (next === null) return;
-    this.#armedAt = Math.max(next, now);
-    this.store.setAlarm(this.#armedAt);
-  }
-
-  /** An event is over. Where queues forget, the list is told once more before the event's message goes. */
-  #leave(id: string, key: string, isNew: boolean): void {
-    if (this.#queuesForget) holdMessage(this.store, id, { v: 1, listed: key }, Date.now() + RESEND_MS);
-    else if (!isNew) settleEffect(this.store, id);
   }
 
   async #sendHeld(messages: readonly HeldMessage[]): Promise<void> {
-    const dispatches = messages.filter((message): message is DispatchMessage => "event_id" in message);
+    const dispatches = messages.filter((message): message is Extract<HeldMessage, DispatchMessage> => "event_id" in message);
     await this.#send(dispatches);
-    for (const message of messages) if ("listed" in message) await this.#list(message.listed);
+    for (const message of messages) {
+      if (!("listed" in message)) continue;
+      const found = this.#shell.latest(message.listed);
+      if (found !== null) await this.#tellList([found]);
+      this.#shell.forget(message);
+    }
   }
 
-  /** Tells the list of events about one that is over, and forgets its message. */
-  async #list(key: string): Promise<void> {
-    const record = this.#load(key);
-    if (record.status === "absent") return;
-    const { id, tenant_id: tenant } = record.event;
-    await this.env.INDEX_QUEUE.send({ v: 1, seq: eventSeq(record), tenant: tenant ?? "", event: eventRow(record) });
-    settleEffect(this.store, id);
+  /** Tells the list of events what has changed. */
+  async #tellList(changes: readonly EventChange[]): Promise<void> {
+    const bodies = changes.map(({ record, seq }) => ({
+      v: 1,
+      seq,
+      tenant: record.event.tenant_id ?? "",
+      event: eventRow(record),
+    }));
+    try {
+      for (let start = 0; start < bodies.length; start += BATCH)
+        await this.env.INDEX_QUEUE.sendBatch(bodies.slice(start, start + BATCH).map((body) => ({ body })));
+    } catch (error) {
+      this.#report(error);
+    }
   }
 
   async #send(messages: readonly DispatchMessage[]): Promise<void> {
-    if (messages.length === 0) return;
     try {
-      await this.env.DISPATCH_QUEUE.sendBatch(messages.map((body) => ({ body })));
+      for (let start = 0; start < messages.length; start += BATCH)
+        await this.env.DISPATCH_QUEUE.sendBatch(messages.slice(start, start + BATCH).map((body) => ({ body })));
     } catch (error) {
-      this.report(error);
+      this.#report(error);
     }
+  }
+
+  #report(error: unknown): void {
+    // oxlint-disable-next-line no-console -- the platform's log is where faults of an object are seen
+    console.error(error instanceof Error ? `${error.name}: ${error.message}` : "fault in a trigger");
   }
 }
 
-const isReferred = ({ secret_ref: one, secret_refs: several }: StoredDefinition): boolean =>
-  one !== undefined || several !== undefined;
+/** Queues take a hundred messages at a time. */
+const BATCH = 100;
 
-const isFinal = ({ status }: EventRecord): boolean => status !== "accepted" && status !== "dispatching";
-
-const messageFor = ({ event, binding }: EventRecord): DispatchMessage => ({
-  v: 1,
-  tenant: event.tenant_id ?? "",
-  trigger_id: binding.trigger_id,
-  event_id: event.id,
-  dedupe_key: event.dedupe_key,
-});
+const shown = (answer: Answer<ShellAnswer>): Answer<EventAnswer> => {
+  if (!answer.ok) return answer;
+  const { record, seq, reply, order, cancel_run } = answer.reply;
+  return { ok: true, reply: { reply, row: eventRow(record), seq, order, cancel_run } };
+};

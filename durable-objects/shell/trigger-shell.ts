@@ -301,6 +301,12 @@ export class TriggerShell {
     return state.status === "absent" || state.event.id !== eventId ? null : { record: state, seq };
   }
 
+  /** The event of a key as it is now; null when there is none. */
+  latest(key: string): EventChange | null {
+    const { state, seq } = this.#draft(key);
+    return state.status === "absent" ? null : { record: state, seq };
+  }
+
   /** What happened to an event, in the words of the event log (spec/triggers 3). */
   eventLog(key: string): readonly LogRecord[] {
     const replayed = this.#newDraft(key);

@@ -8,6 +8,7 @@ import { addAssetRoutes } from "./routes/assets.ts";
 import { addCompareRoutes } from "./routes/compare.ts";
 import { addCronRoutes } from "./routes/cron.ts";
 import { addEventRoutes } from "./routes/events.ts";
+import { addEventBodyRoutes } from "./routes/event-body.ts";
 import { addForkRoutes } from "./routes/fork.ts";
 import { addHookRoutes } from "./routes/hooks.ts";
 import { addKeyRoutes } from "./routes/keys.ts";
@@ -58,6 +59,7 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addManifestRoutes,
   addHookRoutes,
   addEventRoutes,
+  addEventBodyRoutes,
   addQueueRoutes,
   addKeyRoutes,
 ];

@@ -3,9 +3,15 @@ import type { Json } from "../lib/json.ts";
 import { pageOf, time } from "./api.ts";
 import { json } from "./lenient.ts";
 import { decodeRunOptions } from "./run.ts";
+import { bodyRetentionSchema, rawBodyRefSchema } from "./trigger-body.ts";
 
-/** Largest body a trigger may take, in bytes; what it takes unless told otherwise. */
-export const MAX_BODY_BYTES = 1_048_576;
+/**
+ * Largest body a trigger may take, in bytes: a run shows its event several times over, and one call between objects
+ * carries 32 MiB.
+ */
+export const MAX_BODY_BYTES = 2_097_152;
+
+const DEFAULT_BODY_BYTES = 1_048_576;
 
 const MAX_RETENTION_DAYS = 36_500;
 
@@ -92,7 +98,9 @@ const baseSchema = strict({
   })
     .readonly()
     .default({}),
-  max_body_bytes: z.number().int().min(1).max(MAX_BODY_BYTES).default(MAX_BODY_BYTES),
+  /** How many days the exact bytes of deliveries are kept: 30 unless given, 0 for not at all. */
+  body_retention_days: bodyRetentionSchema.optional(),
+  max_body_bytes: z.number().int().min(1).max(MAX_BODY_BYTES).default(DEFAULT_BODY_BYTES),
   /** Without it a trigger keeps the state it has; a new one is active. */
   state: z.enum(["active", "paused"]).optional(),
 });
@@ -258,6 +266,8 @@ export const triggerEventSchema = normalisedEventSchema
       .optional(),
     /** Standard base64 of the bytes as received. */
     raw_body: z.string().optional(),
+    /** Where those bytes lie when they are too many for the row; `GET /v1/events/{event_id}/body` gives them. */
+    raw_body_ref: rawBodyRefSchema.optional(),
   })
   .readonly();
 

@@ -26,6 +26,7 @@ const envelope = (command: AcceptEvent, context: Context): TriggerEvent => ({
   trace_id: command.trace_id ?? context.nextId("trace"),
   tenant_id: command.tenant_id,
   ...(command.raw_body === undefined ? {} : { raw_body: command.raw_body }),
+  ...(command.raw_body_ref === undefined ? {} : { raw_body_ref: command.raw_body_ref }),
 });
 
 /** Takes in a delivery; every later one of the same key gets the first one's receipt (spec/triggers 7.2). */

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { Timestamp } from "../../lib/time.ts";
+import type { RawBodyRef } from "../../schema/trigger-body.ts";
 import type { NormalisedEvent, TriggerEvent } from "../../schema/trigger.ts";
 import type { Admission } from "./admission.ts";
 import type { BindingSnapshot } from "./binding.ts";
@@ -172,6 +173,8 @@ export interface AcceptEvent {
   readonly trace_id?: string | undefined;
   /** Standard base64; leave it out when the bytes are kept elsewhere. */
   readonly raw_body?: string | undefined;
+  /** Where they are kept instead. */
+  readonly raw_body_ref?: RawBodyRef | undefined;
   /** A verdict of the binding's filter, made where expressions are evaluated; without it there is no filter. */
   readonly filter?: Verdict | undefined;
   /** The event's own id, for one that is given by hand. */

@@ -7,6 +7,7 @@ import type {
   unknownDeliveryPageSchema,
 } from "../../schema/trigger.ts";
 import type { manifestSchema, ManifestSummary, manifestViewSchema } from "../../schema/trigger-manifest.ts";
+import type { RotatedSecret, rotateSecretSchema } from "../../schema/trigger-secret.ts";
 import type { eventPageSchema, eventViewSchema } from "../../schema/trigger-event.ts";
 import { type CallOptions, type Out, type Query, segment, type Transport } from "./transport.ts";
 
@@ -40,11 +41,21 @@ export class TriggerCalls {
   putManifest = (body: z.input<typeof manifestSchema>) =>
     this.#transport.send<ManifestSummary>("PUT", "/v1/manifest", { body });
   getManifest = () => this.#transport.send<Out<typeof manifestViewSchema>>("GET", "/v1/manifest");
+  /** Without an idempotency key in `call` a lost answer loses the secret that was made. */
+  rotateSecret = (trigger: string, body: z.input<typeof rotateSecretSchema>, call: CallOptions = {}) =>
+    this.#transport.send<RotatedSecret>("POST", `/v1/triggers/${segment(trigger)}/rotate_secret`, { body, call });
+  resealSecret = (trigger: string, call: CallOptions = {}) =>
+    this.#transport.send<TriggerReport>("POST", `/v1/triggers/${segment(trigger)}/reseal`, { call });
   listUnknownDeliveries = (query: Query = {}) =>
     this.#transport.send<Out<typeof unknownDeliveryPageSchema>>("GET", "/v1/unknown_deliveries", { query });
   listEvents = (query: Query = {}) => this.#transport.send<Out<typeof eventPageSchema>>("GET", "/v1/events", { query });
   getEvent = (event: string) =>
     this.#transport.send<Out<typeof eventViewSchema>>("GET", `/v1/events/${segment(event)}`);
+  /** The body of an event's delivery, byte by byte. */
+  getEventBody = async (event: string): Promise<Uint8Array> => {
+    const response = await this.#transport.fetch(`/v1/events/${segment(event)}/body`, { headers: {} });
+    return new Uint8Array(await response.arrayBuffer());
+  };
 
   /** Delivers a webhook as a provider would; the key of the client does not count. */
   deliver = async ({ tenant, trigger_id: trigger, body, headers = {} }: Delivery) => {

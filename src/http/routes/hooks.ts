@@ -1,12 +1,12 @@
 import { lowerCaseHeaders } from "../../connectors/headers.ts";
 import { CONNECTORS } from "../../connectors/registry.ts";
 import type { SignedRequest } from "../../connectors/connector.ts";
-import { base64Text } from "../../connectors/encoding.ts";
 import { indexEvent } from "../../queue/index-events.ts";
 import { tenantIdSchema } from "../../schema/api-key.ts";
 import { type Receipt, receiptSchema, triggerIdSchema } from "../../schema/trigger.ts";
 import { readBytes } from "../body.ts";
 import type { Call } from "../call.ts";
+import { keepBody } from "../delivery-body.ts";
 import { bindingFor, type HookTarget, type KnownBinding } from "../hook-binding.ts";
 import { fromRejection, invalid, problem, type Problem } from "../problem.ts";
 import { done, type Outcome, type Router } from "../router.ts";
@@ -14,9 +14,6 @@ import { triggerNotFound, triggerObject } from "../trigger-object.ts";
 import { countUnknown } from "../unknown-deliveries.ts";
 
 const DEFAULT_TENANT = "default";
-
-/** Bodies up to this size are also kept byte by byte; of larger ones only the document is kept. */
-const MAX_KEPT_BYTES = 65_536;
 
 /** How often a delivery is verified again because the trigger was changed meanwhile. */
 const MAX_TRIES = 4;
@@ -63,13 +60,17 @@ const attempt = async (
     return refused("invalid_payload", invalid([{ path, message: event.error.message }], event.error.message));
   }
   const { tenant, trigger_id: triggerId } = target;
-  const raw = request.body.byteLength > MAX_KEPT_BYTES ? {} : { raw_body: base64Text(request.body) };
+  const kept = await keepBody(
+    call.env,
+    { tenant, days: definition.body_retention_days, content_type: request.headers["content-type"] },
+    request.body,
+  );
   const answer = await triggerObject(call.env, tenant, triggerId).accept({
     tenant,
     version,
     secrets_tag,
     event: event.value,
-    ...raw,
+    ...kept,
   });
   if (answer === "stale") return "stale";
   if (!answer.ok) return { outcome: fromRejection(answer.rejection) };
