@@ -8,6 +8,7 @@ import { policyOperations } from "./policy.ts";
 import { queueOperations } from "./queue.ts";
 import { recordOperations } from "./record.ts";
 import { replayOperations } from "./replay.ts";
+import { ruleOperations } from "./rules.ts";
 import { runOperations } from "./run.ts";
 import { stageRuleOperations } from "./stage-rule.ts";
 import { webhookOperations } from "./webhook.ts";
@@ -26,4 +27,5 @@ export const OPERATIONS: Operations = {
   ...webhookOperations,
   ...mailboxOperations,
   ...queueOperations,
+  ...ruleOperations,
 };
