@@ -10,6 +10,7 @@ import { policyOperations } from "./policy.ts";
 import { queueOperations } from "./queue.ts";
 import { recordOperations } from "./record.ts";
 import { replayOperations } from "./replay.ts";
+import { ruleOperations } from "./rules.ts";
 import { runOperations } from "./run.ts";
 import { scheduleOperations } from "./schedule.ts";
 import { stageRuleOperations } from "./stage-rule.ts";
@@ -34,4 +35,5 @@ export const OPERATIONS: Operations = {
   ...flowOperations,
   ...scheduleOperations,
   ...handlerOperations,
+  ...ruleOperations,
 };
