@@ -35,7 +35,7 @@ export interface FlowChanges {
 /** Collects what one operation changes. */
 export class ChangeSet {
   readonly #tickets = new Map<string, FlowTicket | null>();
-  readonly #hits = new Map<string, FlowHits>();
+  readonly #hits = new Map<string, () => FlowHits>();
   readonly #woken = new Map<string, FlowWoken>();
   readonly #skipped = new Map<string, FlowSkipped>();
   readonly #expired: string[] = [];
@@ -54,8 +54,9 @@ export class ChangeSet {
     this.#tickets.set(id, null);
   }
 
-  hits(gateKey: string, hits: FlowHits): void {
-    this.#hits.set(gateKey, hits);
+  /** The row is made once, however often the gate is hit. */
+  hits(gateKey: string, row: () => FlowHits): void {
+    this.#hits.set(gateKey, row);
   }
 
   woken(woken: FlowWoken): void {
@@ -91,7 +92,7 @@ export class ChangeSet {
     return {
       tickets: entries.flatMap(([, ticket]) => (ticket === null ? [] : [ticket])),
       removed: entries.flatMap(([id, ticket]) => (ticket === null && id !== fresh ? [id] : [])),
-      hits: [...this.#hits.values()],
+      hits: [...this.#hits.values()].map((row) => row()),
       woken: [...this.#woken.values()],
       skipped: [...this.#skipped.values()],
       expired: this.#expired,

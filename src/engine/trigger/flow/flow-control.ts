@@ -181,7 +181,7 @@ export class FlowControl {
     for (let count = 0; count < SWEEPS; count++) {
       const gone = this.#book.sweep(now);
       if (gone === null) return;
-      set.hits(gateKey(gone), gone);
+      set.hits(gateKey(gone), () => gone);
     }
   }
 }

@@ -81,24 +81,27 @@ export class GateBook {
     this.#expiries.set(key, { hits, at: (log.last ?? 0) + hits.period_ms });
   }
 
-  /** Counts a hit; returns the row. */
-  hit(at: RequirementOf<"rate_limit" | "throttle">, now: Timestamp): FlowHits {
+  /** Counts a hit; returns what makes the row. */
+  hit(at: RequirementOf<"rate_limit" | "throttle">, now: Timestamp): () => FlowHits {
+    const { primitive, gate, period_ms } = at;
     const key = gateKey(at);
     const { log } = this.window(key);
-    log.add(now, at.period_ms);
-    const hits = { primitive: at.primitive, gate: at.gate, period_ms: at.period_ms, times: log.times() };
-    this.#expiries.set(key, { hits: { primitive: at.primitive, gate: at.gate }, at: (log.last ?? now) + at.period_ms });
-    return hits;
+    log.add(now, period_ms);
+    this.#expiries.set(key, { hits: { primitive, gate }, at: (log.last ?? now) + period_ms });
+    return () => ({ primitive, gate, period_ms, times: log.times() });
   }
 
-  /** Forgets a gate whose hits have all expired; returns it, or null when there is none. */
+  /** Forgets the hits of a gate, all expired; returns the row, now empty, or null when there is no such gate. */
   sweep(now: Timestamp): FlowHits | null {
     const first = this.#expiries.first();
     if (first === undefined || first.at > now) return null;
     const key = gateKey(first.hits);
     this.#expiries.remove(key);
-    if (this.window(key).waiting.size === 0) this.#windows.delete(key);
     const { primitive, gate } = first.hits;
+    const { waiting } = this.window(key);
+    if (waiting.size === 0) this.#windows.delete(key);
+    else this.#windows.set(key, { log: new HitLog(), waiting });
+    this.#refresh(primitive, key);
     return { primitive, gate, period_ms: 0, times: [] };
   }
 
