@@ -59,6 +59,15 @@ describe("a worker handler", () => {
     expect(shell.view().summary.ready).toBe(1);
   });
 
+  it("[T-16.1] leaves out the bytes as received where they make the job too large", async () => {
+    const { shell, around } = queue();
+    const large = callOf({ queue: "q" }, { event: { raw_body: "x".repeat(300_000) } });
+    expect(await performHandler(large, around, never)).toMatchObject({ type: "succeeded" });
+    const id = shell.jobs(null, 1)[0]?.job_id ?? "";
+    expect(shell.job(id)?.payload).toMatchObject({ event: event() });
+    expect(JSON.stringify(shell.job(id)?.payload).length).toBeLessThan(2_000);
+  });
+
   it("[T-11.3] fails when the queue takes no job or cannot be reached", async () => {
     const refusal = { ok: false, rejection: { code: "unavailable", detail: "full" } } as const;
     const full = ports({ enqueue: async () => refusal });
@@ -69,7 +78,7 @@ describe("a worker handler", () => {
       retryable: true,
     });
     const { around } = queue();
-    const large = callOf({ queue: "q" }, { event: { raw_body: "x".repeat(300_000) } });
+    const large = callOf({ queue: "q" }, { event: { provider_payload: { raw: "x".repeat(300_000) } } });
     expect(await performHandler(large, around, never)).toMatchObject({ class: "infrastructure", retryable: false });
     const away = await performHandler(callOf({ queue: "q" }), ports(), never);
     expect(away).toEqual({ type: "failed", class: "infrastructure", error: "no queue", retryable: true });
