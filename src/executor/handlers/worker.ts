@@ -1,6 +1,6 @@
 import type { HandlerOutcome, OutsideCall } from "../../engine/trigger/handler.ts";
 import type { JobPriority } from "../../engine/work-queue/job.ts";
-import type { Json, JsonObject } from "../../lib/json.ts";
+import { byteLength, type Json, type JsonObject } from "../../lib/json.ts";
 import { stableUuid } from "../../lib/stable-uuid.ts";
 import { failed, succeeded } from "./outcome.ts";
 import type { CallSurroundings } from "./ports.ts";
@@ -19,13 +19,22 @@ export interface TriggerJob {
   readonly priority: JobPriority;
 }
 
+/** What a job may carry; the bytes as received are the first to go, since the event has their content as well. */
+const MAX_JOB_BYTES = 262_144;
+
+const eventOf = ({ event }: WorkerCall): JsonObject => {
+  const { raw_body: _bytes, ...rest } = event;
+  const isLarge = byteLength(JSON.stringify(event)) > MAX_JOB_BYTES / 2;
+  return (isLarge ? rest : event) as unknown as JsonObject;
+};
+
 const jobOf = (call: WorkerCall): TriggerJob => ({
   queue: call.queue,
   trigger_id: call.trigger_id,
   binding_key: call.binding_key,
   binding_version: call.binding_version,
   event_id: call.event_id,
-  event: call.event as unknown as JsonObject,
+  event: eventOf(call),
   replay_of_event_id: call.replay_of_event_id,
   priority: call.priority,
 });

@@ -1,0 +1,83 @@
+import { describe, expect, it } from "vitest";
+import { performHandler } from "../../../../src/executor/handlers/perform.ts";
+import { callOf, event, json, network, ports, type Sent } from "./call.ts";
+
+const never = new AbortController().signal;
+const http = {
+  url: "https://in.example/{{secret.TOKEN}}",
+  method: "POST",
+  headers: { "X-Key": "{{secret.TOKEN}}" },
+} as const;
+const env = { GODWIT_SECRET_TOKEN: "s3cr3t-token" };
+
+const perform = async (respond: (sent: Sent) => Response | Error, url: string = http.url, given: object = env) => {
+  const { sent, fetcher } = network(respond);
+  const call = callOf({ http: { ...http, url } }, { attempt: 2, replay: "trigger_evt_0" });
+  return { outcome: await performHandler(call, ports({ fetcher, env: given }), never), sent };
+};
+
+describe("an HTTP handler", () => {
+  it("[T-11] gets the event as JSON, untouched, with headers that say what it is", async () => {
+    const { outcome, sent } = await perform(() => json({ ok: true }));
+    expect(outcome).toEqual({ type: "succeeded", result: { ok: true } });
+    expect(sent).toHaveLength(1);
+    const [{ url, method, headers, body } = { url: "", method: "", headers: new Headers(), body: null }] = sent;
+    expect({ url, method, body }).toEqual({ url: "https://in.example/s3cr3t-token", method: "POST", body: event() });
+    expect(Object.fromEntries(headers)).toMatchObject({
+      "content-type": "application/json",
+      "idempotency-key": "dispatch_1",
+      "x-godwit-event-id": "trigger_evt_1",
+      "x-godwit-trigger-id": "hub",
+      "x-godwit-attempt": "2",
+      "x-godwit-replay-of-event-id": "trigger_evt_0",
+      "x-key": "s3cr3t-token",
+    });
+    expect(headers.get("traceparent")).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+  });
+
+  it.each([
+    ["", null],
+    ["plain", "plain"],
+    ["[1]", [1]],
+    ["it is s3cr3t-token", "it is [redacted]"],
+  ])("[T-11] takes the body %j for its result", async (text, result) => {
+    const { outcome } = await perform(() => new Response(text));
+    expect(outcome).toEqual({ type: "succeeded", result });
+  });
+
+  it.each([
+    [408, true],
+    [425, true],
+    [429, true],
+    [500, true],
+    [503, true],
+    [400, false],
+    [401, false],
+    [404, false],
+    [410, false],
+  ])("[T-11] an answer of %i is tried again: %s", async (status, retryable) => {
+    const { outcome } = await perform(() => new Response("why s3cr3t-token", { status }));
+    const error = `handler https://in.example/[redacted] answered ${status}: why [redacted]`;
+    expect(outcome).toEqual({ type: "failed", class: "local", error, retryable });
+  });
+
+  it("[T-11] a redirect is not followed", async () => {
+    const { outcome, sent } = await perform(() => new Response(null, { status: 307, headers: { location: "/there" } }));
+    expect(outcome).toMatchObject({ type: "failed", retryable: false });
+    expect(sent).toHaveLength(1);
+  });
+
+  it("[T-11] what nobody answers is tried again", async () => {
+    const { outcome } = await perform(() => new Error("refused"));
+    const error = "no answer from in.example: refused";
+    expect(outcome).toEqual({ type: "failed", class: "local", error, retryable: true });
+  });
+
+  it("[T-26] a private host is denied, and a secret that is not there names itself", async () => {
+    const denied = await perform(() => json(1), "http://127.0.0.1/x");
+    expect(denied).toMatchObject({ sent: [], outcome: { type: "failed", class: "denied", retryable: false } });
+    const missing = await perform(() => json(1), http.url, {});
+    expect(missing.sent).toEqual([]);
+    expect(missing.outcome).toMatchObject({ error: expect.stringContaining("GODWIT_SECRET_TOKEN"), retryable: false });
+  });
+});
