@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import type { cronTicksSchema } from "../../schema/api-cron.ts";
 import type {
   Receipt,
   triggerDefinitionSchema,
@@ -40,6 +41,8 @@ export class TriggerCalls {
   listEvents = (query: Query = {}) => this.#transport.send<Out<typeof eventPageSchema>>("GET", "/v1/events", { query });
   getEvent = (event: string) =>
     this.#transport.send<Out<typeof eventViewSchema>>("GET", `/v1/events/${segment(event)}`);
+  /** The next ticks of a cron schedule: `schedule`, and `timezone`, `count` and `after` if need be. */
+  previewCron = (query: Query) => this.#transport.send<Out<typeof cronTicksSchema>>("GET", "/v1/cron/next", { query });
 
   /** Delivers a webhook as a provider would; the key of the client does not count. */
   deliver = async ({ tenant, trigger_id: trigger, body, headers = {} }: Delivery) => {
