@@ -41,7 +41,9 @@ export const wakeLostSchedules = async (env: Bindings, now: number): Promise<voi
     for (const { tenant, trigger_id: triggerId } of results.filter((row) => isLost(row, now))) {
       await triggerObject(env, tenant, triggerId)
         .recover()
-        .catch((error: unknown) => report("a schedule could not be woken", { trigger_id: triggerId, error: textOf(error) }));
+        .catch((error: unknown) =>
+          report("a schedule could not be woken", { trigger_id: triggerId, error: textOf(error) }),
+        );
     }
     const last = results.at(-1);
     if (last === undefined || results.length < PAGE) return;

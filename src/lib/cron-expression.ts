@@ -97,7 +97,10 @@ const zoneProblem = (zone: string): Result<null, CronProblem> => {
  * Reads a schedule of five fields, six with seconds or seven with years as well, or a nickname such as `@daily`
  * (spec/triggers 18). The zone is `UTC` unless one is given.
  */
-export const compileCron = (schedule: unknown, timezone: string = ZONE_IF_NONE): Result<CronExpression, CronProblem> => {
+export const compileCron = (
+  schedule: unknown,
+  timezone: string = ZONE_IF_NONE,
+): Result<CronExpression, CronProblem> => {
   if (typeof schedule !== "string") {
     return err({ path: "schedule", message: "cron triggers require a string schedule field" });
   }

@@ -34,7 +34,11 @@ export const isTimeZone = (zone: string): boolean => {
 /** How far local time is ahead of UTC at a moment, in milliseconds. */
 export const zoneOffset = (zone: string, at: Timestamp): number => {
   const second = Math.floor(at / 1000) * 1000;
-  const fields = new Map(formatOf(zone).formatToParts(second).map((part) => [part.type, Number(part.value)]));
+  const fields = new Map(
+    formatOf(zone)
+      .formatToParts(second)
+      .map((part) => [part.type, Number(part.value)]),
+  );
   const field = (name: Intl.DateTimeFormatPartTypes): number => fields.get(name) ?? 0;
   const wall = Date.UTC(
     field("year"),

@@ -46,7 +46,8 @@ export const checkCron = (fields: CronFields, complain: (path: string, message: 
   const modes = MODES.filter((key) => fields[key] !== undefined);
   const [first] = modes;
   for (const key of modes) {
-    if (first !== undefined && fields[key] !== fields[first]) complain(key, `\`${key}\` says otherwise than \`${first}\``);
+    if (first !== undefined && fields[key] !== fields[first])
+      complain(key, `\`${key}\` says otherwise than \`${first}\``);
   }
   const compiled = compileCron(fields.schedule, fields.timezone);
   if (!compiled.ok) complain(compiled.error.path, compiled.error.message);

@@ -38,7 +38,8 @@ interface Fields {
 }
 
 const matches = ({ minutes, hours }: Fields, wall: number): boolean =>
-  (minutes?.includes(new Date(wall).getUTCMinutes()) ?? true) && (hours?.includes(new Date(wall).getUTCHours()) ?? true);
+  (minutes?.includes(new Date(wall).getUTCMinutes()) ?? true) &&
+  (hours?.includes(new Date(wall).getUTCHours()) ?? true);
 
 /** The rule said plainly: every minute of the range is looked at on the clocks of the zone. */
 const expected = (fields: Fields, zone: string, range: readonly [number, number]): readonly number[] => {
@@ -82,12 +83,21 @@ const START = Date.parse("2026-11-01T04:00:00Z");
 
 /** What happens to a schedule, in order. */
 const happening = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ type: fc.constant("alarm" as const), late: fc.integer({ min: 0, max: 200_000 }) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ type: fc.constant("alarm" as const), late: fc.integer({ min: 0, max: 200_000 }) }),
+  },
   { weight: 2, arbitrary: fc.record({ type: fc.constant("early" as const), late: fc.constant(0) }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant("crash" as const), late: fc.integer({ min: 0, max: 5 }) }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant("restart" as const), late: fc.constant(0) }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant("sleep" as const), late: fc.integer({ min: 0, max: 2 * HOUR }) }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant("back" as const), late: fc.integer({ min: 0, max: 500_000 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constant("sleep" as const), late: fc.integer({ min: 0, max: 2 * HOUR }) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constant("back" as const), late: fc.integer({ min: 0, max: 500_000 }) }),
+  },
 );
 
 class World {
@@ -193,7 +203,10 @@ describe("a schedule over crashes, restarts, late and repeated alarms and clocks
           // Without a new process there is nothing that the mode could leave out.
           if (events.some(({ type }) => type === "restart" || type === "crash")) return;
           const from = ticks.find((tick) => tick > START) ?? START;
-          const all = dueTicks(compiled(schedule, "America/New_York"), { after: from - 1, until: ticks.at(-1) ?? START });
+          const all = dueTicks(compiled(schedule, "America/New_York"), {
+            after: from - 1,
+            until: ticks.at(-1) ?? START,
+          });
           expect(ticks.filter((tick) => tick > START)).toEqual(all);
         },
       ),

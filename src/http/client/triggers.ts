@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import type { cronTicksSchema } from "../../schema/api-cron.ts";
 import type {
   Receipt,
   triggerDefinitionSchema,
@@ -56,6 +57,8 @@ export class TriggerCalls {
     const response = await this.#transport.fetch(`/v1/events/${segment(event)}/body`, { headers: {} });
     return new Uint8Array(await response.arrayBuffer());
   };
+  /** The next ticks of a cron schedule: `schedule`, and `timezone`, `count` and `after` if need be. */
+  previewCron = (query: Query) => this.#transport.send<Out<typeof cronTicksSchema>>("GET", "/v1/cron/next", { query });
 
   /** Delivers a webhook as a provider would; the key of the client does not count. */
   deliver = async ({ tenant, trigger_id: trigger, body, headers = {} }: Delivery) => {

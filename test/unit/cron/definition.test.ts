@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { checkCron, checkNotCron, cronBinding, cronRetentionDays, type CronFields } from "../../../src/schema/trigger-cron.ts";
+import {
+  checkCron,
+  checkNotCron,
+  cronBinding,
+  cronRetentionDays,
+  type CronFields,
+} from "../../../src/schema/trigger-cron.ts";
 
 const issues = (fields: unknown): readonly string[] => {
   const found: string[] = [];
@@ -25,7 +31,9 @@ describe("the cron keys of a definition", () => {
       expect(cronBinding("t", { schedule, [name]: "all" })).toEqual({ ...defaults, catchup_mode: "all" });
     }
     expect(issues({ schedule, catchup_mode: "all", catchup: "all" })).toEqual([]);
-    expect(issues({ schedule, catch_up: "all", catchup: "skip" })).toEqual(["catchup: `catchup` says otherwise than `catch_up`"]);
+    expect(issues({ schedule, catch_up: "all", catchup: "skip" })).toEqual([
+      "catchup: `catchup` says otherwise than `catch_up`",
+    ]);
   });
 
   it("[T-18] a tick's dedupe key is claimed for seven days unless a key says otherwise", () => {

@@ -119,9 +119,12 @@ describe("changes of the clocks", () => {
     ["@daily", "Asia/Beirut", "2026-03-28T12:00:00Z", "2026-03-29T21:00:00Z"],
     ["15 2 * * *", "Australia/Lord_Howe", "2026-10-03T10:00:00Z", "2026-10-04T15:15:00Z"],
     ["0 12 30 12 *", "Pacific/Apia", "2011-01-01T00:00:00Z", "2012-12-29T22:00:00Z"],
-  ])("[T-18] %s in %s does not fire where its local time does not exist, and is not moved", (schedule, zone, after, at) => {
-    expect(tickTime(compiled(schedule, zone).next(Date.parse(after)) ?? 0)).toBe(at);
-  });
+  ])(
+    "[T-18] %s in %s does not fire where its local time does not exist, and is not moved",
+    (schedule, zone, after, at) => {
+      expect(tickTime(compiled(schedule, zone).next(Date.parse(after)) ?? 0)).toBe(at);
+    },
+  );
 
   it.each([
     ["0 1 * * *", "America/New_York", "2026-11-01", ["2026-11-01T05:00:00Z"]],
@@ -147,7 +150,9 @@ describe("changes of the clocks", () => {
     const night = ["2026-11-01T04:59:59Z", "2026-11-01T07:00:00Z"] as const;
     expect(between("*/30 * * * *", "America/New_York", night)).toHaveLength(5);
     expect(between("* * * * *", "America/New_York", night)).toHaveLength(121);
-    expect(between("*/10 * * * * *", "Australia/Lord_Howe", ["2026-04-04T14:30:00Z", "2026-04-04T15:30:00Z"])).toHaveLength(360);
+    expect(
+      between("*/10 * * * * *", "Australia/Lord_Howe", ["2026-04-04T14:30:00Z", "2026-04-04T15:30:00Z"]),
+    ).toHaveLength(360);
   });
 
   it("[T-18] local time is shown with its offset", () => {

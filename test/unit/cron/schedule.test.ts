@@ -36,8 +36,11 @@ const shown = ({ ticks }: CronStep): readonly string[] =>
 const activate = (before: CronState | null, mode: CatchupMode, now: number, limit?: number): CronStep =>
   stepOf(activateCron(before, { binding: binding(mode), now, ...(limit === undefined ? {} : { limit }) }));
 
-const wake = (before: CronState, now: number, change: { mode?: CatchupMode; wasRunning?: boolean; limit?: number } = {}) =>
-  stepOf(wakeCron(before, { binding: binding(change.mode), now, wasRunning: false, limit: 1_000, ...change }));
+const wake = (
+  before: CronState,
+  now: number,
+  change: { mode?: CatchupMode; wasRunning?: boolean; limit?: number } = {},
+) => stepOf(wakeCron(before, { binding: binding(change.mode), now, wasRunning: false, limit: 1_000, ...change }));
 
 describe("activation", () => {
   it.each([
@@ -61,7 +64,10 @@ describe("activation", () => {
     const step = activate(state({ cursor_ms: at("00:03:00") }), mode, at("00:03:30"));
     expect(step).toMatchObject({ ticks: [], state: { next_at_ms: at("00:04:00"), last_fired_at_ms: at("00:00:00") } });
     const ended = { binding: binding(mode, "0 0 0 1 1 * 2030"), now: at("00:03:30") };
-    expect(stepOf(activateCron(null, ended))).toMatchObject({ ticks: [], state: { next_at_ms: Date.parse("2030-01-01") } });
+    expect(stepOf(activateCron(null, ended))).toMatchObject({
+      ticks: [],
+      state: { next_at_ms: Date.parse("2030-01-01") },
+    });
   });
 
   it.each([{ schedule: "0 * * * *" }, { timezone: "Europe/Berlin" }])(
