@@ -6,7 +6,7 @@ import type { EventAnswer, Trigger } from "../../durable-objects/trigger.ts";
 import { github } from "../../src/connectors/github.ts";
 import type { TriggerObject } from "../../src/http/trigger-object.ts";
 import { dispatchEvent } from "../../src/queue/dispatch.ts";
-import type { NormalisedEvent } from "../../src/schema/trigger.ts";
+import { type NormalisedEvent, triggerDefinitionSchema } from "../../src/schema/trigger.ts";
 import { migrateDatabase } from "./http-setup.ts";
 import { defineWorkflow, endedRun, eventIn, get, ISSUE_OPENED, objectOf, put, SECRET } from "./trigger-setup.ts";
 
@@ -182,7 +182,8 @@ describe("secrets", () => {
 
   it("[T-6.2] what the owner of a trigger is refused leaves its secret as it is", async () => {
     await put("owned");
-    const written = definition({ secret: "stolen" });
+    const stolen = { provider: "github", secret: "stolen", handler: { workflow: "triage" } };
+    const written = triggerDefinitionSchema.parse(stolen);
     expect(await objectOf("owned").configure("owned", written, "manifest")).toMatchObject({ ok: false });
     expect(await objectOf("owned").binding()).toMatchObject({ secret_generation: 1, secrets: [SECRET] });
   });
