@@ -3,6 +3,7 @@ import type { Json } from "../lib/json.ts";
 import { pageOf, time } from "./api.ts";
 import { json } from "./lenient.ts";
 import { decodeRunOptions } from "./run.ts";
+import { authShape, checkAuth, INBOUND_PROVIDERS, requiredSecret } from "./trigger-auth.ts";
 
 /** Largest body a trigger may take, in bytes; what it takes unless told otherwise. */
 export const MAX_BODY_BYTES = 1_048_576;
@@ -12,21 +13,15 @@ const MAX_RETENTION_DAYS = 36_500;
 /** Every event keeps the definition it was accepted under, in a row of its own. */
 const MAX_DEFINITION_LENGTH = 65_536;
 
-const providers = ["github", "webhook"] as const;
-const schemes = ["github", "standard", "stripe", "slack", "canonical"] as const;
-
 /** A provider that a trigger can listen to. */
-export type TriggerProvider = (typeof providers)[number];
-
-/** A way to sign deliveries (spec/triggers 19.2). */
-export type SignatureSchemeName = (typeof schemes)[number];
+export type TriggerProvider = (typeof INBOUND_PROVIDERS)[number];
 
 /** Keys of spec/triggers 5.1 that this version does not act on. They are refused: a limit that is ignored is no limit. */
 const NOT_AVAILABLE: ReadonlySet<string> = new Set(
   (
     "when when_budget autonomy_tier tier dedupe_key filter retry priority budget concurrency throttle rate_limit " +
     "debounce singleton batch window dlq_alerts secrets sources path schedule timezone catchup_mode retention_days " +
-    "allow_cleartext poll a2a_push topic subject slot function a2a worker persona"
+    "allow_cleartext poll topic subject slot function a2a worker persona"
   ).split(" "),
 );
 
@@ -68,17 +63,15 @@ const matchSchema = strict({
 }).readonly();
 
 const baseSchema = strict({
-  provider: z.enum(providers, { error: (issue) => `provider '${String(issue.input)}' is not registered` }),
+  provider: z.enum(INBOUND_PROVIDERS, { error: (issue) => `provider '${String(issue.input)}' is not registered` }),
   kind: z.string().default("webhook"),
   /** Write-only: no answer ever shows it. */
   secret: z.string().min(1).max(1000).optional(),
   /** `<namespace>/<name>[@<version>]`: a secret of the deployment, see `secretVariable` (spec/triggers 5.9). */
   secret_ref: z.string().min(1).max(1000).optional(),
-  signature_scheme: z.enum(schemes).optional(),
+  ...authShape,
   match: matchSchema.default({}),
   handler: handlerSchema,
-  /** Name of the sender, shown in the payload of a generic webhook. */
-  source: name.optional(),
   /** Without `retention_days` a dedupe key is claimed for ever. */
   dedupe: strict({
     retention_days: z
@@ -118,8 +111,9 @@ const checkSecret = (draft: Draft, complain: Complain): void => {
   const { provider, secret, secret_ref: reference } = draft;
   if (secret !== undefined && reference !== undefined)
     complain("secret_ref", "give `secret` or `secret_ref`, not both");
-  if (secret === undefined && reference === undefined) {
-    complain("secret", `provider '${provider}' requires secret '${provider}/signing_secret'`);
+  const required = requiredSecret(draft);
+  if (secret === undefined && reference === undefined && required !== null) {
+    complain("secret", `provider '${provider}' requires secret '${required}'`);
   }
   if (reference !== undefined) {
     const namespace = SECRET_REF.exec(reference)?.[1];
@@ -166,22 +160,12 @@ const checkSize = (draft: Draft, complain: Complain): void => {
   }
 };
 
-const checkProvider = (draft: Draft, complain: Complain): void => {
-  const { provider, kind } = draft;
-  if (kind !== "webhook") complain("kind", `provider '${provider}' does not support trigger kind '${kind}'`);
-  if (provider !== "github") return;
-  if ((draft.signature_scheme ?? "github") !== "github") {
-    complain("signature_scheme", "provider 'github' is signed with the scheme `github`");
-  }
-  if (draft.source !== undefined) complain("source", "`source` is for provider 'webhook'");
-};
-
 /** The body of `PUT /v1/triggers/{id}` (spec/triggers 5.1). Keys that would have no effect are refused, not ignored. */
 export const triggerDefinitionSchema = baseSchema
   .superRefine((draft, context) => {
     const complain: Complain = (path, message) =>
       context.addIssue({ code: "custom", path: typeof path === "string" ? [path] : [...path], message });
-    checkProvider(draft, complain);
+    checkAuth(draft, complain);
     checkSecret(draft, complain);
     checkOptions(draft, complain);
     checkSize(draft, complain);
