@@ -2,8 +2,8 @@ import { enrichRunRecord } from "../../src/engine/observe/enrich.ts";
 import type { CreateRun, RunControl } from "../../src/engine/run/command.ts";
 import { NEW_SCHEDULER, type SchedulerState } from "../../src/engine/work-queue/scheduler.ts";
 import type { RunRecord } from "../../src/schema/record.ts";
-import type { SignatureRejection } from "../../src/connectors/webhook-error.ts";
 import { VirtualClock } from "./clock.ts";
+import { Hooks } from "./hook-objects.ts";
 import { MailboxObject } from "./mailbox-object.ts";
 import { OperationFailure } from "./operation.ts";
 import { Queues } from "./queue-object.ts";
@@ -21,13 +21,14 @@ export class System {
   /** For vectors that look at choosing alone. */
   scheduler: SchedulerState = NEW_SCHEDULER;
   readonly script: ScriptedExecutor;
-  readonly signatureAudit: SignatureRejection[] = [];
+  readonly hooks: Hooks;
   readonly #runs: RunObject[] = [];
   readonly #mailboxes = new Map<string, MailboxObject>();
   readonly #records = new Map<string, Kept>();
 
   constructor(values: Values) {
     this.script = new ScriptedExecutor(values);
+    this.hooks = new Hooks(this.clock, values);
   }
 
   /** Creates a run in an object of its own and keeps its record under its path. */
@@ -83,5 +84,6 @@ export class System {
   close(): void {
     for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.close();
     this.queues.close();
+    this.hooks.close();
   }
 }
