@@ -1,7 +1,8 @@
 import { fold } from "../../src/engine/machine.ts";
 import type { EventEvent, EventRecord, EventState } from "../../src/engine/trigger/event.ts";
 import { eventMachine } from "../../src/engine/trigger/machine.ts";
-import type { StoredDefinition, TriggerEvent } from "../../src/schema/trigger.ts";
+import type { TriggerEvent } from "../../src/schema/trigger.ts";
+import type { StoredDefinition } from "../../src/schema/trigger-definition.ts";
 import type { Store } from "../storage/store.ts";
 import { textParts } from "./keyed-text.ts";
 

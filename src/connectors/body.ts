@@ -1,7 +1,12 @@
 import { isObject, type Json, type JsonObject } from "../lib/json.ts";
 import { parseJson } from "../lib/json-text.ts";
 import { err, type Result } from "../lib/result.ts";
+import { LAST_MOMENT, rfc3339 } from "../lib/time.ts";
+import type { NormalisedEvent } from "../schema/trigger.ts";
+import type { Proof, SignedRequest } from "./connector.ts";
+import { formBody, isForm } from "./content.ts";
 import { base64Text, hexText, utf8Text } from "./encoding.ts";
+import { redactHeaders } from "./headers.ts";
 import { sha256 } from "./hmac.ts";
 import { invalidJson, type WebhookError } from "./webhook-error.ts";
 
@@ -58,11 +63,55 @@ export const nameText = (value: Json | undefined): string | null => {
 export const fieldOf = (value: Json | undefined, key: string): Json | undefined =>
   isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 
+/** A text of a payload, or null for anything else. */
+export const textOrNull = (value: Json | undefined): string | null => (typeof value === "string" ? value : null);
+
+/** The first of the values that is a text. */
+export const firstText = (...values: readonly (Json | undefined)[]): string | null =>
+  values.find((value): value is string => typeof value === "string") ?? null;
+
+/** The value at some keys in turn, or undefined. */
+export const pathOf = (value: Json | undefined, ...keys: readonly string[]): Json | undefined =>
+  keys.reduce<Json | undefined>(fieldOf, value);
+
+/** A whole number, also one that is written as a text; null for anything else. */
+export const intOrNull = (value: Json | undefined): number | null => {
+  const given = typeof value === "string" && /^[+-]?\d{1,15}$/.test(value.trim()) ? Number(value) : value;
+  return typeof given === "number" && Number.isSafeInteger(given) ? given : null;
+};
+
+const EARLIEST_MS = -62_167_219_200_000;
+
+/** A moment as the shortest RFC 3339 text, or null for one that cannot be written so. */
+export const momentText = (ms: number | null): string | null => {
+  if (ms === null || !Number.isFinite(ms) || ms < EARLIEST_MS || ms > LAST_MOMENT) return null;
+  return rfc3339(Math.floor(ms)).replace(/\.(\d*?)0*Z$/, (_all, digits: string) =>
+    digits === "" ? "Z" : `.${digits}Z`,
+  );
+};
+
+/** A body of any form: JSON, the fields of a form, or the bytes kept whole (spec/triggers 4.2). */
+export const anyBody = (bytes: Uint8Array, headers: Readonly<Record<string, string>>): Json => {
+  const form = isForm(headers) ? formBody(bytes) : null;
+  if (form !== null) return form;
+  const parsed = jsonBody(bytes);
+  return parsed.ok ? parsed.value : opaqueBody(bytes);
+};
+
+/** A normalised event of a provider, with what all of them share. */
+export const eventOf = (
+  request: SignedRequest,
+  proof: Proof,
+  event: Pick<NormalisedEvent, "provider" | "kind" | "occurred_at" | "dedupe_key" | "provider_payload">,
+): NormalisedEvent => ({ ...event, headers: redactHeaders(request.headers), signature_status: proof.status });
+
 const RFC3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/;
 
 /** The body's own `timestamp` as it was written, when it is RFC 3339 (spec/triggers 19.5). */
-export const occurredAt = (body: Json): string | null => {
-  const timestamp = fieldOf(body, "timestamp");
+export const occurredAt = (body: Json): string | null => momentIn(fieldOf(body, "timestamp"));
+
+/** A time as it was written, when it is RFC 3339. */
+export const momentIn = (timestamp: Json | undefined): string | null => {
   if (typeof timestamp !== "string" || !RFC3339.test(timestamp)) return null;
   return Number.isNaN(Date.parse(timestamp)) ? null : timestamp;
 };

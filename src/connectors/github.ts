@@ -1,9 +1,8 @@
 import type { Json, JsonObject } from "../lib/json.ts";
 import { err, ok, type Result } from "../lib/result.ts";
-import { bodyDigest, fieldOf, jsonBody, nameText, occurredAt, parsePayload } from "./body.ts";
-import type { Connector, SignedRequest } from "./connector.ts";
-import { utf8Text } from "./encoding.ts";
-import { redactHeaders } from "./headers.ts";
+import { bodyDigest, eventOf, fieldOf, jsonBody, nameText, occurredAt, parsePayload, textOrNull } from "./body.ts";
+import { type Connector, contentOf, PROVEN, type SignedRequest } from "./connector.ts";
+import { formBody, isForm } from "./content.ts";
 import { githubSignature } from "./signature-github.ts";
 import { invalidJson, missingHeader, type WebhookError } from "./webhook-error.ts";
 
@@ -34,36 +33,40 @@ export const githubPayload = (event: string, deliveryId: string | null, raw: Jso
 };
 
 const readBody = (request: SignedRequest): Result<Json, WebhookError> => {
-  const contentType = request.headers["content-type"] ?? "";
-  if (!contentType.toLowerCase().startsWith("application/x-www-form-urlencoded")) return jsonBody(request.body);
+  const content = contentOf(request);
+  if (!content.ok) return content;
+  if (!isForm(request.headers)) return jsonBody(content.value);
   // GitHub's other content type: the signature covers the form as sent, the event is in its field `payload`.
-  const payload = new URLSearchParams(utf8Text(request.body) ?? "").get("payload");
+  const payload = textOrNull(fieldOf(formBody(content.value) ?? {}, "payload"));
   return payload === null ? err(invalidJson("the form has no `payload` field")) : parsePayload(payload);
 };
 
 /**
  * GitHub (spec/triggers 19.5). The kind is `<event>.<action>`, or `<event>` where there is no action; the payload's
- * `event` is the bare event. A ping is an event like any other.
+ * `event` is the bare event. A ping is an event like any other. In the original's connector the kind is the bare event.
  */
 export const github: Connector = {
   provider: "github",
   style: () => githubSignature.style,
-  verify: (request) => githubSignature.verify(request),
-  normalise: async (request) => {
+  verify: async (request) => {
+    const verdict = await githubSignature.verify(request);
+    return verdict.ok ? ok(PROVEN) : verdict;
+  },
+  normalise: async (request, binding, proof) => {
     const event = nameText(request.headers["x-github-event"]);
     if (event === null) return err(missingHeader("X-GitHub-Event"));
     const body = readBody(request);
     if (!body.ok) return body;
     const deliveryId = nameText(request.headers["x-github-delivery"]);
-    const action = nameText(fieldOf(body.value, "action"));
-    return ok({
-      provider: "github",
-      kind: action === null ? event : `${event}.${action}`,
-      occurred_at: occurredAt(body.value),
-      dedupe_key: deliveryId ?? (await bodyDigest(request.body)),
-      headers: redactHeaders(request.headers),
-      provider_payload: githubPayload(event, deliveryId, body.value),
-      signature_status: { state: "verified" },
-    });
+    const action = binding.compatibility === "harn" ? null : nameText(fieldOf(body.value, "action"));
+    return ok(
+      eventOf(request, proof, {
+        provider: "github",
+        kind: action === null ? event : `${event}.${action}`,
+        occurred_at: occurredAt(body.value),
+        dedupe_key: deliveryId ?? (await bodyDigest(request.body)),
+        provider_payload: githubPayload(event, deliveryId, body.value),
+      }),
+    );
   },
 };

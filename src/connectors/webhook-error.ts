@@ -1,11 +1,23 @@
 import { rfc3339, type Timestamp } from "../lib/time.ts";
 
 /** How a delivery was signed, as audit records name it (spec/triggers 19.1). */
-export type SignatureStyle = "github" | "slack" | "stripe" | "standard_webhooks" | "canonical_request";
+export type SignatureStyle =
+  | "github"
+  | "slack"
+  | "stripe"
+  | "standard_webhooks"
+  | "canonical_request"
+  | "linear"
+  | "notion"
+  | "hmac"
+  | "bearer"
+  | "api_key"
+  | "jwt"
+  | "none";
 
 /**
  * Why a delivery is refused (spec/triggers 19.1). `message` is the exact text of the specification; the HTTP layer
- * decides by `kind`: `unsupported` is a 422, everything else the sender's fault.
+ * decides by `kind`.
  */
 export type WebhookError =
   | { readonly kind: "missing_header"; readonly header: string; readonly message: string }
@@ -19,7 +31,15 @@ export type WebhookError =
       readonly window_seconds: number;
     }
   | { readonly kind: "json"; readonly message: string }
-  | { readonly kind: "unsupported"; readonly message: string };
+  | { readonly kind: "unsupported"; readonly message: string }
+  /** The trigger is not configured for this delivery. */
+  | { readonly kind: "activation"; readonly message: string }
+  /** A token that may be used once was used before. */
+  | { readonly kind: "duplicate_delivery"; readonly message: string }
+  /** The body is too large once it is unpacked. */
+  | { readonly kind: "too_large"; readonly message: string }
+  /** Something that is needed for the verification cannot be reached now. */
+  | { readonly kind: "unavailable"; readonly message: string };
 
 /** A header that the scheme or the provider demands is not there. */
 export const missingHeader = (header: string): WebhookError => ({
@@ -41,6 +61,12 @@ export const invalidSignature = (message: string): WebhookError => ({ kind: "inv
 
 /** The body cannot be read as JSON. */
 export const invalidJson = (message: string): WebhookError => ({ kind: "json", message });
+
+/** The provider does not take this in. */
+export const unsupported = (message: string): WebhookError => ({ kind: "unsupported", message });
+
+/** The trigger is not configured for this delivery. */
+export const activation = (message: string): WebhookError => ({ kind: "activation", message });
 
 /** The signature is too old or from the future. */
 export const outOfWindow = (signedAt: Timestamp, windowMs: number, now: Timestamp): WebhookError => {

@@ -17,7 +17,10 @@ export const tooLarge = (limit: number): Problem => ({
 });
 
 /** Reads a body and stops at the limit, whatever its declared length is. */
-export const readBytes = async (request: Request, limit: number): Promise<Result<Uint8Array, Problem>> => {
+export const readBytes = async (
+  request: Pick<Request, "headers" | "body">,
+  limit: number,
+): Promise<Result<Uint8Array, Problem>> => {
   if (Number(request.headers.get("Content-Length") ?? 0) > limit) return err(tooLarge(limit));
   if (request.body === null) return ok(new Uint8Array());
   const reader = request.body.getReader();

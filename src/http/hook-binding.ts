@@ -1,5 +1,5 @@
 import type { DeliveryBinding } from "../../durable-objects/trigger.ts";
-import { secretReferences, secretVariable, type StoredDefinition } from "../schema/trigger.ts";
+import { secretReferences, secretVariable, type StoredDefinition } from "../schema/trigger-definition.ts";
 import type { Bindings } from "./call.ts";
 import { triggerObject } from "./trigger-object.ts";
 import { openHeld, type OpenSecret } from "./trigger-secrets.ts";

@@ -6,7 +6,7 @@ import type { JsonObject } from "../lib/json.ts";
 import { err, ok, type Result } from "../lib/result.ts";
 import { decodeAt } from "../schema/decode.ts";
 import { type Manifest, type ManifestSummary, MAX_MANIFEST_TRIGGERS } from "../schema/trigger-manifest.ts";
-import { type TriggerDefinition, triggerDefinitionSchema } from "../schema/trigger.ts";
+import { type TriggerDefinition, triggerDefinitionSchema } from "../schema/trigger-definition.ts";
 import type { Call } from "./call.ts";
 import { invalid, type Issue, problem, type Problem } from "./problem.ts";
 import { done, type Outcome } from "./router.ts";

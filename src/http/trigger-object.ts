@@ -5,7 +5,8 @@ import type { BindingSource } from "../engine/trigger/binding-version.ts";
 import type { SettleDispatch } from "../engine/trigger/event.ts";
 import type { EventView } from "../schema/trigger-event.ts";
 import type { ResealedSecret, SealedSecret } from "../schema/trigger-secret.ts";
-import type { TriggerDefinition, TriggerReport } from "../schema/trigger.ts";
+import type { TriggerReport } from "../schema/trigger.ts";
+import type { TriggerDefinition } from "../schema/trigger-definition.ts";
 import type { Bindings } from "./call.ts";
 import { problem, type Problem } from "./problem.ts";
 

@@ -1,6 +1,6 @@
 import { base64Text, hexText } from "../connectors/encoding.ts";
 import { err, ok, type Result } from "../lib/result.ts";
-import type { StoredDefinition } from "../schema/trigger.ts";
+import type { StoredDefinition } from "../schema/trigger-definition.ts";
 import type { HeldSecret, ResealedSecret, SealedSecret } from "../schema/trigger-secret.ts";
 import type { Bindings, Call } from "./call.ts";
 import { problem, type Problem } from "./problem.ts";

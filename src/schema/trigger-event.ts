@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { eventRowSchema } from "./api-event.ts";
 import { id, pageOf, pageQuery, time } from "./api.ts";
-import { storedDefinitionSchema, triggerEventSchema } from "./trigger.ts";
+import { triggerEventSchema } from "./trigger.ts";
+import { storedDefinitionSchema } from "./trigger-definition.ts";
 
 const status = z.enum(["accepted", "dispatching", "dispatched", "skipped", "failed"]);
 

@@ -21,7 +21,7 @@ export const LAYERS: readonly Layer[] = [
   {
     name: "connectors",
     files: /^src\/(?:connectors|llm)\//,
-    may: { lib: "all", schema: "all", ports: "types", "ai-sdk": "all", zod: "all" },
+    may: { lib: "all", schema: "all", ports: "types", "ai-sdk": "all", jose: "all", zod: "all" },
   },
   // Workflows written in TypeScript: types that the compiler checks, and the JSON they stand for.
   { name: "authoring", files: /^src\/authoring\//, may: { ...SCHEMA_TYPES, zod: "types" } },
@@ -104,6 +104,7 @@ const OUTSIDE: readonly (readonly [RegExp, string])[] = [
   [/^@marcbachmann\/cel-js$/, "cel"],
   [/^croner$/, "croner"],
   [/^ipaddr\.js$/, "addresses"],
+  [/^jose$/, "jose"],
   [/^@cfworker\/json-schema$/, "json-schema"],
 ];
 

@@ -20,7 +20,7 @@ import {
   definitionOf,
   fingerprintOf,
 } from "../../src/engine/trigger/binding.ts";
-import type { StoredDefinition } from "../../src/schema/trigger.ts";
+import type { StoredDefinition } from "../../src/schema/trigger-definition.ts";
 import { contextAt, NOON, stored } from "../unit/trigger/fixture.ts";
 
 const definitions = [{}, { match: {} }, { handler: { workflow: "other" } }, { match: { events: ["push"] } }].map(

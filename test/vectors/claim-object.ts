@@ -6,7 +6,7 @@ import { fold } from "../../src/engine/machine.ts";
 import type { EventRecord } from "../../src/engine/trigger/event.ts";
 import { claimIsExpired, eventMachine } from "../../src/engine/trigger/machine.ts";
 import { byCodePoint, type JsonObject } from "../../src/lib/json.ts";
-import type { StoredDefinition } from "../../src/schema/trigger.ts";
+import type { StoredDefinition } from "../../src/schema/trigger-definition.ts";
 import type { VirtualClock } from "./clock.ts";
 import { OperationFailure } from "./operation.ts";
 

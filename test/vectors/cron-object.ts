@@ -7,7 +7,8 @@ import type { CronBinding, CronState } from "../../src/engine/cron/state.ts";
 import { fold } from "../../src/engine/machine.ts";
 import type { BindingSnapshot } from "../../src/engine/trigger/binding.ts";
 import { eventMachine } from "../../src/engine/trigger/machine.ts";
-import type { NormalisedEvent, StoredDefinition, TriggerEvent } from "../../src/schema/trigger.ts";
+import type { NormalisedEvent, TriggerEvent } from "../../src/schema/trigger.ts";
+import type { StoredDefinition } from "../../src/schema/trigger-definition.ts";
 import type { VirtualClock } from "./clock.ts";
 
 /** A tick's event with the trigger that took it in. */

@@ -2,11 +2,11 @@ import { enrichRunRecord } from "../../src/engine/observe/enrich.ts";
 import type { CreateRun, RunControl } from "../../src/engine/run/command.ts";
 import { NEW_SCHEDULER, type SchedulerState } from "../../src/engine/work-queue/scheduler.ts";
 import type { RunRecord } from "../../src/schema/record.ts";
-import type { SignatureRejection } from "../../src/connectors/webhook-error.ts";
 import { Claims } from "./claim-object.ts";
 import { Circuits } from "./circuits.ts";
 import { VirtualClock } from "./clock.ts";
 import { Crons } from "./cron-object.ts";
+import { Hooks } from "./hook-objects.ts";
 import { MailboxObject } from "./mailbox-object.ts";
 import { OperationFailure } from "./operation.ts";
 import { Queues } from "./queue-object.ts";
@@ -31,7 +31,7 @@ export class System {
   /** For vectors that look at choosing alone. */
   scheduler: SchedulerState = NEW_SCHEDULER;
   readonly script: ScriptedExecutor;
-  readonly signatureAudit: SignatureRejection[] = [];
+  readonly hooks: Hooks;
   readonly #runs: RunObject[] = [];
   readonly #mailboxes = new Map<string, MailboxObject>();
   readonly #records = new Map<string, Kept>();
@@ -39,6 +39,7 @@ export class System {
   constructor(values: Values) {
     this.script = new ScriptedExecutor(values);
     this.agents = new RemoteAgents(values);
+    this.hooks = new Hooks(this.clock, values);
   }
 
   /** Creates a run in an object of its own and keeps its record under its path. */
@@ -103,6 +104,6 @@ export class System {
 
   close(): void {
     for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.close();
-    for (const group of [this.queues, this.triggers, this.claims, this.crons, this.circuits]) group.close();
+    for (const group of [this.queues, this.triggers, this.claims, this.crons, this.circuits, this.hooks]) group.close();
   }
 }

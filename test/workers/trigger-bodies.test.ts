@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { runInDurableObject } from "cloudflare:test";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { MAX_BODY_BYTES } from "../../src/schema/trigger.ts";
+import { MAX_BODY_BYTES } from "../../src/schema/trigger-definition.ts";
 import { clientFor, migrateDatabase, refusal } from "./http-setup.ts";
 import {
   accepted,

@@ -6,7 +6,8 @@ import type { EventAnswer, Trigger } from "../../durable-objects/trigger.ts";
 import { github } from "../../src/connectors/github.ts";
 import type { TriggerObject } from "../../src/http/trigger-object.ts";
 import { dispatchEvent } from "../../src/queue/dispatch.ts";
-import { type NormalisedEvent, triggerDefinitionSchema } from "../../src/schema/trigger.ts";
+import { type NormalisedEvent } from "../../src/schema/trigger.ts";
+import { triggerDefinitionSchema } from "../../src/schema/trigger-definition.ts";
 import { migrateDatabase } from "./http-setup.ts";
 import { defineWorkflow, endedRun, eventIn, get, ISSUE_OPENED, objectOf, put, SECRET } from "./trigger-setup.ts";
 

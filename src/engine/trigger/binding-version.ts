@@ -9,7 +9,7 @@
 
 import { canonicalJson, type Json } from "../../lib/json.ts";
 import { sha256Hex } from "../../lib/stable-uuid.ts";
-import type { StoredDefinition, TriggerDefinition } from "../../schema/trigger.ts";
+import type { StoredDefinition, TriggerDefinition } from "../../schema/trigger-definition.ts";
 
 /** Where a version is in its life. */
 export type VersionState = "registering" | "active" | "draining" | "terminated";

@@ -11,7 +11,8 @@
 
 import { err, ok, type Result } from "../../lib/result.ts";
 import { rfc3339 } from "../../lib/time.ts";
-import type { StoredDefinition, TriggerState, TriggerView } from "../../schema/trigger.ts";
+import type { TriggerState, TriggerView } from "../../schema/trigger.ts";
+import type { StoredDefinition } from "../../schema/trigger-definition.ts";
 import { reject, type Context, type Decision, type Machine, type Rejection } from "../machine.ts";
 import {
   type BindingSource,

@@ -1,4 +1,4 @@
-import type { StoredDefinition } from "../../schema/trigger.ts";
+import type { StoredDefinition } from "../../schema/trigger-definition.ts";
 import { destinationOf as destinationOfHandler, type Handler, handlerOf } from "./handler.ts";
 
 /** The handler of a definition. A permit of flow control is held until the handler's work is over. */

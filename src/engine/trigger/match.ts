@@ -1,4 +1,5 @@
-import type { NormalisedEvent, StoredDefinition } from "../../schema/trigger.ts";
+import type { NormalisedEvent } from "../../schema/trigger.ts";
+import type { StoredDefinition } from "../../schema/trigger-definition.ts";
 
 /** Why an event is handled or skipped. */
 export interface Verdict {

@@ -1,12 +1,7 @@
 import type * as z from "zod";
 import type { cronTicksSchema } from "../../schema/api-cron.ts";
-import type {
-  Receipt,
-  triggerDefinitionSchema,
-  triggerPageSchema,
-  TriggerReport,
-  unknownDeliveryPageSchema,
-} from "../../schema/trigger.ts";
+import type { Receipt, triggerPageSchema, TriggerReport, unknownDeliveryPageSchema } from "../../schema/trigger.ts";
+import type { triggerDefinitionSchema } from "../../schema/trigger-definition.ts";
 import type { manifestSchema, ManifestSummary, manifestViewSchema } from "../../schema/trigger-manifest.ts";
 import type { RotatedSecret, rotateSecretSchema } from "../../schema/trigger-secret.ts";
 import type { eventPageSchema, eventViewSchema } from "../../schema/trigger-event.ts";

@@ -1,14 +1,21 @@
 import { lowerCaseHeaders } from "../../connectors/headers.ts";
-import { CONNECTORS } from "../../connectors/registry.ts";
+import { textAnswer } from "../../connectors/harn-answer.ts";
+import { IngestBuckets } from "../../connectors/ingest-bucket.ts";
 import type { SignedRequest } from "../../connectors/connector.ts";
+import { receive, type ReceivePorts } from "../../connectors/receive.ts";
+import { connectorFor } from "../../connectors/registry.ts";
 import { indexEvent } from "../../queue/index-events.ts";
 import { tenantIdSchema } from "../../schema/api-key.ts";
-import { type Receipt, receiptSchema, triggerIdSchema } from "../../schema/trigger.ts";
+import { requiredSecret } from "../../schema/trigger-auth.ts";
+import { triggerIdSchema } from "../../schema/trigger-definition.ts";
+import { type Receipt, receiptSchema } from "../../schema/trigger.ts";
 import { readBytes } from "../body.ts";
 import type { Call } from "../call.ts";
 import { keepBody } from "../delivery-body.ts";
 import { bindingFor, type HookTarget, type KnownBinding } from "../hook-binding.ts";
-import { fromRejection, invalid, problem, type Problem } from "../problem.ts";
+import { hookOutcome, immediateResponse, originIsAllowed, withHeaders } from "../hook-answer.ts";
+import { jwksSource } from "../jwks.ts";
+import { fromRejection, problem, type Problem, problemType } from "../problem.ts";
 import { done, type Outcome, type Router } from "../router.ts";
 import { triggerNotFound, triggerObject } from "../trigger-object.ts";
 import { countUnknown } from "../unknown-deliveries.ts";
@@ -18,13 +25,30 @@ const DEFAULT_TENANT = "default";
 /** How often a delivery is verified again because the trigger was changed meanwhile. */
 const MAX_TRIES = 4;
 
-/** A refusal of a delivery, with the reason under which the trigger counts it. */
-interface Refused {
-  readonly reason: string;
-  readonly problem: Problem;
+/** A delivery on its way: what does not change when the trigger has to be asked again. */
+interface Delivered {
+  readonly call: Call;
+  readonly target: HookTarget;
+  readonly request: Omit<SignedRequest, "secrets" | "content">;
 }
 
-type Attempt = { readonly outcome: Outcome<Receipt> } | { readonly refused: Refused } | "stale";
+/** What is known of a delivery before its body is read. */
+interface Arriving {
+  readonly target: HookTarget;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly now: number;
+}
+
+/** The end of an attempt: an answer, with the reason to count it under when it is a refusal of the delivery. */
+interface Attempt {
+  readonly outcome: Outcome<Receipt>;
+  readonly refusal?: { readonly reason: string; readonly message: string };
+  /** Whether a newer definition could not change it: what was read or taken cannot be read or taken again. */
+  readonly is_final?: boolean;
+}
+
+// Of this isolate: a limit for each trigger that every isolate applies for itself (spec/triggers 20.4).
+const buckets = new IngestBuckets();
 
 /** A trigger that does not exist has no object to count in: its deliveries are counted for the tenant, and logged. */
 const unknownTrigger = (call: Call, target: HookTarget): Problem => {
@@ -36,90 +60,141 @@ const unknownTrigger = (call: Call, target: HookTarget): Problem => {
   return triggerNotFound(target.trigger_id);
 };
 
-const refused = (reason: string, refusal: Problem): Attempt => ({ refused: { reason, problem: refusal } });
-
-/** Verifies, normalises and accepts a delivery under one binding (spec/triggers 19.1). */
-const attempt = async (
-  call: Call,
-  target: HookTarget,
-  binding: KnownBinding,
-  request: Omit<SignedRequest, "secrets">,
-): Promise<Attempt> => {
-  const { definition, version } = binding;
-  const connector = CONNECTORS[definition.provider];
-  const { secrets, secrets_tag, secret_problem: missing } = binding;
-  if (missing !== null) return refused("secret_missing", problem("unavailable", missing));
-  const signed: SignedRequest = { ...request, secrets };
-  const verified = await connector.verify(signed, definition);
-  if (!verified.ok) return refused(verified.error.kind, problem("invalid_signature", verified.error.message));
-  const challenge = connector.challenge?.(signed, definition) ?? null;
-  if (challenge !== null) return { outcome: new Response(challenge, { headers: { "Content-Type": "text/plain" } }) };
-  const event = await connector.normalise(signed, definition);
-  if (!event.ok) {
-    const path = event.error.kind === "missing_header" ? event.error.header : ".";
-    return refused("invalid_payload", invalid([{ path, message: event.error.message }], event.error.message));
-  }
-  const { tenant, trigger_id: triggerId } = target;
-  const kept = await keepBody(
-    call.env,
-    { tenant, days: definition.body_retention_days, content_type: request.headers["content-type"] },
-    request.body,
-  );
-  const answer = await triggerObject(call.env, tenant, triggerId).accept({
-    tenant,
-    version,
-    secrets_tag,
-    event: event.value,
-    ...kept,
-  });
-  if (answer === "stale") return "stale";
-  if (!answer.ok) return { outcome: fromRejection(answer.rejection) };
-  const { reply } = answer.reply;
-  if (reply.type !== "receipt") return { outcome: problem("internal_error", "the trigger gave no receipt") };
-  const { event_id, receipt, duplicate } = reply;
-  if (!duplicate) call.waitUntil(indexEvent(call.env, tenant, answer.reply));
-  return { outcome: done({ event_id, receipt, duplicate }, 202) };
+/** A refusal that every provider gets alike; the original answers with its text alone. */
+const refused = (reason: string, refusal: Problem, binding: KnownBinding): Attempt => {
+  const { definition } = binding;
+  const connector = connectorFor(definition.provider);
+  const given = connector.ok ? withHeaders(refusal, connector.value) : refusal;
+  const { status } = problemType(refusal.code);
+  const outcome =
+    definition.compatibility === "harn" ? immediateResponse(textAnswer(status, refusal.detail, given.headers)) : given;
+  return { outcome, refusal: { reason, message: refusal.detail } };
 };
 
-const countRefusal = async (call: Call, target: HookTarget, { reason, problem: refusal }: Refused): Promise<void> => {
+/** Why a delivery is not looked at, or null (spec/triggers 20.2, 20.4). */
+const turnedAway = (from: Arriving, binding: KnownBinding): Attempt | null => {
+  const { allowed_origins: allowed, ingest_per_minute: limit } = binding.definition;
+  const { target, now } = from;
+  const { origin } = from.headers;
+  if (!originIsAllowed(origin, allowed))
+    return refused(
+      "forbidden",
+      problem("forbidden", `origin '${(origin ?? "").slice(0, 200)}' is not allowed`),
+      binding,
+    );
+  if (limit === undefined) return null;
+  const seconds = buckets.take(`${target.tenant}/${target.trigger_id}`, limit, now);
+  if (seconds === null) return null;
+  const saturated = { ...problem("unavailable", "ingest saturated"), headers: { "Retry-After": String(seconds) } };
+  return { ...refused("ingest_saturated", saturated, binding), is_final: true };
+};
+
+type Opened = { readonly body: Uint8Array } | { readonly turned_away: Attempt };
+
+/** Reads the body of a delivery that is not turned away before. */
+const open = async (call: Call, from: Arriving, binding: KnownBinding): Promise<Opened> => {
+  const away = turnedAway(from, binding);
+  if (away !== null) return { turned_away: away };
+  const read = await readBytes(call.request, binding.definition.max_body_bytes);
+  if (read.ok) return { body: read.value };
+  return { turned_away: { ...refused("payload_too_large", read.error, binding), is_final: true } };
+};
+
+const portsOf = ({ call, target, request }: Delivered, binding: KnownBinding): ReceivePorts<Receipt, Problem> => {
+  const { definition, version, secrets_tag } = binding;
+  const object = triggerObject(call.env, target.tenant, target.trigger_id);
+  return {
+    keys: jwksSource(call.env.GODWIT_ALLOW_PRIVATE_HOSTS),
+    accept: async ({ event, raw }) => {
+      const { body_retention_days: days } = definition;
+      const from = { tenant: target.tenant, days, content_type: request.headers["content-type"] };
+      const bytes = raw === null ? {} : await keepBody(call.env, from, raw);
+      const answer = await object.accept({ tenant: target.tenant, version, secrets_tag, event, ...bytes });
+      if (answer === "stale") return { type: "stale" };
+      if (!answer.ok) return { type: "refused", refusal: fromRejection(answer.rejection) };
+      const { reply } = answer.reply;
+      if (reply.type !== "receipt")
+        return { type: "refused", refusal: problem("internal_error", "the trigger gave no receipt") };
+      const { event_id, receipt, duplicate } = reply;
+      if (!duplicate) call.waitUntil(indexEvent(call.env, target.tenant, answer.reply));
+      return { type: "accepted", receipt: { event_id, receipt, duplicate }, duplicate };
+    },
+    keepHandshake: async ({ verification_token: token }) =>
+      object.refuse("verification_requested", `the provider asks to be verified with the token ${token}`),
+    audit: (rejection) => {
+      const line = { level: "warn", message: "signature_rejected", topic: "audit.signature_verify", ...target };
+      // oxlint-disable-next-line no-console -- the platform's log is where this is seen
+      console.warn(JSON.stringify({ ...line, path: request.path, rejection }));
+    },
+  };
+};
+
+/** Verifies, normalises and accepts a delivery under one binding (spec/triggers 19.1). */
+const attempt = async (delivered: Delivered, binding: KnownBinding): Promise<Attempt | "stale"> => {
+  const { definition } = binding;
+  const connector = connectorFor(definition.provider);
+  if (!connector.ok) return refused("unsupported", problem("invalid_request", connector.error.message), binding);
+  const { secrets, secret_problem: missing } = binding;
+  if (missing !== null && requiredSecret(definition) !== null)
+    return refused("secret_missing", problem("unavailable", missing), binding);
+  // Whatever is taken in without a secret is so under the newest definition only.
+  if (secrets.length === 0 && !binding.is_fresh) return "stale";
+  const { trigger_id } = delivered.target;
+  const incoming = {
+    request: { ...delivered.request, secrets },
+    connector: connector.value,
+    binding: { ...definition, id: trigger_id },
+    max_bytes: definition.max_body_bytes,
+  };
+  const reception = await receive(incoming, portsOf(delivered, binding));
+  if (reception.type === "stale") return "stale";
+  const outcome = hookOutcome(reception, { connector: connector.value, trigger_id, harn: definition.compatibility === "harn" });
+  if (reception.type !== "invalid") return { outcome };
+  const { error, stage } = reception;
+  const reason = error.kind === "activation" ? "secret_missing" : stage === "payload" ? "invalid_payload" : error.kind;
+  return { outcome, refusal: { reason, message: error.message } };
+};
+
+const countRefusal = async (
+  call: Call,
+  target: HookTarget,
+  { reason, message }: NonNullable<Attempt["refusal"]>,
+): Promise<void> => {
   try {
-    await triggerObject(call.env, target.tenant, target.trigger_id).refuse(reason, refusal.detail);
+    await triggerObject(call.env, target.tenant, target.trigger_id).refuse(reason, message);
   } catch {
     // The refusal stands whether it could be counted or not.
   }
 };
 
-const receive = async (call: Call, target: HookTarget): Promise<Outcome<Receipt>> => {
+const deliver = async (call: Call, target: HookTarget): Promise<Outcome<Receipt>> => {
   const { tenant, trigger_id: triggerId } = target;
   // Nothing else can be the name of a trigger, so no object has to be asked.
   if (!tenantIdSchema.safeParse(tenant).success || !triggerIdSchema.safeParse(triggerId).success) {
     return triggerNotFound(triggerId);
   }
   const { request } = call;
-  const incoming = {
-    method: request.method,
-    path: new URL(request.url).pathname,
-    headers: lowerCaseHeaders(request.headers),
-    now: Date.now(),
-  };
+  const { method } = request;
+  const path = new URL(request.url).pathname;
+  const incoming = { method, path, headers: lowerCaseHeaders(request.headers), now: Date.now() };
   let body: Uint8Array | null = null;
   let isFresh = false;
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const binding = await bindingFor(call.env, target, isFresh);
     if (binding === null) return unknownTrigger(call, target);
-    if (body === null) {
-      const read = await readBytes(request, binding.definition.max_body_bytes);
-      if (!read.ok) {
-        await countRefusal(call, target, { reason: "payload_too_large", problem: read.error });
-        return read.error;
+    const opened: Opened = body === null ? await open(call, { target, ...incoming }, binding) : { body };
+    if ("body" in opened) body = opened.body;
+    const result =
+      "body" in opened
+        ? await attempt({ call, target, request: { ...incoming, body: opened.body } }, binding)
+        : opened.turned_away;
+    if (result !== "stale") {
+      const { outcome, refusal, is_final: isFinal = false } = result;
+      if (refusal === undefined) return outcome;
+      if (binding.is_fresh || isFinal) {
+        await countRefusal(call, target, refusal);
+        return outcome;
       }
-      body = read.value;
-    }
-    const result = await attempt(call, target, binding, { ...incoming, body });
-    if (result !== "stale" && "outcome" in result) return result.outcome;
-    if (result !== "stale" && binding.is_fresh) {
-      await countRefusal(call, target, result.refused);
-      return result.refused.problem;
     }
     isFresh = true;
   }
@@ -139,6 +214,7 @@ const shared = {
   problems: [
     "invalid_request",
     "invalid_signature",
+    "forbidden",
     "trigger_not_found",
     "trigger_paused",
     "payload_too_large",
@@ -147,7 +223,7 @@ const shared = {
 } as const;
 
 const description =
-  "Protected by the signature of the trigger's provider, not by an API key. A delivery that was taken in before gets the same receipt.";
+  "Protected by the signature of the trigger's provider, not by an API key. A delivery that was taken in before gets the same receipt. Providers that demand another answer get it: 200, a challenge, an empty body.";
 
 /** The hooks: webhooks come in here (architecture 4, steps 1 to 3). The answer is sent after the event's commit. */
 export const addHookRoutes = (router: Router): void => {
@@ -159,7 +235,7 @@ export const addHookRoutes = (router: Router): void => {
       summary: "Deliver a webhook to a trigger of the default tenant",
       description,
     },
-    ({ params, call }) => receive(call, { tenant: DEFAULT_TENANT, trigger_id: params.trigger_id }),
+    ({ params, call }) => deliver(call, { tenant: DEFAULT_TENANT, trigger_id: params.trigger_id }),
   );
   router.add(
     {
@@ -169,6 +245,6 @@ export const addHookRoutes = (router: Router): void => {
       summary: "Deliver a webhook to a trigger of a tenant",
       description,
     },
-    ({ params, call }) => receive(call, params),
+    ({ params, call }) => deliver(call, params),
   );
 };

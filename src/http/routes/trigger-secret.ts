@@ -1,10 +1,5 @@
-import {
-  secretProblem,
-  secretReferences,
-  triggerIdSchema,
-  type TriggerReport,
-  triggerReportSchema,
-} from "../../schema/trigger.ts";
+import { type TriggerReport, triggerReportSchema } from "../../schema/trigger.ts";
+import { secretProblem, secretReferences, triggerIdSchema } from "../../schema/trigger-definition.ts";
 import {
   type RotatedSecret,
   rotatedSecretSchema,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { secretVariable, triggerIdSchema } from "../../../src/schema/trigger.ts";
+import { secretVariable, triggerIdSchema } from "../../../src/schema/trigger-definition.ts";
 import { definition, issuesOf, written } from "./fixture.ts";
 
 describe("valid definitions", () => {

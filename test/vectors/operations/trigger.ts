@@ -18,7 +18,7 @@ import { tenantTopic } from "../../../src/engine/trigger/topics.ts";
 import type { Rejection } from "../../../src/engine/machine.ts";
 import type { Json, JsonObject } from "../../../src/lib/json.ts";
 import type { Result } from "../../../src/lib/result.ts";
-import type { StoredDefinition } from "../../../src/schema/trigger.ts";
+import type { StoredDefinition } from "../../../src/schema/trigger-definition.ts";
 import { listArg, OperationFailure, type Operations, textArg, valueOf } from "../operation.ts";
 import type { System } from "../system.ts";
 import type { TriggerObject } from "../trigger-objects.ts";
