@@ -51,11 +51,12 @@ export const zoneOffset = (zone: string, at: Timestamp): number => {
   return wall - second;
 };
 
+const two = (value: number): string => String(value).padStart(2, "0");
+
 /** Local time with its offset from UTC, such as `2026-07-01T09:00:00-04:00`. */
 export const localTime = (zone: string, at: Timestamp): string => {
   const offset = zoneOffset(zone, at);
   const minutes = Math.floor(Math.abs(offset) / 60_000);
-  const two = (value: number): string => String(value).padStart(2, "0");
   const sign = offset < 0 ? "-" : "+";
   const wall = new Date(at + offset).toISOString().slice(0, 19);
   return `${wall}${sign}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;

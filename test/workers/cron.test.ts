@@ -36,6 +36,8 @@ const watched = (fails = ""): { readonly woken: string[]; readonly bindings: Bin
   return { woken, bindings: { ...env, TRIGGER } as unknown as Bindings };
 };
 
+const bad = (query: string) => refusal(get(`/v1/cron/next?${query}`));
+
 describe("help with schedules", () => {
   it("[T-18] the next ticks are shown in UTC and in local time", async () => {
     const answer = await clientFor().triggers.previewCron({
@@ -55,7 +57,6 @@ describe("help with schedules", () => {
   });
 
   it("[T-5.7] what cannot be read is refused with its field", async () => {
-    const bad = async (query: string) => await refusal(get(`/v1/cron/next?${query}`));
     expect(await bad("schedule=nonsense")).toMatchObject({
       status: 400,
       details: {
