@@ -21,9 +21,10 @@ import { TRIGGER } from "./migrations/trigger.ts";
 import { encodeEvent, insertEvent, loadEvent, updateEvent } from "./shell/keyed-events.ts";
 import { heldMessages, holdMessage, RESEND_MS, takeDueMessages } from "./shell/keyed-outbox.ts";
 import { RejectionCounts } from "./shell/keyed-rejections.ts";
-import { currentSecret, dropSecrets, keepSecret } from "./shell/keyed-secrets.ts";
+import { currentSecret, dropSecrets, replaceSecret } from "./shell/keyed-secrets.ts";
 import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
 import { nextEffectAt, settleEffect } from "./shell/outbox.ts";
+import type { Store } from "./storage/store.ts";
 
 /** A hint that an event waits for its dispatch; the event itself stays in its object (architecture 4, step 4). */
 export interface DispatchMessage {
@@ -93,13 +94,12 @@ export class Trigger extends MachineObject<BindingState, BindingCommand, Binding
     return this.store.transaction(() => {
       migrate(this.store, TRIGGER);
       const secrets = secret === currentSecret(this.store) ? undefined : { has_secret: secret !== null };
-      const stored = storedDefinition(definition);
-      const command = { type: "configure", trigger_id: triggerId, definition: stored, state, source, secrets } as const;
+      const put = { trigger_id: triggerId, definition: storedDefinition(definition), state, source, secrets };
+      const command = { type: "configure", ...put } as const;
       // What is refused leaves the secrets as they are.
       const decision = bindingMachine.decide(before, command, { now: Date.now(), nextId: uuidIds });
       if (!decision.ok) return decision;
-      if (secret === null) dropSecrets(this.store);
-      else keepSecret(this.store, secret);
+      replaceSecret(this.store, secret);
       return this.execute(command);
     });
   }
@@ -120,11 +120,7 @@ export class Trigger extends MachineObject<BindingState, BindingCommand, Binding
 
   /** What verifying a delivery needs, also while the trigger is paused; null for an unknown or deleted trigger. */
   binding(): DeliveryBinding | null {
-    const { state } = this.shell;
-    if (state.status === "absent" || state.status === "deleted") return null;
-    const { definition, current, secret_generation } = state;
-    const secret = currentSecret(this.store);
-    return { version: current.version, secret_generation, definition, secrets: secret === null ? [] : [secret] };
+    return deliveryBinding(this.shell.state, this.store);
   }
 
   /**
@@ -132,11 +128,9 @@ export class Trigger extends MachineObject<BindingState, BindingCommand, Binding
    * `stale` asks to verify again: the binding has changed since.
    */
   accept({ tenant, version, secret_generation, ...delivery }: Delivery): Answer<EventAnswer> | "stale" {
-    const { state } = this.shell;
-    const binding = acceptingBinding(state);
+    const binding = acceptingBinding(this.shell.state);
     if (!binding.ok) return { ok: false, rejection: binding.error };
-    const generation = state.status === "absent" ? null : state.secret_generation;
-    if (binding.value.version !== version || generation !== secret_generation) return "stale";
+    if (isOutdated(this.shell.state, { version, secret_generation })) return "stale";
     const key = delivery.event.dedupe_key;
     return this.#tell(key, { type: "accept", ...delivery, binding: binding.value, tenant_id: tenant });
   }
@@ -273,6 +267,19 @@ export class Trigger extends MachineObject<BindingState, BindingCommand, Binding
     }
   }
 }
+
+const deliveryBinding = (state: BindingState, store: Store): DeliveryBinding | null => {
+  if (state.status === "absent" || state.status === "deleted") return null;
+  const { definition, current, secret_generation } = state;
+  const secret = currentSecret(store);
+  return { version: current.version, secret_generation, definition, secrets: secret === null ? [] : [secret] };
+};
+
+/** Whether what a delivery was verified under has changed since. */
+const isOutdated = (state: BindingState, under: Pick<DeliveryBinding, "version" | "secret_generation">): boolean =>
+  state.status === "absent" ||
+  state.current.version !== under.version ||
+  state.secret_generation !== under.secret_generation;
 
 const isFinal = ({ status }: EventRecord): boolean => status !== "accepted" && status !== "dispatching";
 

@@ -37,3 +37,9 @@ export const currentSecret = (store: Store): string | null => {
 export const dropSecrets = (store: Store): void => {
   store.write("DELETE FROM secret WHERE digest <> ?", KEY);
 };
+
+/** Keeps a secret in the place of the one before, or none. */
+export const replaceSecret = (store: Store, secret: string | null): void => {
+  if (secret === null) dropSecrets(store);
+  else keepSecret(store, secret);
+};
