@@ -1,5 +1,5 @@
 import { err, ok, type Result } from "../lib/result.ts";
-import type { TriggerProvider } from "../schema/trigger-definition.ts";
+import type { InboundProvider } from "../schema/trigger-auth.ts";
 import { a2aPush } from "./a2a-push.ts";
 import type { Connector } from "./connector.ts";
 import { github } from "./github.ts";
@@ -12,7 +12,7 @@ import { unsupported, type WebhookError } from "./webhook-error.ts";
 import { webhook } from "./webhook.ts";
 
 /** Every connector that takes deliveries in, by provider. A new one is one file and one line here (and its name in the schema). */
-export const CONNECTORS: Readonly<Record<TriggerProvider, Connector>> = {
+export const CONNECTORS: Readonly<Record<InboundProvider, Connector>> = {
   github,
   slack,
   linear,

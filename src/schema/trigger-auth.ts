@@ -4,6 +4,9 @@ import { json } from "./lenient.ts";
 /** Providers that take deliveries in over HTTP (spec/triggers 4.5). */
 export const INBOUND_PROVIDERS = ["github", "slack", "linear", "notion", "stripe", "webhook", "a2a-push"] as const;
 
+/** A provider that delivers over HTTP. */
+export type InboundProvider = (typeof INBOUND_PROVIDERS)[number];
+
 /** How a generic webhook may be signed: five known schemes (spec/triggers 19.2), any other HMAC, or a fixed secret. */
 export const SIGNATURE_SCHEME_NAMES = [
   "github",

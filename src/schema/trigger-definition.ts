@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { triggerKindOf } from "../lib/trigger-kind.ts";
 import { authShape, checkAuth, INBOUND_PROVIDERS, requiredSecret } from "./trigger-auth.ts";
 import { bodyRetentionSchema } from "./trigger-body.ts";
 import { checkCron, checkNotCron, cronFields } from "./trigger-cron.ts";
@@ -94,12 +95,6 @@ const baseSchema = strict({
 
 type Draft = z.output<typeof baseSchema>;
 type Complain = (path: string | readonly (string | number)[], message: string) => void;
-
-/** What kind of trigger a definition makes (spec/triggers 5.1). */
-export const triggerKindOf = ({ provider, kind }: Pick<Draft, "provider" | "kind">): string => {
-  if (kind !== undefined) return kind;
-  return provider === "a2a-push" || provider === "cron" || provider === "manual" ? provider : "webhook";
-};
 
 const SECRET_REF = /^([^/@\s]+)\/([^/@\s]+)(?:@(\d+))?$/;
 

@@ -82,8 +82,7 @@ describe("rows", () => {
     await put("rows");
     const [first, second] = await Promise.all(["1", "2"].map((id) => normalised(id, ISSUE_OPENED)));
     const counts = await within("rows", (trigger, rows) => {
-      const take = (event: NormalisedEvent): EventAnswer =>
-        replyOf(trigger.accept({ ...FIRST, event }));
+      const take = (event: NormalisedEvent): EventAnswer => replyOf(trigger.accept({ ...FIRST, event }));
       rows();
       take(first as NormalisedEvent);
       const accepted = rows();

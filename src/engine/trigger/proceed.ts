@@ -1,7 +1,7 @@
 import { rfc3339 } from "../../lib/time.ts";
 import type { Context } from "../machine.ts";
 import type { Admission } from "./admission.ts";
-import { openText } from "./circuit.ts";
+import { circuitOpenText } from "./circuit.ts";
 import { buried } from "./dead-letter.ts";
 import { decided, type EventDecision } from "./decided.ts";
 import { dispatchIdFor, runIdFor } from "./dispatch.ts";
@@ -91,7 +91,7 @@ const handle = (record: EventRecord): EventEffect => ({
 const failsFast = (record: EventRecord, circuit: CircuitVerdict, context: Context): EventEvent | null => {
   if (circuit.type !== "open") return null;
   const destination = destinationOf(record.binding.definition);
-  return buried(record, { error: openText(destination, circuit.retry_after_ms), reason: "circuit_open", destination }, context);
+  return buried(record, { error: circuitOpenText(destination, context.now + circuit.retry_after_ms, context.now), reason: "circuit_open", destination }, context);
 };
 
 /** Begins the next attempt; a current one that may be ordered again is, because whoever had it may have died (E3). */

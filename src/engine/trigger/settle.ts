@@ -1,6 +1,6 @@
 import { rfc3339 } from "../../lib/time.ts";
 import { reject, type Context } from "../machine.ts";
-import { openedText } from "./circuit.ts";
+import { circuitOpenedText } from "./circuit.ts";
 import { buried } from "./dead-letter.ts";
 import { decided, type EventDecision } from "./decided.ts";
 import type {
@@ -36,7 +36,7 @@ const delayOf = (record: EventRecord, attempt: number): number | null => {
   const { definition } = record.binding;
   const wasRun = record.attempts.some((one) => one.attempt === attempt && one.is_running);
   if (wasRun && definition.retry === undefined) return null;
-  return delayAfter(retryOf(definition, record.dispatch_id ?? ""), attempt);
+  return delayAfter(retryOf(definition.retry), attempt, record.dispatch_id ?? "");
 };
 
 const failed = (record: EventRecord, command: SettleDispatch & { outcome: Failed }, context: Context): EventDecision => {
@@ -53,7 +53,7 @@ const failed = (record: EventRecord, command: SettleDispatch & { outcome: Failed
   const now = after.ok && after.state !== undefined && after.state.status !== "absent" ? after.state : record;
   if (isOpened === true) {
     const destination = destinationOf(record.binding.definition);
-    const cause = { error: openedText(destination, detail), reason: "circuit_open", destination } as const;
+    const cause = { error: circuitOpenedText(destination, detail), reason: "circuit_open", destination } as const;
     return decided(record, [end, buried(now, cause, context)]);
   }
   const delay_ms = outcome.retryable ? delayOf(record, attempt) : null;

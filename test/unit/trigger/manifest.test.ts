@@ -7,6 +7,8 @@ import type { JsonObject } from "../../../src/lib/json.ts";
 const one = (id: string, fingerprint = "a") => ({ id, fingerprint });
 const owned = (id: string, fingerprint = "a") => ({ id, fingerprint, source: "manifest" as const });
 
+const problem = (index: number, message: string) => ({ ok: false, error: { index, message } });
+
 describe("plan", () => {
   it("[T-6.2] says what is added, modified, removed and unchanged, and leaves other triggers alone", () => {
     const existing = [owned("same"), owned("other"), owned("gone"), { ...owned("dyn"), source: "dynamic" as const }];
@@ -19,7 +21,6 @@ describe("plan", () => {
 
   it("[T-6.2] an id that is repeated, blank, another's or not a manifest's spoils the whole", () => {
     const dynamic = [{ ...owned("dyn"), source: "dynamic" as const }];
-    const problem = (index: number, message: string) => ({ ok: false, error: { index, message } });
     expect(planManifest([], [one("a"), one("a", "b")])).toEqual(problem(1, "duplicate trigger id 'a'"));
     expect(planManifest([], [one("a"), one(" ")])).toEqual(problem(1, "manifest trigger id cannot be empty"));
     expect(planManifest(dynamic, [one("dyn")])).toEqual(problem(0, "duplicate trigger id 'dyn'"));

@@ -1,8 +1,8 @@
 import {
   lifecycleLog,
   matchingBindings,
+  resolveLive,
   resolveLiveOrAsOf,
-  unknownVersion,
   versionAsOf,
 } from "../../../src/engine/trigger/binding-history.ts";
 import {
@@ -11,7 +11,6 @@ import {
   listedVersions,
   type LoadOutcome,
 } from "../../../src/engine/trigger/binding-load.ts";
-import { isLive } from "../../../src/engine/trigger/binding-version.ts";
 import { fingerprintOf } from "../../../src/engine/trigger/binding.ts";
 import { type ExistingTrigger, planManifest } from "../../../src/engine/trigger/manifest.ts";
 import { tenantTopic } from "../../../src/engine/trigger/topics.ts";
@@ -78,9 +77,7 @@ const registerDynamic = (system: System, args: JsonObject): JsonObject => {
 const liveTrigger = (system: System, args: JsonObject): TriggerObject => {
   const id = textArg(args, "id");
   const object = system.triggers.named(id);
-  const { state } = object;
-  if (state.status === "absent" || !state.versions.some(isLive))
-    throw new OperationFailure(`unknown trigger id '${id}'`);
+  valueOrRefusal(resolveLive(object.state, id));
   return object;
 };
 
@@ -91,7 +88,6 @@ const keyArg = (system: System, args: JsonObject) => {
 
 const begin = (system: System, args: JsonObject): void => {
   const { object, ...key } = keyArg(system, args);
-  if (object.state.status === "absent") throw new OperationFailure(unknownVersion(key.trigger_id, key.version).detail);
   object.setLoad(valueOrRefusal(beginInFlight(object.state, object.load, { ...key, now: system.clock.now })));
 };
 
