@@ -39,7 +39,14 @@ const played = (moves: readonly (readonly [boolean, number])[], limit: number, i
   const finish = (cost: number): void => {
     const request = running.shift();
     if (request === undefined) return;
-    const outcome = { type: "answered", value: true, cost_usd: cost / 1e6, tokens: 1, llm_calls: 1, latency_ms: 1 } as const;
+    const outcome = {
+      type: "answered",
+      value: true,
+      cost_usd: cost / 1e6,
+      tokens: 1,
+      llm_calls: 1,
+      latency_ms: 1,
+    } as const;
     books = afterPredicate(books, { request, outcome }, NOON).books;
   };
   for (const [index, [isStart, cost]] of moves.entries()) {
@@ -97,7 +104,9 @@ const { source } = fc.letrec<{ source: string }>((tie) => ({
       .map(([left, op, right]) => `(${left} ${op} ${right})`),
     fc.tuple(tie("source"), tie("source")).map(([left, right]) => `${left}.exists(x, ${right})`),
     fc.tuple(tie("source"), tie("source")).map(([left, right]) => `${left}.map(x, ${right})`),
-    fc.tuple(fc.constantFrom("size", "int", "string", "bool", "has", "!", "-"), tie("source")).map(([f, arg]) => `${f}(${arg})`),
+    fc
+      .tuple(fc.constantFrom("size", "int", "string", "bool", "has", "!", "-"), tie("source"))
+      .map(([f, arg]) => `${f}(${arg})`),
     fc
       .tuple(tie("source"), fc.constantFrom("contains", "split", "matches", "join"), tie("source"))
       .map(([left, f, right]) => `${left}.${f}(${right})`),

@@ -40,7 +40,7 @@ const overNetwork = async (
   const server = await startServer((_request, response) => answer(response));
   const fetcher = rerouted(server.origin, ["models.example"]);
   const config = configOf({
-    env: { GODWIT_MODEL_BASE_URL: "https://models.example/v1", GODWIT_MODEL_API_KEY: "sk-secret-0123456789", ...env },
+    env: { GODWIT_MODEL_URL: "https://models.example/v1", GODWIT_MODEL_API_KEY: "sk-secret-0123456789", ...env },
     fetcher,
   });
   const predicate = { provider: "openai-compatible", model: "local-model", prompt: "Is this urgent?" };
@@ -85,11 +85,34 @@ describe("a question to a model", () => {
       new Promise((_resolve, reject) => {
         init?.signal?.addEventListener("abort", () => reject(init.signal?.reason as Error));
       });
-    const env = { GODWIT_MODEL_BASE_URL: "https://models.example/v1" };
+    const env = { GODWIT_MODEL_URL: "https://models.example/v1" };
     const predicate = { provider: "openai-compatible", model: "m", prompt: "?" };
     const question = questionOf({ predicate, timeout_ms: 20 });
     expect(await ask(question, configOf({ env, fetcher: never }))).toMatchObject({ type: "timeout", llm_calls: 1 });
     const gone = AbortSignal.abort(new Error("gone"));
     await expect(askPredicate(question, configOf({ env, fetcher: never }), gone)).rejects.toThrow("gone");
+  });
+
+  it("[T-9.1] a priced model costs what its tokens cost, and one without a price is refused under a budget", async () => {
+    const decided = (response: ServerResponse) => sendJson(response, 200, chat('{"result": true}'));
+    const priced = await overNetwork(decided, { has_cost_limit: true });
+    expect(priced.outcome).toMatchObject({ type: "answered", value: true, tokens: 9, cost_usd: 0.0027 });
+    expect(priced.requests).toHaveLength(1);
+    const unpriced = await overNetwork(decided, { has_cost_limit: true }, {});
+    expect(unpriced.outcome).toMatchObject({
+      type: "failed",
+      error: "the price of the model local-model is not known: add it to GODWIT_MODEL_PRICES",
+    });
+    expect(unpriced.requests).toEqual([]);
+    expect((await overNetwork(decided, {}, {})).outcome).toMatchObject({ type: "answered", cost_usd: 0 });
+  });
+
+  it("[T-9.1] an error that echoes a secret is shown without it", async () => {
+    const echo = (response: ServerResponse) =>
+      sendJson(response, 401, { error: { message: "wrong key sk-secret-0123456789" } });
+    const { outcome } = await overNetwork(echo);
+    expect(outcome).toMatchObject({ type: "failed", llm_calls: 1 });
+    expect(JSON.stringify(outcome)).toContain("[redacted]");
+    expect(JSON.stringify(outcome)).not.toContain("sk-secret");
   });
 });

@@ -157,7 +157,11 @@ describe("the breaker", () => {
     });
     expect(books().state.breaker.failures).toBe(0);
     const warned = { ...limits, on_budget_exhausted: "warn" } as const;
-    expect(judge(requestOf("e3", warned), late)).toMatchObject({ result: true, reason: "budget_exceeded", action: "pass" });
+    expect(judge(requestOf("e3", warned), late)).toMatchObject({
+      result: true,
+      reason: "budget_exceeded",
+      action: "pass",
+    });
     expect(judge(requestOf("e4", { tokens_max: 9, on_budget_exhausted: "warn" }), answered(false)).result).toBe(false);
   });
 });

@@ -82,7 +82,9 @@ describe("validation", () => {
     expect(messagesOf({ when: "size(event.x)" })).toEqual([
       "when must be true or false, but the expression is of type int",
     ]);
-    expect(messagesOf({ filter: "event.x", when: { model: { prompt: "Is it urgent?" } }, dedupe_key: "1" })).toEqual([]);
+    expect(messagesOf({ filter: "event.x", when: { model: { prompt: "Is it urgent?" } }, dedupe_key: "1" })).toEqual(
+      [],
+    );
     expect(expressionProblem("key", "event.x")).toBeNull();
     expect(expressionProblem("key", " ")).toBe("key is not a valid expression: the expression is empty");
   });
@@ -115,7 +117,13 @@ describe("limits", () => {
       daily_cost_usd: null,
       on_budget_exhausted: "false",
     });
-    const budget = { max_cost_usd: 2, tokens_max: 20, hourly_cost_usd: 3, daily_cost_usd: 4, on_budget_exhausted: "fail" };
+    const budget = {
+      max_cost_usd: 2,
+      tokens_max: 20,
+      hourly_cost_usd: 3,
+      daily_cost_usd: 4,
+      on_budget_exhausted: "fail",
+    };
     const rules = schema.parse({ when: "true", budget, when_budget: { max_cost_usd: 1, timeout: "2s" } });
     expect(predicateLimits(rules)).toEqual({
       max_cost_usd: 1,
@@ -130,11 +138,11 @@ describe("limits", () => {
   });
 
   it("[T-5.1] a trigger acts by itself unless told otherwise, under either name of its tier", () => {
-    expect([autonomyTierOf({}), autonomyTierOf({ tier: "suggest" }), autonomyTierOf({ autonomy_tier: "shadow" })]).toEqual([
-      "act_auto",
-      "suggest",
-      "shadow",
-    ]);
+    expect([
+      autonomyTierOf({}),
+      autonomyTierOf({ tier: "suggest" }),
+      autonomyTierOf({ autonomy_tier: "shadow" }),
+    ]).toEqual(["act_auto", "suggest", "shadow"]);
     expect(autonomyLimits({})).toEqual({ per_hour: null, per_day: null });
   });
 });
@@ -194,7 +202,11 @@ describe("filters and keys", () => {
       reservation_id: "dispatch_1",
       limits: predicateLimits({}),
     };
-    expect(judgeExpression("event.n == 7", event, request)).toMatchObject({ result: true, action: "pass", reason: null });
+    expect(judgeExpression("event.n == 7", event, request)).toMatchObject({
+      result: true,
+      action: "pass",
+      reason: null,
+    });
     expect(judgeExpression("event.nope == 7", event, request)).toMatchObject({
       result: false,
       action: "skip",
@@ -221,7 +233,7 @@ describe("bulk filters", () => {
   it("[T-22.6] AND, OR and NOT in any case, but not in texts and names", () => {
     expect(taken("attempt.status == 'dlq' AND binding.version >= 2")).toBe(true);
     expect(taken("attempt.status == 'x' or NOT audit.cancel_requested")).toBe(true);
-    expect(taken("not (outcome.terminal And event.id == \"evt_1\")")).toBe(false);
+    expect(taken('not (outcome.terminal And event.id == "evt_1")')).toBe(false);
     expect(taken("attempt.error == 'a NOT b AND \\'c\\''")).toBe(true);
     expect(taken("event.and && event.kind.startsWith('issues') || android")).toContain("unknown variable 'android'");
     expect(taken("event.and && attempt.count == 3")).toBe(true);
