@@ -43,4 +43,3 @@ export const boundedPattern = (source: string): BoundedPattern | string => {
     cost: (length) => 1 + (2 ** choices * Math.max(1, tokens.length) * Math.max(1, length) ** repetitions) / 64,
   };
 };
-

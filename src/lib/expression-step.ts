@@ -207,7 +207,8 @@ const macro = (name: string, receiver: ASTNode, args: readonly ASTNode[]): Step 
   const loop = { list: lowered(receiver), name: item?.op === "id" ? item.args : "" };
   const step = first === undefined ? constant(null) : lowered(first);
   if (name === "all" || name === "exists") return quantifier(loop, step, name === "exists");
-  if (name === "map") return second === undefined ? collected(loop, null, step) : collected(loop, step, lowered(second));
+  if (name === "map")
+    return second === undefined ? collected(loop, null, step) : collected(loop, step, lowered(second));
   const kept = collected(loop, step, null);
   if (name === "filter") return kept;
   return (frame) => {

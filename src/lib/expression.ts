@@ -78,7 +78,8 @@ const callProblem = (node: Extract<ASTNode, { readonly op: "call" | "rcall" }>):
   if (!FUNCTIONS.has(`${name}/${count}`)) return `function ${name}() is not available`;
   const [pattern] = args;
   if (name !== "matches" || pattern === undefined) return null;
-  if (pattern.op !== "value" || typeof pattern.args !== "string") return "the pattern of matches() must be a plain text";
+  if (pattern.op !== "value" || typeof pattern.args !== "string")
+    return "the pattern of matches() must be a plain text";
   const bounded = boundedPattern(pattern.args);
   return typeof bounded === "string" ? bounded : null;
 };

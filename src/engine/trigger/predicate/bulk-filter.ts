@@ -10,7 +10,7 @@ export type BulkRecord = { readonly [name in (typeof VARIABLES)[number]]: JsonOb
 const OPERATORS: Readonly<Record<string, string>> = { and: "&&", or: "||", not: "!" };
 
 /** Texts in quotes, names with what leads to them, and single characters. */
-const TOKENS = /'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\.?\s*[A-Za-z_]\w*|[^]/g;
+const TOKENS = /'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|(?:\.\s*)?[A-Za-z_]\w*|[^]/g;
 
 /** The filter as an expression: `AND`, `OR` and `NOT` in any case are `&&`, `||` and `!`, but not in texts and fields. */
 const translated = (text: string): string =>

@@ -44,7 +44,10 @@ const boolOver = (text: string, event: ExpressionEvent): Result<boolean, string>
  */
 export const filterVerdict = (filter: string | undefined, event: ExpressionEvent): FilterVerdict => {
   if (filter === undefined) return { stage: "filter", outcome: "passed", reason: "there is no filter" };
-  const result = boolOver(filter, event);
+  const result = valueOver(filter, event);
+  if (result.ok && typeof result.value !== "boolean") {
+    return { stage: "filter", outcome: "skipped", reason: "the filter is neither true nor false" };
+  }
   if (!result.ok) return { stage: "filter", outcome: "skipped", reason: `the filter has no value: ${result.error}` };
   return result.value
     ? { stage: "filter", outcome: "passed", reason: "the filter is true" }

@@ -246,7 +246,11 @@ const breakerAfter = (state: PredicateState, hasFailed: boolean, now: Timestamp)
 /** Charges the evaluation and remembers how it went (spec/triggers 9.1, steps 6, 8 and 11). */
 const booked = (
   { state, shared }: PredicateBooks,
-  { request, outcome, read }: { readonly request: PredicateRequest; readonly outcome: PredicateOutcome; readonly read: Read },
+  {
+    request,
+    outcome,
+    read,
+  }: { readonly request: PredicateRequest; readonly outcome: PredicateOutcome; readonly read: Read },
   now: Timestamp,
 ): PredicateBooks => {
   const { reservation_id: id, event_id, replay_of_event_id } = request;
@@ -267,7 +271,12 @@ const booked = (
 /** The limits of this one evaluation (spec/triggers 9.1, step 9). */
 const underOwnLimits = (
   draft: Draft,
-  { request, outcome, counter, expected }: {
+  {
+    request,
+    outcome,
+    counter,
+    expected,
+  }: {
     readonly request: PredicateRequest;
     readonly outcome: PredicateOutcome;
     readonly counter: BudgetCounter;
