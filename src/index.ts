@@ -1,4 +1,5 @@
 import { createApp } from "./http/app.ts";
+import { sweepHourly } from "./cron/retention.ts";
 import { wakeStaleRuns } from "./cron/watchdog.ts";
 import { consume } from "./queue/consumer.ts";
 
@@ -12,5 +13,7 @@ const app = createApp();
 export default {
   fetch: (request, env, ctx) => app.fetch(request, env, ctx),
   queue: (batch, env, ctx) => consume(batch, env, ctx),
-  scheduled: (controller, env) => wakeStaleRuns(env, controller.scheduledTime),
+  scheduled: async (controller, env) => {
+    await Promise.all([wakeStaleRuns, sweepHourly].map((task) => task(env, controller.scheduledTime)));
+  },
 } satisfies ExportedHandler<Env>;

@@ -11,6 +11,7 @@ import { addForkRoutes } from "./routes/fork.ts";
 import { addHookRoutes } from "./routes/hooks.ts";
 import { addKeyRoutes } from "./routes/keys.ts";
 import { addMailboxRoutes } from "./routes/mailboxes.ts";
+import { addMetricRoutes } from "./routes/metrics.ts";
 import { addMetaRoutes } from "./routes/meta.ts";
 import { addArtifactRoutes } from "./routes/artifacts.ts";
 import { addRunArtifactRoutes } from "./routes/run-artifacts.ts";
@@ -23,6 +24,7 @@ import { addRunRoutes } from "./routes/runs.ts";
 import { addSessionRoutes } from "./routes/sessions.ts";
 import { addStageRoutes } from "./routes/stages.ts";
 import { addToolCallRoutes } from "./routes/tool-calls.ts";
+import { addTriggerStatsRoutes } from "./routes/trigger-stats.ts";
 import { addTriggerRoutes } from "./routes/triggers.ts";
 import { addWorkflowEditRoutes } from "./routes/workflow-edit.ts";
 import { addWorkflowReportRoutes } from "./routes/workflow-reports.ts";
@@ -32,6 +34,7 @@ import { assetFor } from "./static.ts";
 /** Every group of routes, in the order of the documentation. A new resource is one file and one line here. */
 const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addMetaRoutes,
+  addMetricRoutes,
   addWorkflowRoutes,
   addWorkflowEditRoutes,
   addWorkflowReportRoutes,
@@ -50,6 +53,7 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addForkRoutes,
   addCompareRoutes,
   addTriggerRoutes,
+  addTriggerStatsRoutes,
   addHookRoutes,
   addEventRoutes,
   addQueueRoutes,

@@ -1,9 +1,16 @@
 import * as z from "zod";
 import { eventRowSchema } from "./api-event.ts";
 import { id, pageOf, pageQuery, time } from "./api.ts";
+import { spanSchema } from "./span.ts";
 import { storedDefinitionSchema, triggerEventSchema } from "./trigger.ts";
 
-const status = z.enum(["accepted", "dispatching", "dispatched", "skipped", "failed"]);
+/** Statuses of events that are not over: the first four wait for their dispatch (spec/triggers 15). */
+export const UNSETTLED_STATUSES = ["accepted", "parked", "deferred", "waiting"] as const;
+/** Statuses of events that were picked up, but are not over. */
+export const SETTLING_STATUSES = ["dispatching", "retrying"] as const;
+const TERMINAL_STATUSES = ["dispatched", "skipped", "failed", "cancelled", "dead_lettered"] as const;
+
+const status = z.enum([...UNSETTLED_STATUSES, ...SETTLING_STATUSES, ...TERMINAL_STATUSES]);
 
 /** An event in lists. */
 export type EventRow = z.output<typeof eventRowSchema>;
@@ -15,6 +22,15 @@ export const eventPageSchema = pageOf(eventRowSchema);
 export const eventQuery = pageQuery.extend({
   trigger_id: id.optional(),
   status: status.optional(),
+  view: z
+    .enum(["unsettled", "stranded", "terminal"])
+    .optional()
+    .describe(
+      "`unsettled`: not picked up yet; `stranded`: accepted longer than `min_age` ago and not picked up; both oldest first. `terminal`: over",
+    ),
+  min_age: spanSchema
+    .optional()
+    .describe("Only events received at least so long ago, such as `5m`; `5m` for `stranded`"),
   since: z.iso.datetime({ offset: true }).optional().describe("Only events received at this moment or later"),
 });
 

@@ -7,6 +7,7 @@ import type {
   unknownDeliveryPageSchema,
 } from "../../schema/trigger.ts";
 import type { eventPageSchema, eventViewSchema } from "../../schema/trigger-event.ts";
+import type { TriggerStats } from "../../schema/trigger-stats.ts";
 import { type CallOptions, type Out, type Query, segment, type Transport } from "./transport.ts";
 
 /** A webhook as its provider sends it; the headers carry the signature. */
@@ -35,6 +36,10 @@ export class TriggerCalls {
     this.#transport.send<TriggerReport>("POST", `/v1/triggers/${segment(trigger)}/pause`, { call });
   resume = (trigger: string, call: CallOptions = {}) =>
     this.#transport.send<TriggerReport>("POST", `/v1/triggers/${segment(trigger)}/resume`, { call });
+  stats = (trigger: string, query: Query = {}) =>
+    this.#transport.send<TriggerStats>("GET", `/v1/triggers/${segment(trigger)}/stats`, { query });
+  /** Counters, gauges and histograms as Prometheus reads them. */
+  metrics = async () => (await this.#transport.fetch("/metrics", { headers: {} })).text();
   listUnknownDeliveries = (query: Query = {}) =>
     this.#transport.send<Out<typeof unknownDeliveryPageSchema>>("GET", "/v1/unknown_deliveries", { query });
   listEvents = (query: Query = {}) => this.#transport.send<Out<typeof eventPageSchema>>("GET", "/v1/events", { query });
