@@ -47,7 +47,7 @@ const summed = (a: readonly number[] | undefined, b: readonly number[] | undefin
 };
 
 /** The same additions with one entry for each series, in the order in which the series first came. */
-export const mergedSeries = (added: readonly Series[]): readonly Series[] => {
+export const mergedSeries = (added: readonly Series[]): Series[] => {
   const found = new Map<string, Series>();
   for (const series of added) {
     const labels = normalLabels(series.labels);

@@ -53,7 +53,7 @@ export class MetricBuffer {
     const before = held.get(tenant)?.series ?? [];
     held.delete(tenant);
     const merged = mergedSeries([...before, ...(this.#added.get(tenant) ?? [])]);
-    this.#added.set(tenant, [...merged.slice(MAX_SERIES)]);
+    this.#added.set(tenant, merged.slice(MAX_SERIES));
     return merged.slice(0, MAX_SERIES);
   }
 

@@ -16,20 +16,32 @@ const BY_HOUR: ReadonlyMap<string, "duplicates" | "rejected"> = new Map([
 
 const HOUR_TEXT_LENGTH = "2026-01-01T00".length;
 
-/** The beginning of the hour of a moment. */
-export const hourOf = (time: string): string => `${time.slice(0, HOUR_TEXT_LENGTH)}:00:00.000Z`;
+const hourOf = (time: string): string => `${time.slice(0, HOUR_TEXT_LENGTH)}:00:00.000Z`;
 
-const counterUpsert = (db: D1Database, tenant: string, { name, labels, value, buckets }: Series, at: string) =>
-  db
-    .prepare(
-      `INSERT INTO metric_counters (tenant, name, labels, value, buckets, updated_at) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (tenant, name, labels) DO UPDATE SET value = metric_counters.value + excluded.value,
-       updated_at = excluded.updated_at,
-       buckets = CASE WHEN excluded.buckets IS NULL THEN metric_counters.buckets ELSE
-         (SELECT json_group_array(n.value + coalesce(o.value, 0) ORDER BY n.key) FROM json_each(excluded.buckets) AS n
-          LEFT JOIN json_each(metric_counters.buckets) AS o ON o.key = n.key) END`,
-    )
-    .bind(tenant, name, JSON.stringify(labels), value, buckets === undefined ? null : JSON.stringify(buckets), at);
+/** Series in one statement, whose size is bounded. */
+const MAX_ROWS = 1_000;
+
+// All rows come as one JSON text, because the statements of an invocation are counted.
+const ADD_SERIES = `INSERT INTO metric_counters (tenant, name, labels, value, buckets, updated_at)
+  SELECT row.value ->> 'tenant', row.value ->> 'name', row.value ->> 'labels', row.value ->> 'value', row.value ->> 'buckets', ?2
+  FROM json_each(?1) AS row WHERE true
+  ON CONFLICT (tenant, name, labels) DO UPDATE SET value = metric_counters.value + excluded.value,
+  updated_at = excluded.updated_at,
+  buckets = CASE WHEN excluded.buckets IS NULL THEN metric_counters.buckets ELSE
+    (SELECT json_group_array(n.value + coalesce(o.value, 0) ORDER BY n.key) FROM json_each(excluded.buckets) AS n
+     LEFT JOIN json_each(metric_counters.buckets) AS o ON o.key = n.key) END`;
+
+const ADD_HOURS = `INSERT INTO trigger_hours (tenant, trigger_id, hour, duplicates, rejected)
+  SELECT row.value ->> 'tenant', row.value ->> 'trigger_id', row.value ->> 'hour', row.value ->> 'duplicates', row.value ->> 'rejected'
+  FROM json_each(?1) AS row WHERE true
+  ON CONFLICT (tenant, trigger_id, hour) DO UPDATE SET
+  duplicates = trigger_hours.duplicates + excluded.duplicates, rejected = trigger_hours.rejected + excluded.rejected`;
+
+/** The rows as JSON texts of bounded size. */
+const texts = (rows: readonly unknown[]): readonly string[] =>
+  Array.from({ length: Math.ceil(rows.length / MAX_ROWS) }, (_, index) =>
+    JSON.stringify(rows.slice(index * MAX_ROWS, (index + 1) * MAX_ROWS)),
+  );
 
 interface Hour {
   readonly tenant: string;
@@ -55,15 +67,6 @@ const hoursOf = (additions: readonly Addition[]): readonly Hour[] => {
   return [...found.values()];
 };
 
-const hourUpsert = (db: D1Database, { tenant, trigger_id, hour, duplicates, rejected }: Hour): D1PreparedStatement =>
-  db
-    .prepare(
-      `INSERT INTO trigger_hours (tenant, trigger_id, hour, duplicates, rejected) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (tenant, trigger_id, hour) DO UPDATE SET
-       duplicates = trigger_hours.duplicates + excluded.duplicates, rejected = trigger_hours.rejected + excluded.rejected`,
-    )
-    .bind(tenant, trigger_id, hour, duplicates, rejected);
-
 /**
  * What adds a batch's figures to the database: one row for each series that the batch has touched, however many messages
  * touched it. A batch that is delivered twice counts twice.
@@ -72,9 +75,16 @@ export const metricStatements = (
   db: D1Database,
   additions: readonly Addition[],
   now: string,
-): readonly D1PreparedStatement[] => [
-  ...[...Map.groupBy(additions, ({ tenant }) => tenant)].flatMap(([tenant, own]) =>
-    mergedSeries(own.flatMap(({ series }) => series)).map((one) => counterUpsert(db, tenant, one, now)),
-  ),
-  ...hoursOf(additions).map((hour) => hourUpsert(db, hour)),
-];
+): readonly D1PreparedStatement[] => {
+  const rows = [...Map.groupBy(additions, ({ tenant }) => tenant)].flatMap(([tenant, own]) =>
+    mergedSeries(own.flatMap(({ series }) => series)).map((one) => ({
+      ...one,
+      tenant,
+      labels: JSON.stringify(one.labels),
+    })),
+  );
+  return [
+    ...texts(rows).map((text) => db.prepare(ADD_SERIES).bind(text, now)),
+    ...texts(hoursOf(additions)).map((text) => db.prepare(ADD_HOURS).bind(text)),
+  ];
+};

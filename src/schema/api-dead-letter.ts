@@ -17,6 +17,3 @@ export const deadLetterRowSchema = z
     updated_at: time,
   })
   .readonly();
-
-/** A dead letter in lists. */
-export type DeadLetterRow = z.output<typeof deadLetterRowSchema>;

@@ -37,6 +37,13 @@ const newTenant = (): string => `tenant-${(tenants += 1)}`;
 
 const subject = (tenant: string) => ({ tenant, trigger_id: "t", version: 3, provider: "github" });
 
+const samplesOf = (happen: (moments: TriggerMoments) => void): readonly string[] => {
+  const buffer = new MetricBuffer(world().env);
+  const tenant = newTenant();
+  happen(new TriggerMoments(buffer.for(tenant), subject(tenant)));
+  return buffer.take(tenant).map(({ name, labels }) => `${name} ${labels["status"] ?? labels["outcome"] ?? ""}`);
+};
+
 describe("what a request counts", () => {
   it("[T-21] is told in one message for each tenant, with one entry for each series", async () => {
     const { env, sent } = world();
@@ -114,13 +121,6 @@ describe("what a request counts", () => {
 });
 
 describe("the moments of an event", () => {
-  const samplesOf = (happen: (moments: TriggerMoments) => void): readonly string[] => {
-    const buffer = new MetricBuffer(world().env);
-    const tenant = newTenant();
-    happen(new TriggerMoments(buffer.for(tenant), subject(tenant)));
-    return buffer.take(tenant).map(({ name, labels }) => `${name} ${labels["status"] ?? labels["outcome"] ?? ""}`);
-  };
-
   it("[T-21] latencies have the labels of the specification", () => {
     const buffer = new MetricBuffer(world().env);
     const tenant = newTenant();

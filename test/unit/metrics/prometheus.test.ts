@@ -13,6 +13,10 @@ const lines = (series: readonly Series[]): readonly string[] => prometheusText(s
 
 const COST = "harn_trigger_predicate_cost_usd";
 
+const boundsOf = (name: string): readonly number[] | undefined => metricDefinition(name)?.bounds;
+
+const bucketOf = (value: number): number | undefined => observation(COST, {}, value).buckets?.indexOf(1);
+
 describe("the page for Prometheus", () => {
   it("[T-21] has HELP and TYPE once for each metric, and ends with a line feed", () => {
     const page = prometheusText([
@@ -67,7 +71,6 @@ describe("the page for Prometheus", () => {
 
 describe("series", () => {
   it("[T-21] have the bounds of the specification", () => {
-    const boundsOf = (name: string): readonly number[] | undefined => metricDefinition(name)?.bounds;
     expect(boundsOf("harn_http_request_duration_seconds")).toEqual([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5]);
     expect(boundsOf("harn_trigger_dispatch_runtime_seconds")).toEqual([
       0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300,
@@ -80,7 +83,6 @@ describe("series", () => {
   });
 
   it("[T-21] an observation falls into the first bucket whose bound it does not exceed", () => {
-    const bucketOf = (value: number): number | undefined => observation(COST, {}, value).buckets?.indexOf(1);
     expect([0, 0.0005, 0.001, 1, 1.01].map(bucketOf)).toEqual([0, 1, 1, 5, 6]);
   });
 
