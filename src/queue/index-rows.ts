@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { nowText } from "../http/call.ts";
 import { runRowSchema } from "../schema/api-run.ts";
-import { deadLetterRowSchema } from "../schema/api-dead-letter.ts";
+import { deadLetterChangeSchema } from "../schema/api-dead-letter.ts";
 import { eventRowSchema } from "../schema/api-event.ts";
 import { seriesListSchema } from "../schema/metric-series.ts";
 import type { Consumer } from "./consumer.ts";
@@ -14,9 +14,9 @@ const base = { ...shared, seq: z.int().nonnegative(), metrics: metrics.optional(
 
 const indexMessage = z.union([
   z.object({ ...base, run: runRowSchema }),
-  z.object({ ...base, event: eventRowSchema }),
-  z.object({ ...base, dead_letter: deadLetterRowSchema }),
-  // Strict, so that a message about a row that cannot be read is not taken for one about figures.
+  z.object({ ...base, event: eventRowSchema, dead_letter: deadLetterChangeSchema.optional() }),
+  // Strict, so that a message about a row that cannot be read is not taken for one of these.
+  z.strictObject({ ...shared, metrics: metrics.optional(), dead_letter: deadLetterChangeSchema }),
   z.strictObject({ ...shared, metrics }),
 ]);
 
@@ -59,11 +59,13 @@ interface Target {
 }
 
 const targetsOf = (message: IndexMessage): readonly Target[] => {
-  if (!("seq" in message)) return [];
-  const { seq, tenant } = message;
+  const { tenant } = message;
+  const dead = "dead_letter" in message ? message.dead_letter : undefined;
+  const deadLetters = dead === undefined ? [] : [{ list: DEAD_LETTERS, row: { tenant, ...dead } }];
+  if (!("seq" in message)) return deadLetters;
+  const { seq } = message;
   if ("run" in message) return [{ list: RUNS, row: { tenant, seq, ...message.run } }];
-  if ("event" in message) return [{ list: EVENTS, row: { tenant, seq, ...message.event } }];
-  return [{ list: DEAD_LETTERS, row: { tenant, seq, ...message.dead_letter } }];
+  return [{ list: EVENTS, row: { tenant, seq, ...message.event } }, ...deadLetters];
 };
 
 /** Stores the row unless a newer one is there already. */

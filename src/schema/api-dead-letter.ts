@@ -2,7 +2,7 @@ import * as z from "zod";
 import { time } from "./api.ts";
 
 /** A dead letter in lists (spec/triggers 12.6). */
-export const deadLetterRowSchema = z
+const deadLetterRowSchema = z
   .object({
     dlq_id: z.string(),
     event_id: z.string(),
@@ -17,3 +17,9 @@ export const deadLetterRowSchema = z
     updated_at: time,
   })
   .readonly();
+
+/** A dead letter as the list is told of it: `seq` counts up with every change of it. */
+export const deadLetterChangeSchema = deadLetterRowSchema.unwrap().extend({ seq: z.int().nonnegative() }).readonly();
+
+/** A dead letter as the list is told of it. */
+export type DeadLetterChange = z.output<typeof deadLetterChangeSchema>;

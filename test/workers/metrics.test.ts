@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { createExecutionContext, createMessageBatch, getQueueResult } from "cloudflare:test";
 import { beforeAll, describe, expect, it, vi } from "vitest";
+import { indexDeadLetter, indexEvent } from "../../src/queue/index-events.ts";
 import { MetricBuffer } from "../../src/queue/metric-buffer.ts";
 import { TriggerMoments } from "../../src/queue/trigger-metrics.ts";
 import worker from "../../src/index.ts";
@@ -42,6 +43,8 @@ const made = async (scope: string): Promise<string> => {
 };
 
 const read = (key: string) => send("/metrics", { headers: { Authorization: `Bearer ${key}` } });
+
+const pendingOf = (trigger: string, n: number): string => `godwit_dead_letters_pending{trigger_id="${trigger}"} ${n}\n`;
 
 describe("GET /metrics", () => {
   it("[T-21] adds up what batches bring, a row for each series, apart for each tenant", async () => {
@@ -134,13 +137,14 @@ describe("GET /metrics", () => {
       },
     });
     const dead = {
+      seq: 1,
       dlq_id: "dlq_1",
       event_id: "e4",
       trigger_id: "busy",
       binding_version: 1,
       provider: "github",
       kind: "k",
-      state: "pending",
+      state: "pending" as const,
       error: null,
       error_class: null,
       created_at: at,
@@ -150,18 +154,19 @@ describe("GET /metrics", () => {
       event("e1", "parked"),
       event("e2", "retrying"),
       event("e3", "dispatching"),
-      event("e4", "dead_lettered"),
-      { v: 1, seq: 1, tenant: "gauges", dead_letter: dead },
+      { ...event("e4", "dead_lettered"), dead_letter: dead },
     ]);
     const text = await page("gauges");
     expect(text).toContain('harn_trigger_inflight{trigger_id="busy"} 2\nharn_trigger_inflight{trigger_id="quiet"} 0\n');
-    expect(text).toContain('godwit_dead_letters_pending{trigger_id="busy"} 1\n');
+    expect(text).toContain(pendingOf("busy", 1));
     const age = /harn_trigger_oldest_pending_age_seconds\{trigger_id="busy"\} ([\d.]+)/.exec(text)?.[1];
     expect(Number(age)).toBeGreaterThanOrEqual(60);
     expect(text).toContain("slack_events_auto_disable_min_success_ratio 0.05\n");
-    await index([{ v: 1, seq: 2, tenant: "gauges", dead_letter: { ...dead, state: "resolved" } }]);
-    await index([{ v: 1, seq: 1, tenant: "gauges", dead_letter: dead }]);
-    expect(await page("gauges")).toContain('godwit_dead_letters_pending{trigger_id="quiet"} 0\n');
-    expect(await page("gauges")).not.toContain('godwit_dead_letters_pending{trigger_id="busy"} 1');
-  });
+    await indexDeadLetter(env, "gauges", { ...dead, seq: 2, state: "resolved" });
+    await vi.waitFor(async () => expect(await page("gauges")).not.toContain(pendingOf("busy", 1)), { timeout: 10_000 });
+    await indexEvent(env, "gauges", { row: event("e4", "dead_lettered").event, seq: 2 }, { dead_letter: dead });
+    await index([{ v: 1, tenant: "gauges", dead_letter: dead }]);
+    expect(await page("gauges")).toContain(pendingOf("quiet", 0));
+    expect(await page("gauges")).not.toContain(pendingOf("busy", 1));
+  }, 20_000);
 });

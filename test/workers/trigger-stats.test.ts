@@ -47,9 +47,9 @@ const message = (trigger: string, { id, status, age, more = {}, seq = 1 }: Given
 
 const deadLetter = (trigger: string, id: string, state = "pending", age = 0) => ({
   v: 1,
-  seq: 1,
   tenant: "default",
   dead_letter: {
+    seq: 1,
     dlq_id: `dlq_${id}`,
     event_id: id,
     trigger_id: trigger,
