@@ -7,6 +7,8 @@ interface Env {
   /** `memory` where queues lose their messages with the process, as the local server's do. */
   readonly GODWIT_QUEUES?: "memory";
   readonly GODWIT_MAX_BODY_BYTES?: string;
+  /** How many days an event stays in the list of events. */
+  readonly GODWIT_EVENT_LIST_DAYS?: string;
   readonly GODWIT_ALLOW_PRIVATE_HOSTS?: string;
   /** The work queue for commands of verify nodes that name none. */
   readonly GODWIT_COMMAND_QUEUE?: string;

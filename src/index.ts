@@ -1,4 +1,5 @@
 import { createApp } from "./http/app.ts";
+import { sweepHourly } from "./cron/retention.ts";
 import { watch } from "./cron/watchdog.ts";
 import { consume } from "./queue/consumer.ts";
 
@@ -13,5 +14,7 @@ const app = createApp();
 export default {
   fetch: (request, env, ctx) => app.fetch(request, env, ctx),
   queue: (batch, env, ctx) => consume(batch, env, ctx),
-  scheduled: (controller, env) => watch(env, controller.scheduledTime),
+  scheduled: async (controller, env) => {
+    await Promise.all([watch, sweepHourly].map((task) => task(env, controller.scheduledTime)));
+  },
 } satisfies ExportedHandler<Env>;

@@ -14,6 +14,7 @@ import { addHookRoutes } from "./routes/hooks.ts";
 import { addKeyRoutes } from "./routes/keys.ts";
 import { addMailboxRoutes } from "./routes/mailboxes.ts";
 import { addManifestRoutes } from "./routes/manifest.ts";
+import { addMetricRoutes } from "./routes/metrics.ts";
 import { addMetaRoutes } from "./routes/meta.ts";
 import { addArtifactRoutes } from "./routes/artifacts.ts";
 import { addRunArtifactRoutes } from "./routes/run-artifacts.ts";
@@ -27,6 +28,7 @@ import { addSessionRoutes } from "./routes/sessions.ts";
 import { addStageRoutes } from "./routes/stages.ts";
 import { addToolCallRoutes } from "./routes/tool-calls.ts";
 import { addTriggerSecretRoutes } from "./routes/trigger-secret.ts";
+import { addTriggerStatsRoutes } from "./routes/trigger-stats.ts";
 import { addTriggerRoutes } from "./routes/triggers.ts";
 import { addWorkflowEditRoutes } from "./routes/workflow-edit.ts";
 import { addWorkflowReportRoutes } from "./routes/workflow-reports.ts";
@@ -36,6 +38,7 @@ import { assetFor } from "./static.ts";
 /** Every group of routes, in the order of the documentation. A new resource is one file and one line here. */
 const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addMetaRoutes,
+  addMetricRoutes,
   addWorkflowRoutes,
   addWorkflowEditRoutes,
   addWorkflowReportRoutes,
@@ -57,6 +60,7 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addTriggerSecretRoutes,
   addCronRoutes,
   addManifestRoutes,
+  addTriggerStatsRoutes,
   addHookRoutes,
   addEventRoutes,
   addEventBodyRoutes,

@@ -1,7 +1,5 @@
-import type { EventQuery, EventRow } from "../schema/trigger-event.ts";
 import type { TriggerReport, TriggerRow } from "../schema/trigger.ts";
 import { fromDatabase } from "./fault.ts";
-import type { Position } from "./page.ts";
 
 /** Brings the list up to date with a trigger, unless it knows a later change. */
 export const storeTrigger = async (
@@ -72,41 +70,3 @@ export const listManifestTriggers = async (
   );
   return results.map((row) => ({ ...row, definition: JSON.parse(row.definition) as TriggerRow["definition"] }));
 };
-
-const EVENT_COLUMNS =
-  "event_id, trigger_id, provider, kind, dedupe_key, status, run_id, receipt, error, received_at, updated_at";
-
-/** Where an event lies; null when the list does not know it (yet). */
-export const findEvent = (db: D1Database, tenant: string, eventId: string): Promise<EventRow | null> =>
-  fromDatabase(
-    db
-      .prepare(`SELECT ${EVENT_COLUMNS} FROM events WHERE tenant = ? AND event_id = ?`)
-      .bind(tenant, eventId)
-      .first<EventRow>(),
-  );
-
-/** A tenant's events that match the filters, newest first, after a position; one more than the limit where there are more. */
-export const listEvents = async (
-  db: D1Database,
-  tenant: string,
-  query: EventQuery,
-  after: Position | null,
-): Promise<readonly EventRow[]> => {
-  const conditions = ["tenant = ?"];
-  const values: (string | number)[] = [tenant];
-  const add = (condition: string, ...bound: readonly string[]): void => {
-    conditions.push(condition);
-    values.push(...bound);
-  };
-  if (query.trigger_id !== undefined) add("trigger_id = ?", query.trigger_id);
-  if (query.status !== undefined) add("status = ?", query.status);
-  if (query.since !== undefined) add("received_at >= ?", new Date(query.since).toISOString());
-  if (after !== null) add("(received_at, event_id) < (?, ?)", ...after);
-  const sql = `SELECT ${EVENT_COLUMNS} FROM events WHERE ${conditions.join(" AND ")} ORDER BY received_at DESC, event_id DESC LIMIT ?`;
-  const statement = db.prepare(sql).bind(...values, query.limit + 1);
-  const { results } = await fromDatabase(statement.all<EventRow>());
-  return results;
-};
-
-/** Where a list goes on after an event. */
-export const eventPosition = (row: EventRow): Position => [row.received_at, row.event_id];

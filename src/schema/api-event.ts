@@ -15,5 +15,11 @@ export const eventRowSchema = z
     error: z.string().nullable(),
     received_at: time,
     updated_at: time,
+    binding_version: z.int().nullish().describe("The version of the trigger that accepted the event"),
+    attempt_count: z.int().nullish().describe("Attempts to dispatch the event"),
+    skip_stage: z.string().nullish().describe("What skipped the event, such as `match`, `predicate` or `flow_control`"),
+    error_class: z.string().nullish().describe("Class of the error, such as `handler_timeout`"),
+    settled_at: time.nullish().describe("When the event reached its last status"),
+    replay_of: z.string().nullish().describe("The event that this one replays"),
   })
   .readonly();

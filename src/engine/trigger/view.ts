@@ -23,10 +23,11 @@ export const eventRow = (record: EventRecord): EventRow => {
     received_at: event.received_at,
     updated_at: record.updated_at,
     binding_version: binding.version,
-    attempts: attempts.length,
+    attempt_count: attempts.length,
     skip_stage: skip,
     error_class: dead_letter?.error_class ?? null,
     settled_at: isOver ? record.updated_at : null,
+    replay_of: record.replay?.event_id ?? null,
   };
 };
 

@@ -1,9 +1,9 @@
 import { eventPageSchema, eventQuery, eventViewSchema } from "../../schema/trigger-event.ts";
+import { eventPosition, findEvent, listEvents } from "../event-rows.ts";
 import { CURSOR_ISSUE, decodeCursor, pageFrom } from "../page.ts";
 import { invalid, problem } from "../problem.ts";
 import { done, type Router } from "../router.ts";
 import { triggerObject } from "../trigger-object.ts";
-import { eventPosition, findEvent, listEvents } from "../trigger-rows.ts";
 
 const shared = { tag: "Events", access: "triggers" } as const;
 
@@ -16,14 +16,14 @@ export const addEventRoutes = (router: Router): void => {
       path: "/v1/events",
       operation: "list_events",
       summary: "List events, newest first",
-      description: "The list may lag a few seconds behind.",
+      description: "The list may lag a few seconds behind. Events that wait for their dispatch are shown oldest first.",
       query: eventQuery,
       reply: { status: 200, description: "A page", name: "TriggerEventPage", schema: eventPageSchema },
     },
     async ({ query, call }) => {
       const after = query.cursor === undefined ? null : decodeCursor(query.cursor, 2);
       if (after === null && query.cursor !== undefined) return invalid([CURSOR_ISSUE]);
-      const rows = await listEvents(call.env.DB, call.tenant, query, after);
+      const rows = await listEvents(call.env.DB, call.tenant, query, { after, now: Date.now() });
       return done(pageFrom(rows, query.limit, eventPosition));
     },
   );
