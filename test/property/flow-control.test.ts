@@ -72,7 +72,7 @@ interface Arrival {
 
 /** Plays moves on gates and keeps by itself what has to hold, looking at the answers and the rows alone. */
 class World {
-  readonly gates = new Gates({ lease_ms: LEASE, wake_limit: 5 });
+  readonly gates = new Gates({ lease_ms: LEASE, wake_limit: 2 });
   readonly arrivals: Arrival[] = [];
   readonly running = new Set<string>();
   readonly ended = new Set<string>();

@@ -144,10 +144,10 @@ describe("rate_limit", () => {
     const gates = new Gates();
     for (const id of ["a", "b", "c"]) {
       gates.enter(id, rateLimit(2, 60_000));
-      gates.pass(40_000);
+      gates.pass(30_000);
       gates.rebuild();
     }
-    expect([...gates.hits.values()][0]?.times).toEqual([1_040_000, 1_080_000]);
+    expect([...gates.hits.values()][0]?.times).toEqual([1_030_000, 1_060_000]);
     expect(gates.said("d", rateLimit(2, 60_000))).toBe("admitted");
     expect(gates.said("e", rateLimit(2, 60_000))).toBe("rate_limited");
   });
@@ -192,6 +192,49 @@ describe("throttle", () => {
     expect(first.more).toBe(true);
     gates.pass(0);
     expect([gates.told.length, gates.flow.nextDueAt()]).toEqual([11, null]);
+  });
+
+  it("[T-10] a gate that has let somebody through comes after the others that have room", () => {
+    const gates = new Gates({ wake_limit: 1 });
+    for (const gate of ["t@v1:x", "t@v1:y"]) {
+      for (let index = 0; index < 6; index++) gates.enter(`${gate}${index}`, throttle(3, 1_000, gate));
+    }
+    gates.now += 1_500;
+    const turns = [0, 1].map(() => gates.commit(gates.flow.wake(gates.now)).woken.map(({ id }) => id));
+    expect(turns).toEqual([["t@v1:x3"], ["t@v1:y3"]]);
+  });
+
+  it("[T-10] what one call does not get to is left for the next", () => {
+    const gates = new Gates({ wake_limit: 2 });
+    for (const id of ["a", "b", "c"]) gates.enter(id, batch(5, 1_000));
+    gates.enter("d", debounce(1_000));
+    gates.now += 1_000;
+    const first = gates.commit(gates.flow.wake(gates.now));
+    expect([first.woken.map(({ id }) => id), first.more]).toEqual([["a"], true]);
+    expect(gates.flow.nextDueAt()).toBe(gates.now);
+    expect(gates.commit(gates.flow.wake(gates.now)).woken.map(({ id }) => id)).toEqual(["d"]);
+  });
+
+  it("[T-10] nobody overtakes those who wait, even when there is room already", () => {
+    const gates = new Gates();
+    for (const id of ["a", "b"]) gates.enter(id, throttle(1, 1_000));
+    gates.now += 1_000;
+    expect(gates.said("c", throttle(1, 1_000))).toBe("parked");
+    gates.pass(0);
+    expect(gates.news()).toEqual(["w:b"]);
+  });
+
+  it("[T-26.2] hits that have expired leave no trace in memory that a rebuild would not have", () => {
+    const gates = new Gates();
+    for (const id of ["a", "b"]) gates.enter(id, throttle(1, 1_000));
+    gates.now += 2_500;
+    gates.enter("c", debounce(1_000));
+    expect(gates.hits.size).toBe(0);
+    const due = gates.flow.nextDueAt();
+    gates.rebuild();
+    expect(gates.flow.nextDueAt()).toBe(due);
+    gates.pass(0);
+    expect(gates.news()).toEqual(["w:b"]);
   });
 
   it("[T-10] a clock that goes back frees nothing early", () => {
@@ -304,6 +347,15 @@ describe("concurrency", () => {
     gates.enter("c1", slot("a", -1));
     gates.leave("b1");
     expect(gates.news()).toEqual(["w:c1"]);
+  });
+
+  it("[T-10] only the head may take a slot: a newcomer with a higher max does not overtake it", () => {
+    const gates = new Gates();
+    gates.enter("a", concurrency(1));
+    gates.enter("b", concurrency(1));
+    expect(gates.said("c", concurrency(2))).toBe("parked");
+    gates.leave("a");
+    expect(gates.news()).toEqual(["w:b", "w:c"]);
   });
 
   it("[T-10] a cancelled waiter is passed over, and one who left twice frees one slot", () => {
