@@ -72,7 +72,7 @@ interface Arrival {
 
 /** Plays moves on gates and keeps by itself what has to hold, looking at the answers and the rows alone. */
 class World {
-  readonly gates = new Gates({ lease_ms: LEASE, wake_limit: 5 });
+  readonly gates = new Gates({ lease_ms: LEASE, wake_limit: 2 });
   readonly arrivals: Arrival[] = [];
   readonly running = new Set<string>();
   readonly ended = new Set<string>();
@@ -224,7 +224,7 @@ class World {
   }
 }
 
-const moves = fc.array(move, { minLength: 1, maxLength: 60 });
+const moves = fc.array(move, { minLength: 1, maxLength: 80, size: "max" });
 
 describe("flow control", () => {
   it("[T-10] no gate lets through too many, nobody is lost or ends twice, and everybody gets their turn", () => {
@@ -237,7 +237,7 @@ describe("flow control", () => {
         expect(world.ended.size).toBe(world.arrivals.length);
         expect(world.gates.flow.nextDueAt()).toBe(null);
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
@@ -256,13 +256,13 @@ describe("flow control", () => {
         expect(rebuilt.gates.hits).toEqual(kept.gates.hits);
         expect(rebuilt.ended).toEqual(kept.ended);
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 
   it("[T-10] debounce lets exactly the newest of each quiet period through", () => {
     fc.assert(
-      fc.property(fc.array(fc.nat(2_500), { minLength: 1, maxLength: 30 }), (gaps) => {
+      fc.property(fc.array(fc.nat(2_500), { minLength: 1, maxLength: 30, size: "max" }), (gaps) => {
         const gates = new Gates();
         gaps.forEach((gap, index) => {
           gates.enter(String(index), { primitive: "debounce", gate: "g", period_ms: PERIOD });
@@ -278,7 +278,7 @@ describe("flow control", () => {
 
   it("[T-10] batches have the members that came until they were full or their deadline, in order", () => {
     fc.assert(
-      fc.property(fc.array(fc.nat(700), { minLength: 1, maxLength: 30 }), (gaps) => {
+      fc.property(fc.array(fc.nat(700), { minLength: 1, maxLength: 30, size: "max" }), (gaps) => {
         const gates = new Gates();
         const groups: (readonly string[])[] = [];
         const expected: string[][] = [];
@@ -305,35 +305,39 @@ describe("flow control", () => {
   it("[T-10] the line for slots is that of a plain list sorted anew each time", () => {
     const waiter = fc.record({ rank: fc.nat(2), fair: fc.constantFrom("a", "b", "c"), leave: fc.nat(6) });
     fc.assert(
-      fc.property(fc.array(waiter, { minLength: 1, maxLength: 40 }), fc.integer({ min: 1, max: 3 }), (waiters, max) => {
-        const gates = new Gates();
-        const working: { id: string; fair: string }[] = [];
-        const line: { id: string; fair: string; rank: number }[] = [];
-        const woken: string[] = [];
-        const held = (fair: string): number => working.filter((one) => one.fair === fair).length;
-        const next = (): void => {
-          const order = line.toSorted(
-            (a, b) => a.rank - b.rank || held(a.fair) - held(b.fair) || line.indexOf(a) - line.indexOf(b),
-          );
-          const [first] = order;
-          if (first === undefined) return;
-          line.splice(line.indexOf(first), 1);
-          working.push(first);
-          woken.push(`w:${first.id}`);
-        };
-        waiters.forEach(({ rank, fair, leave }, index) => {
-          const id = String(index);
-          gates.enter(id, concurrency(max, rank, fair));
-          if (working.length < max) working.push({ id, fair });
-          else line.push({ id, fair, rank });
-          const gone = leave < working.length ? working[leave] : undefined;
-          if (gone === undefined) return;
-          gates.leave(gone.id);
-          working.splice(leave, 1);
-          next();
-        });
-        expect(gates.told).toEqual(woken);
-      }),
+      fc.property(
+        fc.array(waiter, { minLength: 1, maxLength: 40, size: "max" }),
+        fc.integer({ min: 1, max: 3 }),
+        (waiters, max) => {
+          const gates = new Gates();
+          const working: { id: string; fair: string }[] = [];
+          const line: { id: string; fair: string; rank: number }[] = [];
+          const woken: string[] = [];
+          const held = (fair: string): number => working.filter((one) => one.fair === fair).length;
+          const next = (): void => {
+            const order = line.toSorted(
+              (a, b) => a.rank - b.rank || held(a.fair) - held(b.fair) || line.indexOf(a) - line.indexOf(b),
+            );
+            const [first] = order;
+            if (first === undefined) return;
+            line.splice(line.indexOf(first), 1);
+            working.push(first);
+            woken.push(`w:${first.id}`);
+          };
+          waiters.forEach(({ rank, fair, leave }, index) => {
+            const id = String(index);
+            gates.enter(id, concurrency(max, rank, fair));
+            if (working.length < max) working.push({ id, fair });
+            else line.push({ id, fair, rank });
+            const gone = leave < working.length ? working[leave] : undefined;
+            if (gone === undefined) return;
+            gates.leave(gone.id);
+            working.splice(leave, 1);
+            next();
+          });
+          expect(gates.told).toEqual(woken);
+        },
+      ),
     );
   });
 });
