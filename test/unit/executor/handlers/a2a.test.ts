@@ -61,7 +61,7 @@ describe("a remote agent", () => {
       "a2a-trace-id": "trace_1",
       "idempotency-key": "dispatch_1",
     });
-    const { id, method, params } = post?.body as {
+    const { id, method, params } = (post?.body ?? {}) as {
       readonly id: string;
       readonly method: string;
       readonly params: {
@@ -206,12 +206,13 @@ describe("finding an agent", () => {
   });
 });
 
+const plain = (authority: string) => ({
+  supportedInterfaces: [{ protocolBinding: "JSONRPC", url: `http://${authority}/rpc` }],
+});
+
 describe("cleartext", () => {
   const local = "127.0.0.1:4000";
   const env = { GODWIT_ALLOW_PRIVATE_HOSTS: "127.0.0.1,localhost" };
-  const plain = (authority: string) => ({
-    supportedInterfaces: [{ protocolBinding: "JSONRPC", url: `http://${authority}/rpc` }],
-  });
 
   it("[T-11.2] is not tried unless the handler allows it", async () => {
     const { outcome, sent } = await dispatch({ scheme: "http" }, { a2a: local }, { env });
@@ -243,6 +244,11 @@ describe("cleartext", () => {
   });
 });
 
+const refusesReports = ({ body }: Sent): Response => {
+  const isSend = (body as { readonly method: string }).method === "message/send";
+  return isSend ? json({ result: { id: "t", status: { state: "working" } } }) : json({}, 500);
+};
+
 describe("reports of remote agents", () => {
   const a2a_push = { url: "https://me.example/hooks/push", token: "tok" };
 
@@ -261,11 +267,7 @@ describe("reports of remote agents", () => {
   });
 
   it("[T-11.2] that an agent cannot give do not undo the task", async () => {
-    const answer = ({ body }: Sent): Response => {
-      const isSend = (body as { readonly method: string }).method === "message/send";
-      return isSend ? json({ result: { id: "t", status: { state: "working" } } }) : json({}, 500);
-    };
-    expect((await dispatch({ answer }, undefined, { a2a_push })).outcome.type).toBe("succeeded");
+    expect((await dispatch({ answer: refusesReports }, undefined, { a2a_push })).outcome.type).toBe("succeeded");
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { performHandler } from "../../../../src/executor/handlers/perform.ts";
+import type { ModelEnv } from "../../../../src/ports/model-env.ts";
 import { callOf, event, json, network, ports, type Sent } from "./call.ts";
 
 const never = new AbortController().signal;
@@ -10,7 +11,7 @@ const http = {
 } as const;
 const env = { GODWIT_SECRET_TOKEN: "s3cr3t-token" };
 
-const perform = async (respond: (sent: Sent) => Response | Error, url: string = http.url, given: object = env) => {
+const perform = async (respond: (sent: Sent) => Response | Error, url: string = http.url, given: ModelEnv = env) => {
   const { sent, fetcher } = network(respond);
   const call = callOf({ http: { ...http, url } }, { attempt: 2, replay: "trigger_evt_0" });
   return { outcome: await performHandler(call, ports({ fetcher, env: given }), never), sent };
