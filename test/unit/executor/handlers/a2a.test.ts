@@ -237,6 +237,18 @@ describe("cleartext", () => {
     expect(there.sent.filter(({ url }) => url.startsWith("http:"))).toHaveLength(0);
   });
 
+  it("[T-26] only ports that the deployment allows are tried", async () => {
+    const allowed = { GODWIT_ALLOW_PRIVATE_HOSTS: "127.0.0.1:80" };
+    const script = { scheme: "http", card: plain("127.0.0.1"), result: completed("1") } as const;
+    const open = await dispatch(script, { a2a: "127.0.0.1", allow_cleartext: true }, { env: allowed });
+    expect(open.outcome).toEqual({ type: "succeeded", result: 1 });
+    expect(open.sent.filter(({ url }) => url.startsWith("https:"))).toEqual([]);
+    const secure = { GODWIT_ALLOW_PRIVATE_HOSTS: "127.0.0.1:443" };
+    const shut = await dispatch(script, { a2a: "127.0.0.1", allow_cleartext: true }, { env: secure });
+    expect(shut.outcome).toMatchObject({ class: "a2a" });
+    expect(shut.sent.filter(({ url }) => url.startsWith("http:"))).toEqual([]);
+  });
+
   it("[T-11.2] an endpoint without TLS is not called, even when a card with TLS names it", async () => {
     const { outcome, sent } = await dispatch({ card: plain(AGENT) });
     expect(outcome).toMatchObject({ class: "a2a", error: expect.stringContaining("is cleartext") });
