@@ -36,6 +36,11 @@ const httpSchema = strict({
     .readonly()
     .optional(),
   timeout_ms: duration.optional(),
+  /** Signs each call as Standard Webhooks do; only the name of a secret, because definitions are shown. */
+  signing_secret: z
+    .string()
+    .regex(/^\{\{\s*secret\.[A-Za-z0-9_]+\s*\}\}$/, "must be `{{secret.NAME}}`")
+    .optional(),
 }).readonly();
 
 /** The key that says which kind of handler it is, with the keys that belong to it. */

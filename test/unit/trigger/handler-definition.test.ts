@@ -65,6 +65,7 @@ describe("refusals of a handler", () => {
     ],
     ["a wrong option", { workflow: "w", options: { max_steps: "x" } }, "handler.options.max_steps"],
     ["a blank agent", { a2a: " " }, "handler.a2a"],
+    ["a secret that is written out", { http: { url: "u", signing_secret: "whsec_x" } }, "handler.http.signing_secret"],
     ["a method without a body", { http: { url: "https://x.example", method: "GET" } }, "handler.http.method"],
   ])("[T-5.7] %s", (_what, handler, path) => {
     expect(issues(handler)).toMatchObject([{ path }]);
