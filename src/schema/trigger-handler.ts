@@ -36,6 +36,11 @@ const httpSchema = strict({
     .readonly()
     .optional(),
   timeout_ms: duration.optional(),
+  /** Signs each call as Standard Webhooks do; only the name of a secret, because definitions are shown. */
+  signing_secret: z
+    .string()
+    .regex(/^\{\{\s*secret\.[A-Za-z0-9_]+\s*\}\}$/, "must be `{{secret.NAME}}`")
+    .optional(),
 }).readonly();
 
 /** The key that says which kind of handler it is, with the keys that belong to it. */
@@ -114,6 +119,16 @@ const checkOptions = ({ options = {} }: HandlerDefinition, complain: Complain): 
 };
 
 const A2A_ONLY = "`allow_cleartext` is only valid for `a2a://...` handlers";
+
+/** Why a handler can call no function: it names one that nobody has registered (spec/triggers 5.3); null for any other. */
+export const functionProblem = (handler: HandlerDefinition, registered: readonly string[]): string | null => {
+  const parsed = handler.uri === undefined ? null : parseHandlerReference(handler.uri);
+  const ofUri = parsed?.ok === true && parsed.value.kind === "local" ? parsed.value.function : undefined;
+  const name = handler.function ?? ofUri;
+  return name === undefined || registered.includes(name)
+    ? null
+    : `handler '${name}' is not exported by the resolved module`;
+};
 
 /** What kind an address makes of a handler, where the keys beside it depend on that. */
 const KIND_OF_URI = { local: "function", a2a: "a2a", worker: "queue", persona: null } as const;

@@ -50,6 +50,8 @@ export interface HttpTarget {
   readonly url: string;
   readonly method: "POST" | "PUT" | "PATCH";
   readonly headers: Readonly<Record<string, string>>;
+  /** `{{secret.NAME}}`: what the calls are signed with. */
+  readonly signing_secret: string | undefined;
   readonly timeout_ms: number;
 }
 
@@ -189,8 +191,8 @@ export const handlerOf = (given: HandlerDefinition, holdsPermit: boolean): Handl
   if (queue !== undefined) return workerHandler(queue.trim(), given);
   if (a2a !== undefined) return a2aHandler(a2a.trim(), given);
   if (http !== undefined) {
-    const { url, method, headers = {}, timeout_ms = HTTP_MS } = http;
-    return { kind: "http", target_uri: url, http: { url, method, headers, timeout_ms } };
+    const { url, method, headers = {}, timeout_ms = HTTP_MS, signing_secret } = http;
+    return { kind: "http", target_uri: url, http: { url, method, headers, timeout_ms, signing_secret } };
   }
   return uri === undefined ? null : handlerOfUri(uri, given);
 };

@@ -3,6 +3,7 @@ import { parseJson } from "../../lib/json-text.ts";
 import { err, ok, type Result } from "../../lib/result.ts";
 import { NetworkFault } from "../../llm/network.ts";
 import { readBody } from "../http-response.ts";
+import { egressRefusal } from "../private-hosts.ts";
 import { isLoopback } from "./a2a-authority.ts";
 import type { AgentCard } from "./a2a-interface.ts";
 import type { CallSurroundings } from "./ports.ts";
@@ -17,6 +18,9 @@ interface NotFound {
 }
 
 const readCard = async (url: URL, around: CallSurroundings): Promise<Result<AgentCard, NotFound>> => {
+  // The list of allowed hosts may name a port, and with another scheme the port is another one.
+  const refusal = egressRefusal(url, around.env.GODWIT_ALLOW_PRIVATE_HOSTS);
+  if (refusal !== undefined) return err({ message: refusal, unreachable: true });
   const missing = (message: string) => err({ message: `${url.href} ${message}`, unreachable: false });
   try {
     const headers = { accept: "application/json" };

@@ -1,5 +1,6 @@
 import type { HandlerOutcome, OutsideCall } from "../../engine/trigger/handler.ts";
 import type { Json } from "../../lib/json.ts";
+import { ok } from "../../lib/result.ts";
 import { parseJson } from "../../lib/json-text.ts";
 import { traceParent } from "../../lib/trace-parent.ts";
 import { prepareRequest } from "../http-request.ts";
@@ -9,6 +10,7 @@ import { createRedactor } from "../redaction.ts";
 import { headerSafe } from "./header.ts";
 import { failed, succeeded } from "./outcome.ts";
 import type { CallSurroundings } from "./ports.ts";
+import { signatureHeaders } from "./signing.ts";
 
 type HttpHandlerCall = Extract<OutsideCall, { readonly kind: "http" }>;
 
@@ -61,10 +63,14 @@ export const sendEvent = async (call: HttpHandlerCall, around: CallSurroundings)
   if (!request.ok) return failed("local", request.error.message, false);
   const refusal = egressRefusal(request.value.url, around.env.GODWIT_ALLOW_PRIVATE_HOSTS);
   if (refusal !== undefined) return failed("denied", refusal);
-  const sent = new Map([...request.value.headers, ...ownHeaders(call)]);
   // Not filled in like the rest of the request: what looks like a secret in an event is text.
   const body = JSON.stringify(call.event);
   const target = request.value.url;
+  const id = headerSafe(call.idempotency_key);
+  const { signing_secret: secret } = call.http;
+  const signed = secret === undefined ? ok([]) : await signatureHeaders(secret, { id, body }, around);
+  if (!signed.ok) return failed("local", signed.error, false);
+  const sent = new Map([...request.value.headers, ...ownHeaders(call), ...signed.value]);
   const response = await around.fetcher(target.href, {
     method,
     headers: [...sent],

@@ -39,6 +39,13 @@ const run = (call: OutsideCall, around: CallSurroundings): Promise<HandlerOutcom
 
 const CLASS = { local: "local", http: "local", worker: "infrastructure", a2a: "a2a" } as const;
 
+const withoutSecrets = (outcome: HandlerOutcome, { env }: HandlerPorts): HandlerOutcome => {
+  const redactor = createRedactor(env);
+  return outcome.type === "succeeded"
+    ? { ...outcome, result: redactor.json(outcome.result) }
+    : { ...outcome, error: redactor.text(outcome.error) };
+};
+
 /**
  * Performs one call of a handler (spec/triggers 11); it never throws. Abort the signal with a `CancelCause` as its reason:
  * the call's result is thrown away then, and what it has done stays done.
@@ -52,11 +59,12 @@ export const performHandler = async (
   const limit = limitOf(call);
   const deadline = startDeadline(limit, signal);
   const around: CallSurroundings = { ...ports, fetcher: networkFetcher(ports.fetcher), signal: deadline.signal() };
-  const ended = (thrown: unknown): HandlerOutcome =>
-    failed(CLASS[call.kind], createRedactor(ports.env).text(reasonOf(thrown)));
+  const ended = (thrown: unknown): HandlerOutcome => failed(CLASS[call.kind], reasonOf(thrown));
   const outcome = await Promise.race([run(call, around), deadline.expired]).catch(ended);
   const ending = deadline.ending();
   deadline.stop();
   if (ending === "cancelled") return cancelled(call, signal.reason);
-  return ending === "timeout" ? failed("timeout", `handler timed out after ${limit} ms`) : outcome;
+  return ending === "timeout"
+    ? failed("timeout", `handler timed out after ${limit} ms`)
+    : withoutSecrets(outcome, ports);
 };

@@ -16,6 +16,8 @@ export interface HandlerPorts {
   readonly functions: FunctionRegistry;
   /** Puts a job into a queue of the event's tenant; the same id with the same request is the same job. */
   readonly enqueue: (queue: string, request: JobRequest) => Promise<Answer<JobReply>>;
+  /** The moment in milliseconds since the Unix epoch. */
+  readonly now: () => number;
   readonly a2a_push?: A2aPush | undefined;
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { decodeAt } from "../../../src/schema/decode.ts";
-import { checkHandler, handlerSchema } from "../../../src/schema/trigger-handler.ts";
+import { checkHandler, functionProblem, handlerSchema } from "../../../src/schema/trigger-handler.ts";
 
 const schema = z
   .strictObject({ handler: handlerSchema, allow_cleartext: z.boolean().optional() })
@@ -65,6 +65,7 @@ describe("refusals of a handler", () => {
     ],
     ["a wrong option", { workflow: "w", options: { max_steps: "x" } }, "handler.options.max_steps"],
     ["a blank agent", { a2a: " " }, "handler.a2a"],
+    ["a secret that is written out", { http: { url: "u", signing_secret: "whsec_x" } }, "handler.http.signing_secret"],
     ["a method without a body", { http: { url: "https://x.example", method: "GET" } }, "handler.http.method"],
   ])("[T-5.7] %s", (_what, handler, path) => {
     expect(issues(handler)).toMatchObject([{ path }]);
@@ -75,6 +76,13 @@ describe("refusals of a handler", () => {
       { path: "handler.uri", message: "handler URI scheme in 'smtp://x' is not implemented" },
     ]);
     expect(issues("")).toEqual([{ path: "handler.uri", message: "handler cannot be empty" }]);
+  });
+
+  it("[T-5.3] a function that nobody has registered is named", () => {
+    const text = "handler 'm::f' is not exported by the resolved module";
+    expect([functionProblem({ uri: "m::f" }, ["f"]), functionProblem({ function: "m::f" }, [])]).toEqual([text, text]);
+    expect(functionProblem({ uri: " m::f " }, ["m::f"])).toBe(null);
+    expect([functionProblem({ uri: "worker://q" }, []), functionProblem({ workflow: "w" }, [])]).toEqual([null, null]);
   });
 
   it("[T-5.7] cleartext is for remote agents only, wherever it stands", () => {

@@ -35,7 +35,7 @@ describe("what a handler means", () => {
     expect(handlerOf({ uri: "f", timeout_ms: 7 }, false)).toMatchObject({ timeout_ms: 7 });
     expect(handlerOf({ a2a: "h" }, false)).toMatchObject({ timeout_ms: 60_000, allow_cleartext: false });
     expect(handlerOf({ http: { url: "u", method: "PUT" } }, false)).toMatchObject({
-      http: { url: "u", method: "PUT", headers: {}, timeout_ms: 30_000 },
+      http: { url: "u", method: "PUT", headers: {}, timeout_ms: 30_000, signing_secret: undefined },
     });
   });
 });

@@ -17,6 +17,7 @@ const portsOf = (system: System): HandlerPorts => ({
   env: { GODWIT_ALLOW_PRIVATE_HOSTS: system.agents.authorities.join(",") },
   fetcher: system.agents.fetch,
   functions: createRegistry({}),
+  now: () => system.clock.now,
   enqueue: async (queue, request) => system.queues.named(queue).enqueue(request),
 });
 

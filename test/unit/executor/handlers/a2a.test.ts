@@ -61,7 +61,7 @@ describe("a remote agent", () => {
       "a2a-trace-id": "trace_1",
       "idempotency-key": "dispatch_1",
     });
-    const { id, method, params } = post?.body as {
+    const { id, method, params } = (post?.body ?? {}) as {
       readonly id: string;
       readonly method: string;
       readonly params: {
@@ -206,12 +206,13 @@ describe("finding an agent", () => {
   });
 });
 
+const plain = (authority: string) => ({
+  supportedInterfaces: [{ protocolBinding: "JSONRPC", url: `http://${authority}/rpc` }],
+});
+
 describe("cleartext", () => {
   const local = "127.0.0.1:4000";
   const env = { GODWIT_ALLOW_PRIVATE_HOSTS: "127.0.0.1,localhost" };
-  const plain = (authority: string) => ({
-    supportedInterfaces: [{ protocolBinding: "JSONRPC", url: `http://${authority}/rpc` }],
-  });
 
   it("[T-11.2] is not tried unless the handler allows it", async () => {
     const { outcome, sent } = await dispatch({ scheme: "http" }, { a2a: local }, { env });
@@ -236,12 +237,29 @@ describe("cleartext", () => {
     expect(there.sent.filter(({ url }) => url.startsWith("http:"))).toHaveLength(0);
   });
 
+  it("[T-26] only ports that the deployment allows are tried", async () => {
+    const allowed = { GODWIT_ALLOW_PRIVATE_HOSTS: "127.0.0.1:80" };
+    const script = { scheme: "http", card: plain("127.0.0.1"), result: completed("1") } as const;
+    const open = await dispatch(script, { a2a: "127.0.0.1", allow_cleartext: true }, { env: allowed });
+    expect(open.outcome).toEqual({ type: "succeeded", result: 1 });
+    expect(open.sent.filter(({ url }) => url.startsWith("https:"))).toEqual([]);
+    const secure = { GODWIT_ALLOW_PRIVATE_HOSTS: "127.0.0.1:443" };
+    const shut = await dispatch(script, { a2a: "127.0.0.1", allow_cleartext: true }, { env: secure });
+    expect(shut.outcome).toMatchObject({ class: "a2a" });
+    expect(shut.sent.filter(({ url }) => url.startsWith("http:"))).toEqual([]);
+  });
+
   it("[T-11.2] an endpoint without TLS is not called, even when a card with TLS names it", async () => {
     const { outcome, sent } = await dispatch({ card: plain(AGENT) });
     expect(outcome).toMatchObject({ class: "a2a", error: expect.stringContaining("is cleartext") });
     expect(sent.filter(({ method }) => method === "POST")).toEqual([]);
   });
 });
+
+const refusesReports = ({ body }: Sent): Response => {
+  const isSend = (body as { readonly method: string }).method === "message/send";
+  return isSend ? json({ result: { id: "t", status: { state: "working" } } }) : json({}, 500);
+};
 
 describe("reports of remote agents", () => {
   const a2a_push = { url: "https://me.example/hooks/push", token: "tok" };
@@ -261,11 +279,7 @@ describe("reports of remote agents", () => {
   });
 
   it("[T-11.2] that an agent cannot give do not undo the task", async () => {
-    const answer = ({ body }: Sent): Response => {
-      const isSend = (body as { readonly method: string }).method === "message/send";
-      return isSend ? json({ result: { id: "t", status: { state: "working" } } }) : json({}, 500);
-    };
-    expect((await dispatch({ answer }, undefined, { a2a_push })).outcome.type).toBe("succeeded");
+    expect((await dispatch({ answer: refusesReports }, undefined, { a2a_push })).outcome.type).toBe("succeeded");
   });
 });
 

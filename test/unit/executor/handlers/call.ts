@@ -73,6 +73,7 @@ export const ports = (given: Partial<HandlerPorts> = {}): HandlerPorts => ({
   enqueue: async () => {
     throw new Error("no queue");
   },
+  now: () => 1_000_000,
   ...given,
 });
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { standardSignature } from "../../../../src/connectors/signature-standard.ts";
 import { performHandler } from "../../../../src/executor/handlers/perform.ts";
+import type { ModelEnv } from "../../../../src/ports/model-env.ts";
 import { callOf, event, json, network, ports, type Sent } from "./call.ts";
 
 const never = new AbortController().signal;
@@ -10,11 +12,14 @@ const http = {
 } as const;
 const env = { GODWIT_SECRET_TOKEN: "s3cr3t-token" };
 
-const perform = async (respond: (sent: Sent) => Response | Error, url: string = http.url, given: object = env) => {
+const perform = async (respond: (sent: Sent) => Response | Error, url: string = http.url, given: ModelEnv = env) => {
   const { sent, fetcher } = network(respond);
   const call = callOf({ http: { ...http, url } }, { attempt: 2, replay: "trigger_evt_0" });
   return { outcome: await performHandler(call, ports({ fetcher, env: given }), never), sent };
 };
+
+const signed = (signing_secret: string) =>
+  callOf({ http: { url: "https://in.example", method: "POST", signing_secret } });
 
 describe("an HTTP handler", () => {
   it("[T-11] gets the event as JSON, untouched, with headers that say what it is", async () => {
@@ -33,6 +38,28 @@ describe("an HTTP handler", () => {
       "x-key": "s3cr3t-token",
     });
     expect(headers.get("traceparent")).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+  });
+
+  it("[T-19.2] signs each call so that a receiver of Standard Webhooks can verify it", async () => {
+    const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    const { sent, fetcher } = network(() => json(null));
+    const around = ports({ fetcher, env: { GODWIT_SECRET_SIGN: secret, GODWIT_SECRET_ODD: "not base64!" } });
+    await performHandler(signed("{{secret.SIGN}}"), around, never);
+    const body = new TextEncoder().encode(JSON.stringify(sent[0]?.body));
+    const headers = Object.fromEntries(sent[0]?.headers ?? []);
+    const received = { method: "POST", path: "/", headers, body, now: 1_000_000, secrets: [secret] };
+    expect(headers).toMatchObject({ "webhook-id": "dispatch_1", "webhook-timestamp": "1000" });
+    expect((await standardSignature.verify(received)).ok).toBe(true);
+    const other = { ...received, secrets: ["AAAA"] };
+    expect((await standardSignature.verify(other)).ok).toBe(false);
+    const refused = [signed("{{secret.ODD}}"), signed("{{secret.NONE}}")].map((one) =>
+      performHandler(one, around, never),
+    );
+    expect(await Promise.all(refused)).toMatchObject([
+      { error: expect.stringContaining("not base64"), retryable: false },
+      { error: expect.stringContaining("GODWIT_SECRET_NONE"), retryable: false },
+    ]);
+    expect(sent).toHaveLength(1);
   });
 
   it.each([

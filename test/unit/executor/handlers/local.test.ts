@@ -99,6 +99,19 @@ describe("a local handler", () => {
   });
 });
 
+it("[T-11.1] no secret of the deployment is in what a handler leaves behind", async () => {
+  const env = { GODWIT_SECRET_TOKEN: "s3cr3t-token" };
+  const functions = createRegistry({
+    leak: () => ({ at: "it is s3cr3t-token" }),
+    shout: () => Promise.reject(new Error("s3cr3t-token is wrong")),
+  });
+  const outcomes = ["leak", "shout"].map((uri) => performHandler(callOf({ uri }), ports({ functions, env }), never));
+  expect(await Promise.all(outcomes)).toMatchObject([
+    { result: { at: "it is [redacted]" } },
+    { error: "[redacted] is wrong" },
+  ]);
+});
+
 describe("a local handler that is cancelled", () => {
   it.each(["trigger cancel request", "dispatcher shutdown"])("[T-11.1] by a %s loses its result", async (cause) => {
     const controller = new AbortController();

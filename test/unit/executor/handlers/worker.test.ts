@@ -9,9 +9,10 @@ import { callOf, event, ports } from "./call.ts";
 
 const never = new AbortController().signal;
 
+const context = () => ({ now: 1_000, nextId: (prefix: string) => `${prefix}_1` });
+
 const queue = () => {
   const store = sqliteStore();
-  const context = () => ({ now: 1_000, nextId: (prefix: string) => `${prefix}_1` });
   const shell = new QueueShell({ store, context, policy: DEFAULT_POLICY, objectId: "q" });
   const names: string[] = [];
   const enqueue: Parameters<typeof performHandler>[1]["enqueue"] = async (name, request) => {
