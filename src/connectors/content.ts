@@ -15,6 +15,7 @@ const FORMATS: ReadonlyMap<string, Format> = new Map<string, Format>([
 ]);
 
 const unpack = async (bytes: Uint8Array, format: Format, limit: number): Promise<Result<Uint8Array, WebhookError>> => {
+  if (bytes.byteLength === 0) return err(invalidJson(`the request body is not valid ${format}`));
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {

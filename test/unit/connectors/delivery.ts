@@ -1,6 +1,9 @@
 import { createHmac } from "node:crypto";
-import type { SignedRequest } from "../../../src/connectors/connector.ts";
+import type { SignedRequest, Surroundings } from "../../../src/connectors/connector.ts";
 import { lowerCaseHeaders } from "../../../src/connectors/headers.ts";
+
+/** Surroundings without any key. */
+export const NO_KEYS: Surroundings = { keys: () => Promise.resolve(null) };
 
 const encoder = new TextEncoder();
 

@@ -1,15 +1,16 @@
 import { describe, expect, it } from "vitest";
 import type { WebhookError } from "../../../src/connectors/webhook-error.ts";
+import { PROVEN } from "../../../src/connectors/connector.ts";
 import { github, githubPayload } from "../../../src/connectors/github.ts";
 import { connectorFor } from "../../../src/connectors/registry.ts";
 import type { NormalisedEvent } from "../../../src/schema/trigger.ts";
-import { githubHeaders, request, type Delivery } from "./delivery.ts";
+import { githubHeaders, NO_KEYS, request, type Delivery } from "./delivery.ts";
 
 const secret = "gh-secret";
 const issue = '{"action":"opened","installation":{"id":42},"issue":{"number":99}}';
 
 const outcome = async (delivery: Delivery): Promise<NormalisedEvent | WebhookError> => {
-  const result = await github.normalise(request(delivery), {});
+  const result = await github.normalise(request(delivery), {}, PROVEN);
   return result.ok ? result.value : result.error;
 };
 
@@ -27,7 +28,7 @@ describe("normalisation", () => {
       "X-GitHub-Delivery": "delivery-123",
     };
     const delivery = request({ secret, body: issue, headers });
-    expect(await github.verify(delivery, {})).toEqual({ ok: true, value: { state: "verified" } });
+    expect(await github.verify(delivery, {}, NO_KEYS)).toEqual({ ok: true, value: PROVEN });
     expect(await outcome({ secret, body: issue, headers })).toEqual({
       provider: "github",
       kind: "issues.opened",
@@ -96,7 +97,7 @@ describe("normalisation", () => {
     const body = new URLSearchParams({ payload: issue }).toString();
     const type = { "Content-Type": "application/x-www-form-urlencoded" };
     const headers = githubHeaders(secret, body, type);
-    expect(await github.verify(request({ secret, body, headers }), {})).toMatchObject({ ok: true });
+    expect(await github.verify(request({ secret, body, headers }), {}, NO_KEYS)).toMatchObject({ ok: true });
     expect(await normalise(body, type)).toMatchObject({
       kind: "issues.opened",
       provider_payload: { issue: { number: 99 } },

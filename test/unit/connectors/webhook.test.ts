@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import type { ConnectorBinding } from "../../../src/connectors/connector.ts";
+import { type ConnectorBinding, PROVEN } from "../../../src/connectors/connector.ts";
 import { webhook } from "../../../src/connectors/webhook.ts";
-import { request } from "./delivery.ts";
+import { NO_KEYS, request } from "./delivery.ts";
 
 interface Given {
   readonly scheme?: NonNullable<ConnectorBinding["signature_scheme"]>;
@@ -12,7 +12,7 @@ interface Given {
 
 const normalise = async (given: Given): Promise<unknown> => {
   const binding = { signature_scheme: given.scheme ?? "github", source: given.source };
-  const result = await webhook.normalise(request({ headers: given.headers ?? {}, body: given.body }), binding);
+  const result = await webhook.normalise(request({ headers: given.headers ?? {}, body: given.body }), binding, PROVEN);
   return result.ok ? result.value : result.error;
 };
 
@@ -21,18 +21,18 @@ const order = '{"type": "order.paid", "timestamp": "2026-04-19T10:00:00Z", "even
 it("[T-19.5] verifies with the scheme of the trigger", async () => {
   const signed = "sha256=ce19e5dbd432cb34f19b81b1d7d0de1a04228b19a5f1e9ad39fa62a16d8051ba";
   const delivery = request({ secret: "gen", body: order, headers: { "X-Hub-Signature-256": signed } });
-  expect(await webhook.verify(delivery, { signature_scheme: "github" })).toMatchObject({ ok: true });
+  expect(await webhook.verify(delivery, { signature_scheme: "github" }, NO_KEYS)).toMatchObject({ ok: true });
   expect(webhook.style({ signature_scheme: "github" })).toBe("github");
   const stripe = request({
     secret: "gen",
     body: '{"id": "evt_9", "type": "invoice.paid"}',
     headers: { "Stripe-Signature": "t=1700000000,v1=fafb37eb813d20cec544dd8ea7b17e94d6b29a6797b6f0541644dfacb79102fa" },
   });
-  expect(await webhook.verify(stripe, { signature_scheme: "stripe" })).toMatchObject({ ok: true });
+  expect(await webhook.verify(stripe, { signature_scheme: "stripe" }, NO_KEYS)).toMatchObject({ ok: true });
 });
 
 it("[T-19.5] without a scheme a sender is expected to follow Standard Webhooks", async () => {
-  const refused = await webhook.verify(request({ body: order }), {});
+  const refused = await webhook.verify(request({ body: order }), {}, NO_KEYS);
   expect(refused).toMatchObject({ ok: false, error: { kind: "missing_header", header: "webhook-id" } });
   expect(webhook.style({})).toBe("standard_webhooks");
 });

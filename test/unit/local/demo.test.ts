@@ -2,11 +2,13 @@ import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { PROVEN } from "../../../src/connectors/connector.ts";
 import { github } from "../../../src/connectors/github.ts";
 import type { LiveEvent } from "../../../src/engine/observe/live.ts";
 import { githubDelivery } from "../../../src/local/demo/delivery.ts";
 import { duration, money, paintFor, size } from "../../../src/local/demo/paint.ts";
 import { finishedLine, ProgressReader } from "../../../src/local/demo/progress.ts";
+import { NO_KEYS } from "../connectors/delivery.ts";
 
 const payload = readFileSync(join(import.meta.dirname, "../../../examples/github-issues-opened.json"), "utf8");
 const plain = paintFor({ isTTY: false }, {});
@@ -34,8 +36,8 @@ describe("a delivery of the demo", () => {
   it("[T-19.5] is signed over its bytes, as GitHub does, and read as issues.opened", async () => {
     const expected = createHmac("sha256", "s3cret").update(payload).digest("hex");
     expect(delivery.headers["X-Hub-Signature-256"]).toBe(`sha256=${expected}`);
-    expect((await github.verify(request, {})).ok).toBe(true);
-    const event = await github.normalise(request, {});
+    expect((await github.verify(request, {}, NO_KEYS)).ok).toBe(true);
+    const event = await github.normalise(request, {}, PROVEN);
     expect(event).toMatchObject({
       ok: true,
       value: { kind: "issues.opened", dedupe_key: delivery.headers["X-GitHub-Delivery"] },
