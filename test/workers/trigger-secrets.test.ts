@@ -116,17 +116,19 @@ describe("references", () => {
   });
 });
 
+/** Sends a request to a Worker with another master key. */
+const under = (GODWIT_MASTER_KEY: string, path: string, method: string, body?: object): Promise<Response> =>
+  send(
+    path,
+    {
+      method,
+      headers: { Authorization: `Bearer ${ROOT_KEY}`, "Content-Type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    },
+    { GODWIT_MASTER_KEY },
+  );
+
 describe("the master key", () => {
-  const under = (GODWIT_MASTER_KEY: string, path: string, method: string, body?: object): Promise<Response> =>
-    send(
-      path,
-      {
-        method,
-        headers: { Authorization: `Bearer ${ROOT_KEY}`, "Content-Type": "application/json" },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      },
-      { GODWIT_MASTER_KEY },
-    );
   const definition = { provider: "github", secret: "s", handler: { workflow: "triage" } };
   const NEW = btoa("n".repeat(32));
 
