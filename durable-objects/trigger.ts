@@ -42,6 +42,8 @@ type HeldMessage = DispatchMessage | { readonly v: 1; readonly listed: string };
 export interface DeliveryBinding {
   readonly version: number;
   readonly definition: StoredDefinition;
+  /** Whether the trigger was given secrets of its own: without them nothing may be taken in, should they be lost. */
+  readonly has_secret: boolean;
   /** Sealed; empty when `secret_ref` names the secret. */
   readonly secrets: readonly HeldSecret[];
   /** Another text as soon as other secrets are valid. */
@@ -137,7 +139,8 @@ export class Trigger extends MachineObject<BindingState, BindingCommand, Binding
     const { definition, current } = state;
     const now = Date.now();
     const secrets = this.#secrets.held(now);
-    return { version: current.version, definition, secrets, secrets_tag: this.#secrets.tag(now) };
+    const has_secret = current.secret_digest !== null;
+    return { version: current.version, definition, has_secret, secrets, secrets_tag: this.#secrets.tag(now) };
   }
 
   /**

@@ -152,6 +152,16 @@ describe("the master key", () => {
   });
 });
 
+it("[T-5.9] a trigger whose secrets were lost takes nothing in, and says what to do", async () => {
+  await put("lost", { secret: "kept" });
+  await runInDurableObject(objectOf("lost"), (_instance, { storage }) => storage.sql.exec("DELETE FROM secret"));
+  const answer = await refusal(deliver("/hooks/lost", { body: ISSUE_OPENED, secret: "kept" }));
+  expect(answer).toMatchObject({ status: 503, code: "unavailable" });
+  expect(answer.detail).toContain("put the trigger again with its `secret`");
+  await put("lost", { secret: "kept" });
+  expect(await statusOf("lost", "kept")).toBe(202);
+});
+
 it("[T-5.9] no secret is in anything that is stored, shown or logged", async () => {
   const lines: string[] = [];
   for (const level of ["log", "warn", "error", "info", "debug"] as const)
