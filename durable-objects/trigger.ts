@@ -32,6 +32,8 @@ import type { Store } from "./storage/store.ts";
 export interface DeliveryBinding {
   readonly version: number;
   readonly definition: StoredDefinition;
+  /** Whether the trigger has a secret of its own. */
+  readonly has_secret: boolean;
   /** Sealed; empty when `secret_ref` names the secret. */
   readonly secrets: readonly HeldSecret[];
   /** Another text as soon as other secrets are valid. */
@@ -94,9 +96,8 @@ export class Trigger extends DurableObject<Env> {
     if (!decision.ok) return decision;
     return this.store.transaction(() => {
       migrate(this.store, TRIGGER);
-      const before = this.#secrets.tag(Date.now());
+      const isChanged = this.#secrets.changes(secret, Date.now());
       this.#secrets.put(secret, Date.now());
-      const isChanged = before !== this.#secrets.tag(Date.now());
       return this.#shell.configure(isChanged ? { ...command, secrets: { has_secret: secret !== null } } : command);
     });
   }
@@ -107,7 +108,10 @@ export class Trigger extends DurableObject<Env> {
     if (state.status === "absent" || state.status === "deleted") return "absent";
     const { secret_ref: one, secret_refs: several } = state.definition;
     if (one !== undefined || several !== undefined) return "referred";
-    this.store.transaction(() => this.#secrets.rotate(secret, { ...rotation, now: Date.now() }));
+    this.store.transaction(() => {
+      if (this.#secrets.rotate(secret, { ...rotation, now: Date.now() }).changed)
+        this.#shell.configure({ type: "secrets_changed", has_secret: true });
+    });
     return "rotated";
   }
 
@@ -139,7 +143,8 @@ export class Trigger extends DurableObject<Env> {
     if (state.status === "absent" || state.status === "deleted") return null;
     const { definition, current } = state;
     const now = Date.now();
-    return { version: current.version, definition, secrets: this.#secrets.held(now), secrets_tag: this.#secrets.tag(now) };
+    const secrets = { secrets: this.#secrets.held(now), secrets_tag: this.#secrets.tag(now) };
+    return { version: current.version, definition, has_secret: state.has_secret, ...secrets };
   }
 
   /**

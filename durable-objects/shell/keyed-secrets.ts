@@ -42,16 +42,18 @@ export class KeyedSecrets {
     this.#store = store;
   }
 
+  /** Whether putting a secret, or none, would change what is valid. */
+  changes(secret: SealedSecret | null, now: number): boolean {
+    const current = this.#current(now);
+    return current === undefined ? secret !== null : secret === null || !isSame(current, secret);
+  }
+
   /** Puts a secret in the place of all before; without one all are forgotten. */
   put(secret: SealedSecret | null, now: number): KeptSecret | null {
     const current = this.#current(now);
-    if (secret === null) {
-      this.drop();
-      return null;
-    }
-    if (current !== undefined && isSame(current, secret)) return this.#keep(current, secret);
+    if (secret !== null && current !== undefined && isSame(current, secret)) return this.#keep(current, secret);
     this.drop();
-    return this.#insert(secret, now);
+    return secret === null ? null : this.#insert(secret, now);
   }
 
   /** Makes a secret the current one. The one before stays valid for the overlap, an older one ends at once (K1). */

@@ -12,8 +12,9 @@ export interface HookTarget {
 
 /** A binding with the secrets that verify deliveries now, and whether it was just read. */
 export interface KnownBinding extends Omit<DeliveryBinding, "secrets"> {
-  /** The current one first; empty where `secret_problem` says why no delivery can be verified. */
+  /** The current one first; empty for a trigger without secrets, and where `secret_problem` is given. */
   readonly secrets: readonly string[];
+  /** Why no delivery can be verified although the trigger has a secret; then none may be taken in. */
   readonly secret_problem: string | null;
   readonly is_fresh: boolean;
 }
@@ -73,8 +74,7 @@ export const bindingFor = async (env: Bindings, target: HookTarget, isFresh: boo
   const read = await triggerObject(env, tenant, triggerId).binding();
   if (read === null) return null;
   const { secrets: held, ...binding } = read;
-  const isReferred = secretReferences(binding.definition).length > 0;
-  const opened = isReferred ? null : await openHeld(env, target, held);
+  const opened = binding.has_secret ? await openHeld(env, target, held) : null;
   const problem = opened === null || opened.ok ? null : opened.error;
   const entry = { binding, opened: opened?.ok === true ? opened.value : [], problem, until: now + KEPT_MS };
   if (kept.size >= MAX_KEPT) kept.clear();

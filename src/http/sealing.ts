@@ -38,15 +38,17 @@ const base64Url = (bytes: Uint8Array): string =>
 const fromBase64Url = (text: string): Uint8Array<ArrayBuffer> | null =>
   base64Bytes(text.replaceAll("-", "+").replaceAll("_", "/")) as Uint8Array<ArrayBuffer> | null;
 
+/** How the key of one use is derived from a master key. */
+const derived = (info: string) => ({
+  name: "HKDF",
+  hash: "SHA-256",
+  salt: new Uint8Array(0),
+  info: bytesOf(`godwit/trigger-secret/${info}`),
+});
+
 const masterKey = async (bytes: Uint8Array<ArrayBuffer>): Promise<MasterKey> => {
   const { subtle } = crypto;
   const base = await subtle.importKey("raw", bytes, "HKDF", false, ["deriveKey"]);
-  const derived = (info: string) => ({
-    name: "HKDF",
-    hash: "SHA-256",
-    salt: new Uint8Array(0),
-    info: bytesOf(`godwit/trigger-secret/${info}`),
-  });
   const mac = { name: "HMAC", hash: "SHA-256", length: 256 } as const;
   return {
     id: hexText(new Uint8Array(await subtle.digest("SHA-256", bytes))).slice(0, 8),

@@ -117,38 +117,31 @@ describe("bodies", () => {
     expect(await keys("bodies/30/acme/")).toHaveLength(1);
   });
 
-  it.each([
-    ["ASCII", 4, (n: number) => "x".repeat(n)],
-    ["a text that takes two bytes a character in memory", 4, (n: number) => `🙂${"x".repeat(n - 4)}`],
-    ["2 a text that takes two bytes a character in memory", 2, (n: number) => `🙂${"x".repeat(n - 4)}`],
-    ["3 a text that takes two bytes a character in memory", 3, (n: number) => `🙂${"x".repeat(n - 4)}`],
-  ])(
-    "[T-20.2] a body of the largest size is taken in, read back and handled: %s",
-    async (_what, mib, pad) => {
-      await put("large", { max_body_bytes: mib * 1_048_576 });
-      const [head, tail] = ['{"action":"opened","issue":{"body":"', '"}}'];
-      // One such character, and all of the text takes two bytes each on its way between objects.
-      const body = `${head}🙂${"x".repeat(MAX_BODY_BYTES - 4 - head.length - tail.length)}${tail}`;
-      const { event_id: id } = await accepted("/hooks/large", { body });
-      expect(await (await bodyOf(id)).text()).toBe(body);
-      const event = await eventIn(id, "dispatched");
-      expect(event.event.provider_payload["raw"]).toEqual(JSON.parse(body));
-      const run = await endedRun(event.runs[0] ?? "");
-      expect(run["status"]).toBe("completed");
-      expect(await refusal(deliver("/hooks/large", { body: `${body} ` }))).toMatchObject({ status: 413 });
-    },
-    30_000,
-  );
+  it("[T-20.2] a body of the largest size is taken in, read back and handled", async () => {
+    await put("large", { max_body_bytes: MAX_BODY_BYTES });
+    const [head, tail] = ['{"action":"opened","issue":{"body":"', '"}}'];
+    // One such character, and all of the text takes two bytes each on its way between objects.
+    const body = `${head}🙂${"x".repeat(MAX_BODY_BYTES - 4 - head.length - tail.length)}${tail}`;
+    const { event_id: id } = await accepted("/hooks/large", { body });
+    expect(await (await bodyOf(id)).text()).toBe(body);
+    const event = await eventIn(id, "dispatched");
+    expect(event.event.provider_payload["raw"]).toEqual(JSON.parse(body));
+    const run = await endedRun(event.runs[0] ?? "");
+    expect(run["status"]).toBe("completed");
+    expect(await refusal(deliver("/hooks/large", { body: `${body} ` }))).toMatchObject({ status: 413 });
+  }, 30_000);
 });
+
+/** The event of the test below as its row holds it. */
+const payload = (): Promise<string> =>
+  runInDurableObject(objectOf("aging"), (_instance, { storage }) =>
+    String(storage.sql.exec("SELECT payload FROM event").one()["payload"]),
+  );
 
 it("[T-26.2] the row of an event loses its bytes when their time is over", async () => {
   await put("aging", { body_retention_days: 1 });
   const { event_id: id } = await accepted("/hooks/aging", { body: ISSUE_OPENED });
   await eventIn(id, "dispatched");
-  const payload = (): Promise<string> =>
-    runInDurableObject(objectOf("aging"), (_instance, { storage }) =>
-      String(storage.sql.exec("SELECT payload FROM event").one()["payload"]),
-    );
   expect(await payload()).toContain("raw_body");
   await runInDurableObject(objectOf("aging"), (_instance, { storage }) => {
     const { state } = storage.sql.exec("SELECT state FROM event").one();

@@ -116,17 +116,19 @@ describe("references", () => {
   });
 });
 
+/** Sends a request to a Worker with another master key. */
+const under = (GODWIT_MASTER_KEY: string, path: string, method: string, body?: object): Promise<Response> =>
+  send(
+    path,
+    {
+      method,
+      headers: { Authorization: `Bearer ${ROOT_KEY}`, "Content-Type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    },
+    { GODWIT_MASTER_KEY },
+  );
+
 describe("the master key", () => {
-  const under = (GODWIT_MASTER_KEY: string, path: string, method: string, body?: object): Promise<Response> =>
-    send(
-      path,
-      {
-        method,
-        headers: { Authorization: `Bearer ${ROOT_KEY}`, "Content-Type": "application/json" },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      },
-      { GODWIT_MASTER_KEY },
-    );
   const definition = { provider: "github", secret: "s", handler: { workflow: "triage" } };
   const NEW = btoa("n".repeat(32));
 
@@ -148,6 +150,16 @@ describe("the master key", () => {
     const same = await under(NEW, "/v1/triggers/resealed", "PUT", again);
     expect(await same.json()).toMatchObject({ version: 1 });
   });
+});
+
+it("[T-5.9] a trigger whose secrets were lost takes nothing in, and says what to do", async () => {
+  await put("lost", { secret: "kept" });
+  await runInDurableObject(objectOf("lost"), (_instance, { storage }) => storage.sql.exec("DELETE FROM secret"));
+  const answer = await refusal(deliver("/hooks/lost", { body: ISSUE_OPENED, secret: "kept" }));
+  expect(answer).toMatchObject({ status: 503, code: "unavailable" });
+  expect(answer.detail).toContain("put the trigger again with its `secret`");
+  await put("lost", { secret: "kept" });
+  expect(await statusOf("lost", "kept")).toBe(202);
 });
 
 it("[T-5.9] no secret is in anything that is stored, shown or logged", async () => {

@@ -74,15 +74,15 @@ describe("sealing", () => {
   });
 });
 
-describe("held secrets", () => {
-  const held = async (keys: MasterKeys, ...texts: readonly string[]) =>
-    Promise.all(
-      texts.map(async (text) => {
-        const { sealed, digests } = await sealSecret(keys, OWNER, text);
-        return { id: digests[0], sealed, expires_at_ms: null };
-      }),
-    );
+const held = async (keys: MasterKeys, ...texts: readonly string[]) =>
+  Promise.all(
+    texts.map(async (text) => {
+      const { sealed, digests } = await sealSecret(keys, OWNER, text);
+      return { id: digests[0], sealed, expires_at_ms: null };
+    }),
+  );
 
+describe("held secrets", () => {
   it("[T-5.9] are opened, or it is said why they cannot be", async () => {
     const two = await held(old, "a", "b");
     const opened = await openHeld({ GODWIT_MASTER_KEY: OLD }, OWNER, two);

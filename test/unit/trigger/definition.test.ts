@@ -117,7 +117,7 @@ describe("refusals", () => {
     ["handler.version", { handler: { workflow: "w", version: 0 } }],
     ["match.events[0]", { match: { events: [1] } }],
     ["dedupe.retention_days", { dedupe: { retention_days: 0 } }],
-    ["max_body_bytes", { max_body_bytes: 1_048_577 }],
+    ["max_body_bytes", { max_body_bytes: 2_097_153 }],
     ["state", { state: "deleted" }],
   ])("[T-5.7] names the path of a bad %s", (path, change) => {
     expect(issuesOf(written(change)).map((issue) => issue.path)).toEqual([path]);

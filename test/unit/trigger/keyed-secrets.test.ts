@@ -57,6 +57,13 @@ describe("put", () => {
   });
 });
 
+it("[T-6.1] what putting would change is known before", () => {
+  const [a, b, again] = [sealed("a"), sealed("b"), { sealed: "under k2", digests: ["a2", "a"] } as const];
+  expect([null, a].map((one) => secrets.changes(one, NOON))).toEqual([false, true]);
+  secrets.put(a, NOON);
+  expect([null, a, b, again].map((one) => secrets.changes(one, NOON))).toEqual([true, false, true, false]);
+});
+
 describe("rotation", () => {
   it("[T-5.9] two are valid until the overlap is over, then the earlier one is deleted", () => {
     secrets.put(sealed("a"), NOON);
