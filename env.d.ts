@@ -12,6 +12,9 @@ interface Env {
   readonly GODWIT_ALLOW_PRIVATE_HOSTS?: string;
   /** The work queue for commands of verify nodes that name none. */
   readonly GODWIT_COMMAND_QUEUE?: string;
+  /** Where remote agents send the end of tasks they have not finished at once, and the token they send with it. */
+  readonly GODWIT_A2A_PUSH_URL?: string;
+  readonly GODWIT_A2A_PUSH_TOKEN?: string;
   readonly GODWIT_DEFAULT_PROVIDER?: string;
   readonly GODWIT_MODEL?: string;
   readonly GODWIT_MODEL_URL?: string;

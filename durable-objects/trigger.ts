@@ -3,8 +3,9 @@ import { type Answer, reject } from "../src/engine/machine.ts";
 import { bindingMachine, type BindingReply, storedDefinition, triggerView } from "../src/engine/trigger/binding.ts";
 import { listedVersions } from "../src/engine/trigger/binding-load.ts";
 import type { BindingSource } from "../src/engine/trigger/binding-version.ts";
-import { eventRow, eventView } from "../src/engine/trigger/view.ts";
+import { deadLetterChange, eventRow, eventView } from "../src/engine/trigger/view.ts";
 import { uuidIds } from "../src/ports/ids.ts";
+import type { DeadLetterChange } from "../src/schema/api-dead-letter.ts";
 import type { EventRow, EventView } from "../src/schema/trigger-event.ts";
 import type { HeldSecret, ResealedSecret, SealedSecret } from "../src/schema/trigger-secret.ts";
 import type { TriggerReport } from "../src/schema/trigger.ts";
@@ -52,6 +53,7 @@ export interface EventAnswer {
   readonly row: EventRow;
   /** Counts up with every change of the row. */
   readonly seq: number;
+  readonly dead_letter: DeadLetterChange | null;
   readonly order: Order | null;
   readonly cancel_run: string | null;
 }
@@ -90,7 +92,13 @@ export class Trigger extends DurableObject<Env> {
     const { binding } = this.#shell;
     if (binding.quarantine !== null) return reject("invariant_violated", binding.quarantine);
     const { state } = definition;
-    const command = { type: "configure", trigger_id: triggerId, definition: storedDefinition(definition), state, source } as const;
+    const command = {
+      type: "configure",
+      trigger_id: triggerId,
+      definition: storedDefinition(definition),
+      state,
+      source,
+    } as const;
     // What is refused leaves the secrets as they are.
     const decision = bindingMachine.decide(binding.state, command, { now: Date.now(), nextId: uuidIds });
     if (!decision.ok) return decision;
@@ -177,6 +185,11 @@ export class Trigger extends DurableObject<Env> {
     return shown(this.#shell.cancel(key, by));
   }
 
+  /** Whether somebody has asked for an event's dispatch to stop; handlers at work ask. */
+  isCancelled(key: string): boolean {
+    return this.#shell.latest(key)?.record.cancel != null;
+  }
+
   /** Takes a person's answer to what an autonomy budget asked. */
   respond(key: string, response: Parameters<TriggerShell["respond"]>[1]): Answer<EventAnswer> {
     return shown(this.#shell.respond(key, response));
@@ -215,7 +228,9 @@ export class Trigger extends DurableObject<Env> {
   }
 
   async #sendHeld(messages: readonly HeldMessage[]): Promise<void> {
-    const dispatches = messages.filter((message): message is Extract<HeldMessage, DispatchMessage> => "event_id" in message);
+    const dispatches = messages.filter(
+      (message): message is Extract<HeldMessage, DispatchMessage> => "event_id" in message,
+    );
     await this.#send(dispatches);
     for (const message of messages) {
       if (!("listed" in message)) continue;
@@ -227,12 +242,13 @@ export class Trigger extends DurableObject<Env> {
 
   /** Tells the list of events what has changed. */
   async #tellList(changes: readonly EventChange[]): Promise<void> {
-    const bodies = changes.map(({ record, seq }) => ({
-      v: 1,
-      seq,
-      tenant: record.event.tenant_id ?? "",
-      event: eventRow(record),
-    }));
+    // A replay has no row of its own: its original's says how it went.
+    const listed = changes.filter(({ record }) => record.replay === null);
+    const bodies = listed.map(({ record, seq }) => {
+      const dead = deadLetterChange(record, seq);
+      const about = { v: 1, seq, tenant: record.event.tenant_id ?? "", event: eventRow(record) };
+      return dead === null ? about : { ...about, dead_letter: dead };
+    });
     try {
       for (let start = 0; start < bodies.length; start += BATCH)
         await this.env.INDEX_QUEUE.sendBatch(bodies.slice(start, start + BATCH).map((body) => ({ body })));
@@ -262,5 +278,6 @@ const BATCH = 100;
 const shown = (answer: Answer<ShellAnswer>): Answer<EventAnswer> => {
   if (!answer.ok) return answer;
   const { record, seq, reply, order, cancel_run } = answer.reply;
-  return { ok: true, reply: { reply, row: eventRow(record), seq, order, cancel_run } };
+  const dead_letter = deadLetterChange(record, seq);
+  return { ok: true, reply: { reply, row: eventRow(record), seq, dead_letter, order, cancel_run } };
 };

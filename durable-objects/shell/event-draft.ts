@@ -1,5 +1,12 @@
 import { type Context, fold, type Rejection } from "../../src/engine/machine.ts";
-import type { EventCommand, EventEffect, EventEvent, EventRecord, EventReply, EventState } from "../../src/engine/trigger/event.ts";
+import type {
+  EventCommand,
+  EventEffect,
+  EventEvent,
+  EventRecord,
+  EventReply,
+  EventState,
+} from "../../src/engine/trigger/event.ts";
 import { isFinal } from "../../src/engine/trigger/evolve.ts";
 import { type LogRecord, logRecords } from "../../src/engine/trigger/log.ts";
 import { eventMachine } from "../../src/engine/trigger/machine.ts";

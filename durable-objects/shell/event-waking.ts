@@ -44,7 +44,10 @@ const MOVES: ReadonlySet<EventEvent["type"]> = new Set(["parked", "deferred", "a
 /** Whether an open event's row of the outbox has to be written. */
 export const mustHold = (fresh: readonly EventEvent[], effects: readonly EventEffect[]): boolean =>
   effects.some(({ type }) => type === "enqueue_dispatch") ||
-  fresh.some(({ type, ...event }) => MOVES.has(type) || (type === "dispatch_started" && "run_id" in event && event.run_id === null));
+  fresh.some(
+    ({ type, ...event }) =>
+      MOVES.has(type) || (type === "dispatch_started" && "run_id" in event && event.run_id === null),
+  );
 
 /** How long an attempt may take before it is given up for lost, in milliseconds; longer than whoever performs it lets it. */
 export const leaseOf = ({ binding }: EventRecord): number => {

@@ -4,7 +4,8 @@ import type { FlowHits, FlowTicket } from "../../src/engine/trigger/flow/ticket.
 import type { Store } from "../storage/store.ts";
 
 // Most triggers have no flow control: the tables are made with the first row.
-const TICKETS = "CREATE TABLE IF NOT EXISTS flow_ticket (id TEXT PRIMARY KEY, ticket TEXT NOT NULL) STRICT, WITHOUT ROWID";
+const TICKETS =
+  "CREATE TABLE IF NOT EXISTS flow_ticket (id TEXT PRIMARY KEY, ticket TEXT NOT NULL) STRICT, WITHOUT ROWID";
 const HITS = "CREATE TABLE IF NOT EXISTS flow_hits (gate TEXT PRIMARY KEY, hits TEXT NOT NULL) STRICT, WITHOUT ROWID";
 
 const isThere = (store: Store, table: string): boolean =>

@@ -18,7 +18,9 @@ export const withoutStaleBody = (
   if (bytes === undefined && ref === undefined) return kept;
   const { body_retention_days } = state.binding.definition;
   if (!isBodyStale({ received_at: event.received_at, body_retention_days }, now)) return kept;
-  const rest = journal.map((one) => (one.type === "accepted" || one.type === "intake_skipped" ? { ...one, event } : one));
+  const rest = journal.map((one) =>
+    one.type === "accepted" || one.type === "intake_skipped" ? { ...one, event } : one,
+  );
   const next = fold(eventMachine, eventMachine.initial, rest);
   const encoded = next.status === "absent" ? null : encodeEvent(rest, next);
   if (encoded !== null) insertEvent(store, key, encoded);

@@ -2,6 +2,8 @@ import type { MailboxReply, MailboxRequest } from "../../src/engine/mailbox/comm
 import type { MailboxAddress } from "../../src/engine/mailbox/state.ts";
 import type { Answer } from "../../src/engine/machine.ts";
 import type { RunEffect } from "../../src/engine/run/command.ts";
+import type { SettleDispatch } from "../../src/engine/trigger/event.ts";
+import { runOutcome } from "../../src/engine/trigger/run-outcome.ts";
 import type { RunRequest } from "../workflow-run.ts";
 import { enqueueJob } from "./command-jobs.ts";
 import type { RunShell } from "../projections/run-record.ts";
@@ -28,7 +30,30 @@ export const performRunEffect = async (
   if (effect.type === "drive") await env.DRIVE_QUEUE.send({ v: 1, tenant, run_id });
   else if (effect.type === "enqueue_job") await enqueueJob(env, tenant, effect, tell);
   else if (effect.type === "index_run") await env.INDEX_QUEUE.send({ v: 1, seq: shell.seq, tenant, run: effect.row });
+  else if (effect.type === "report_end") await reportEnd(env, tenant, effect);
   else await tellMailbox(env, { tenant, run_id }, effect);
+};
+
+/** The trigger did not take the end of a run now; the outbox reports it again. */
+class TriggerRefusal extends Error {
+  override readonly name = "TriggerRefusal";
+}
+
+/** What a run needs of the trigger that started it. */
+interface RunTrigger {
+  readonly settle: (key: string, report: Omit<SettleDispatch, "type">) => Promise<Answer<unknown>>;
+}
+
+const reportEnd = async (
+  env: Env,
+  tenant: string,
+  { to, end }: Extract<RunEffect, { readonly type: "report_end" }>,
+): Promise<void> => {
+  const trigger = env.TRIGGER.getByName(`${tenant}/${to.trigger_id}`) as unknown as RunTrigger;
+  const { dispatch_id, attempt } = to;
+  const answer = await trigger.settle(to.key, { dispatch_id, attempt, outcome: runOutcome(end) });
+  // Whatever is settled already, or belongs to a later attempt, needs no report.
+  if (!answer.ok && answer.rejection.code === "unavailable") throw new TriggerRefusal(answer.rejection.detail);
 };
 
 const tellMailbox = async (

@@ -5,18 +5,14 @@ import { FlowControl } from "../../src/engine/trigger/flow/flow-control.ts";
 import { requirementsOf } from "../../src/engine/trigger/flow/requirements.ts";
 import type { FlowAudit } from "../../src/engine/trigger/flow/ticket.ts";
 import type { Verdict } from "../../src/engine/trigger/match.ts";
+import { keyOf } from "../../src/engine/trigger/predicate/expressions.ts";
+import { bindingKey } from "../../src/engine/trigger/view.ts";
+import { ok } from "../../src/lib/result.ts";
+import type { LogRecord } from "../../src/engine/trigger/log.ts";
+import { rfc3339 } from "../../src/lib/time.ts";
 import type { Store } from "../storage/store.ts";
 import { loadFlow, storeFlow } from "./flow-rows.ts";
-
-/** What a model is asked about an event. */
-export interface Question {
-  readonly id: string;
-}
-
-/** What a model has answered. */
-export interface Judgement {
-  readonly id: string;
-}
+import { type Judgement, PredicateDesk, type Question } from "./predicate-desk.ts";
 
 /** How long a permit is held without anybody saying that its event is still handled. */
 const PERMIT_LEASE_MS = 1_800_000;
@@ -26,7 +22,7 @@ export interface Moved {
   /** Keys of events that go on now. */
   readonly woken: readonly string[];
   readonly skipped: readonly FlowSkipped[];
-  readonly audit: readonly FlowAudit[];
+  readonly log: readonly LogRecord[];
   /** Whether there is more to do at the same time. */
   readonly more: boolean;
 }
@@ -34,7 +30,7 @@ export interface Moved {
 const isChange = ({ tickets, removed, hits, woken, skipped }: FlowChanges): boolean =>
   tickets.length + removed.length + hits.length + woken.length + skipped.length > 0;
 
-const NOTHING: Moved = { woken: [], skipped: [], audit: [], more: false };
+const NOTHING: Moved = { woken: [], skipped: [], log: [], more: false };
 
 /**
  * What decides whether an event is handled now: predicate, autonomy budget and flow control of one trigger
@@ -44,16 +40,18 @@ const NOTHING: Moved = { woken: [], skipped: [], audit: [], more: false };
 export class TriggerControl {
   readonly #store: Store;
   readonly #flow: FlowControl;
+  readonly #desk: PredicateDesk;
   #pending: FlowChanges[] = [];
 
   constructor(store: Store) {
     this.#store = store;
+    this.#desk = new PredicateDesk(store);
     this.#flow = new FlowControl(loadFlow(store), { lease_ms: PERMIT_LEASE_MS });
   }
 
   /** Whether something has to be written. */
   get isPending(): boolean {
-    return this.#pending.some(isChange);
+    return this.#desk.isDirty || this.#pending.some(isChange);
   }
 
   /** When `wake` has something to do next; null for never. */
@@ -65,8 +63,10 @@ export class TriggerControl {
   admit(
     record: EventRecord,
     request: { readonly key: string; readonly now: number; readonly judgement?: Judgement | undefined },
-  ): Admission | { readonly type: "ask"; readonly question: Question } {
-    return this.#enter(record, request);
+  ): Admission | { readonly type: "ask"; readonly question: Question } | { readonly type: "asked" } {
+    if (record.status === "parked") return this.#enter(record, { ...request, verdicts: [] });
+    const answer = this.#desk.judge(record, request);
+    return answer.type === "passed" ? this.#enter(record, { ...request, verdicts: answer.verdicts }) : answer;
   }
 
   /** Gives an event its permits back for the next attempt, should it have lost them; false while it has to wait. */
@@ -96,45 +96,54 @@ export class TriggerControl {
   }
 
   /** Writes what has changed since the last time, and says what that means for other events. */
-  flush(): Moved {
-    if (this.#pending.length === 0) return NOTHING;
+  flush(now: number): Moved {
+    const judged = this.#desk.flush();
+    if (this.#pending.length === 0) return judged.length === 0 ? NOTHING : { ...NOTHING, log: judged };
     const pending = this.#pending;
     this.#pending = [];
     for (const changes of pending) storeFlow(this.#store, changes);
     return {
       woken: pending.flatMap(({ woken }) => woken.map(({ id }) => id)),
       skipped: pending.flatMap(({ skipped }) => skipped),
-      audit: pending.flatMap(({ audit }) => audit),
+      log: [...judged, ...pending.flatMap(({ audit }) => audit.map((one) => auditRecord(one, now)))],
       more: pending.some(({ more }) => more),
     };
   }
 
-  #enter(record: EventRecord, { key, now }: { readonly key: string; readonly now: number }): Admission {
+  #enter(
+    record: EventRecord,
+    { key, now, verdicts }: { readonly key: string; readonly now: number; readonly verdicts: readonly Verdict[] },
+  ): Admission {
     const { binding, event } = record;
-    const bindingKey = `${binding.trigger_id}@v${binding.version}`;
-    const subject = { binding_key: bindingKey, evaluate: (expression: string) => keyOf(expression, event) };
-    const found = requirementsOf(binding.definition, subject);
-    if (!found.ok) return skippedBy("flow_key_failed", [verdict("skipped", found.error)]);
-    if (found.value.length === 0) return { type: "admitted", verdicts: [], batch: null };
-    const before = this.#flow.verdictOf(key).status;
+    const evaluate = (expression: string) => ok(keyOf(expression, event).key);
+    const found = requirementsOf(binding.definition, { binding_key: bindingKey(binding), evaluate });
+    if (!found.ok || found.value.length === 0) return { type: "admitted", verdicts, batch: null };
     const { verdict: stands, changes } = this.#flow.enter({ id: key, requirements: found.value }, now);
     this.#pending.push(changes);
     switch (stands.status) {
       case "admitted":
       case "unknown":
       case "suspended": {
-        const members = stands.status === "admitted" && stands.members.length > 0 ? stands.members : null;
-        return { type: "admitted", verdicts: [verdict("passed", "there is room")], batch: members };
+        const batch = stands.status === "admitted" && stands.members.length > 0 ? stands.members : null;
+        return { type: "admitted", verdicts: [...verdicts, verdict("passed", "there is room")], batch };
       }
       case "skipped":
-        return skippedBy(stands.reason, [verdict("skipped", stands.reason)]);
+        return skippedBy(stands.reason, [...verdicts, verdict("skipped", stands.reason)]);
       case "parked": {
-        const held = verdict("held", `it waits for ${stands.on}`);
-        return { type: "parked", verdicts: before === "parked" ? [] : [held], due_at: null };
+        const held = record.status === "parked" ? [] : [verdict("held", `it waits for ${stands.on}`)];
+        return { type: "parked", verdicts: [...verdicts, ...held], due_at: null };
       }
     }
   }
 }
+
+const auditRecord = ({ topic, kind, payload }: FlowAudit, now: number): LogRecord => ({
+  topic,
+  kind,
+  headers: {},
+  payload,
+  occurred_at: rfc3339(now),
+});
 
 const verdict = (outcome: Verdict["outcome"], reason: string): Verdict => ({ stage: "flow_control", outcome, reason });
 

@@ -12,7 +12,9 @@ const priorityOf = ({ definition }: EventRecord["binding"]) => ({
 /** The call that the current attempt of an event makes; `batch` holds the events that were put together. */
 export const handlerCall = (record: EventRecord, batch: readonly TriggerEvent[]): HandlerCall => {
   const { binding, replay, attempts, dispatch_id } = record;
-  const members = batch.map(({ raw_body: _bytes, ...event }) => event as unknown as NonNullable<TriggerEvent["batch"]>[number]);
+  const members = batch.map(
+    ({ raw_body: _bytes, ...event }) => event as unknown as NonNullable<TriggerEvent["batch"]>[number],
+  );
   const event = members.length === 0 ? record.event : { ...record.event, batch: members };
   const facts = {
     dispatch_id: dispatch_id ?? "",

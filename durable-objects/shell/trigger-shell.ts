@@ -33,7 +33,6 @@ import type { HandlerCall } from "../../src/engine/trigger/handler.ts";
 import { type LogRecord, logRecords } from "../../src/engine/trigger/log.ts";
 import { claimIsExpired } from "../../src/engine/trigger/machine.ts";
 import { nextStep } from "../../src/engine/trigger/proceed.ts";
-import { rfc3339 } from "../../src/lib/time.ts";
 import { TRIGGER } from "../migrations/trigger.ts";
 import type { Store } from "../storage/store.ts";
 import { EventDraft } from "./event-draft.ts";
@@ -42,7 +41,8 @@ import { insertEvent, isDedupeKey, type KeptEvent, loadEvent, replayKey, updateE
 import { heldMessages, holdMessage, RESEND_MS, takeDueMessages } from "./keyed-outbox.ts";
 import { MachineShell } from "./machine-shell.ts";
 import { nextEffectAt, settleEffect } from "./outbox.ts";
-import { type Judgement, type Moved, type Question, skippedBy, TriggerControl } from "./trigger-control.ts";
+import type { Judgement, Question } from "./predicate-desk.ts";
+import { skippedBy, TriggerControl } from "./trigger-control.ts";
 import { handlerCall } from "./trigger-orders.ts";
 
 /** A hint that an event waits for its dispatch; the event itself stays in its object (architecture 4, step 4). */
@@ -136,9 +136,6 @@ const NO_EVENT: KeptEvent = { state: { status: "absent" }, journal: [] };
 const unknownLetter = (id: string): Answer<never> =>
   reject("dead_letter_not_found", `unknown pending DLQ entry '${id}'`);
 
-const auditRecords = (audit: Moved["audit"], now: number): readonly LogRecord[] =>
-  audit.map(({ topic, kind, payload }) => ({ topic, kind, headers: {}, payload, occurred_at: rfc3339(now) }));
-
 const unknownEvent = reject("event_not_found", "there is no such event");
 
 const outboxId = (record: EventRecord): string =>
@@ -181,7 +178,8 @@ export class TriggerShell {
         machine: bindingMachine,
         migrations: TRIGGER,
         reducerVersion: 2,
-        headOf: (state) => (state.status === "absent" ? null : { status: state.status, version: state.current.version }),
+        headOf: (state) =>
+          state.status === "absent" ? null : { status: state.status, version: state.current.version },
         wakeAt: () => null,
         store,
         context,
@@ -217,7 +215,8 @@ export class TriggerShell {
     if (!binding.ok) return { ok: false, rejection: binding.error };
     if (binding.value.version !== version) return "stale";
     const key = delivery.event.dedupe_key;
-    if (!isDedupeKey(key)) return reject("invalid_request", "the dedupe key is empty or begins with a control character");
+    if (!isDedupeKey(key))
+      return reject("invalid_request", "the dedupe key is empty or begins with a control character");
     const known = this.#draft(key);
     const draft = claimIsExpired(known.state, this.#now()) ? this.#newDraft(key) : known;
     const refusal = draft.tell({ type: "accept", ...delivery, binding: binding.value, tenant_id: tenant });
@@ -233,7 +232,7 @@ export class TriggerShell {
     if (nextStep(draft.record, now) === "admission") {
       const admission = this.#controls().admit(draft.record, { key, now, judgement: given.judgement });
       if (admission.type === "ask") order = { type: "ask_model", question: admission.question };
-      else draft.tell({ type: "admit", admission });
+      else if (admission.type !== "asked") draft.tell({ type: "admit", admission });
     }
     if (order === null && nextStep(draft.record, now) === "attempt") order = this.#attempt(draft, given);
     return this.#commit(draft, order);
@@ -247,7 +246,10 @@ export class TriggerShell {
   }
 
   /** Stops an event's dispatch wherever it is. */
-  cancel(key: string, by: { readonly requested_by: string | null; readonly audit_id: string | null }): Answer<EventAnswer> {
+  cancel(
+    key: string,
+    by: { readonly requested_by: string | null; readonly audit_id: string | null },
+  ): Answer<EventAnswer> {
     return this.#tell(key, { type: "cancel", ...by });
   }
 
@@ -272,7 +274,8 @@ export class TriggerShell {
     if (original.state.status === "absent") return unknownEvent;
     const { event, dead_letter, replay_count, binding } = original.record;
     const { version, as_of, dlq_id, requested_by, not_before } = request;
-    if (dlq_id !== null && (dead_letter?.id !== dlq_id || dead_letter.state !== "pending")) return unknownLetter(dlq_id);
+    if (dlq_id !== null && (dead_letter?.id !== dlq_id || dead_letter.state !== "pending"))
+      return unknownLetter(dlq_id);
     const definition = definitionOf(this.binding.state, version);
     if (definition === null)
       return reject("invalid_request", `unknown trigger binding '${binding.trigger_id}' version ${version}`);
@@ -450,9 +453,9 @@ export class TriggerShell {
   #move(drafts: EventDraft[]): void {
     const { store } = this.#hosting;
     const control = this.#control;
-    for (let moved = control?.flush(); control !== null && moved !== undefined; ) {
-      const { woken, skipped, audit, more } = moved;
-      this.#hosting.log?.(auditRecords(audit, this.#now()));
+    for (let moved = control?.flush(this.#now()); control !== null && moved !== undefined;) {
+      const { woken, skipped, log, more } = moved;
+      this.#hosting.log?.(log);
       for (const key of woken) this.#wake(key, drafts);
       for (const { id, reason } of skipped) {
         const draft = this.#draft(id);
@@ -464,7 +467,7 @@ export class TriggerShell {
       }
       if (more) this.#armedAt = null;
       if (!control.isPending) break;
-      moved = control.flush();
+      moved = control.flush(this.#now());
     }
     if (control !== null) this.#armFor(control.nextDueAt());
   }
@@ -498,7 +501,8 @@ export class TriggerShell {
     const message = messageFor(record, key);
     holdMessage(store, id, message, at);
     this.#armFor(at);
-    if (draft.effects.some((effect) => effect.type === "enqueue_dispatch" && effect.at_ms <= now)) this.#outgoing.push(message);
+    if (draft.effects.some((effect) => effect.type === "enqueue_dispatch" && effect.at_ms <= now))
+      this.#outgoing.push(message);
     if (record.status === "retrying") this.#controls().renew(key, at);
   }
 

@@ -1,5 +1,6 @@
 import type { Answer } from "../engine/machine.ts";
 import type { Delivery, DeliveryBinding, EventAnswer } from "../../durable-objects/trigger.ts";
+import type { DispatchGiven, ReplayRequest } from "../../durable-objects/shell/trigger-shell.ts";
 import type { BindingReply } from "../engine/trigger/binding.ts";
 import type { BindingSource } from "../engine/trigger/binding-version.ts";
 import type { SettleDispatch } from "../engine/trigger/event.ts";
@@ -27,9 +28,20 @@ export interface TriggerObject {
   readonly binding: () => Promise<DeliveryBinding | null>;
   readonly accept: (delivery: Delivery) => Promise<Answer<EventAnswer> | "stale">;
   readonly refuse: (reason: string, message: string) => Promise<void>;
-  readonly dispatch: (dedupeKey: string) => Promise<Answer<EventAnswer>>;
-  readonly settle: (dedupeKey: string, report: Omit<SettleDispatch, "type">) => Promise<Answer<EventAnswer>>;
-  readonly event: (dedupeKey: string, eventId: string) => Promise<EventView | null>;
+  readonly dispatch: (key: string, given?: DispatchGiven) => Promise<Answer<EventAnswer>>;
+  readonly settle: (key: string, report: Omit<SettleDispatch, "type">) => Promise<Answer<EventAnswer>>;
+  readonly cancel: (
+    key: string,
+    by: { readonly requested_by: string | null; readonly audit_id: string | null },
+  ) => Promise<Answer<EventAnswer>>;
+  readonly isCancelled: (key: string) => Promise<boolean>;
+  readonly respond: (
+    key: string,
+    response: { readonly approved: boolean; readonly reviewer: string | null; readonly reason: string | null },
+  ) => Promise<Answer<EventAnswer>>;
+  readonly replay: (key: string, request: ReplayRequest) => Promise<Answer<EventAnswer>>;
+  readonly discard: (key: string, dlqId: string) => Promise<Answer<EventAnswer>>;
+  readonly event: (key: string, eventId: string) => Promise<EventView | null>;
   readonly recover: () => Promise<void>;
 }
 

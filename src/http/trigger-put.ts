@@ -2,7 +2,12 @@ import type { Answer } from "../engine/machine.ts";
 import type { BindingReply } from "../engine/trigger/binding.ts";
 import type { BindingSource } from "../engine/trigger/binding-version.ts";
 import { err, ok, type Result } from "../lib/result.ts";
-import { secretProblem, secretVariable, type TriggerDefinition, triggerIdSchema } from "../schema/trigger-definition.ts";
+import {
+  secretProblem,
+  secretVariable,
+  type TriggerDefinition,
+  triggerIdSchema,
+} from "../schema/trigger-definition.ts";
 import type { Bindings, Call } from "./call.ts";
 import { missingReference, referredSecrets } from "./hook-binding.ts";
 import type { Issue, Problem } from "./problem.ts";

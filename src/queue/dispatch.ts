@@ -1,20 +1,22 @@
 import * as z from "zod";
 import type { EventAnswer } from "../../durable-objects/trigger.ts";
-import { driveAfterRequest } from "../driver/start.ts";
-import { normalizeArtifact } from "../engine/artifact/normalize.ts";
-import type { AdvanceReply } from "../engine/run/command.ts";
-import type { DispatchOutcome } from "../engine/trigger/event.ts";
+import { dispatchEvent, type DispatchPorts } from "../driver/dispatch.ts";
+import { askPredicate } from "../executor/predicate.ts";
+import { performHandler } from "../executor/handlers/perform.ts";
+import { functions } from "../functions.ts";
 import type { Bindings } from "../http/call.ts";
+import { CircuitMemory, circuitName, circuitObject } from "../http/circuit-object.ts";
+import { queueObject } from "../http/queue-object.ts";
 import { runObject } from "../http/run-object.ts";
-import { runSurroundings } from "../http/run-surroundings.ts";
 import { triggerObject } from "../http/trigger-object.ts";
-import { findVersion } from "../http/workflow-rows.ts";
-import { uuidIds } from "../ports/ids.ts";
-import { decodeGraph } from "../schema/graph.ts";
-import { decodeRunOptions } from "../schema/run.ts";
+import type { JsonObject } from "../lib/json.ts";
+import { reducers } from "../reducers.ts";
+import { tools } from "../tools.ts";
 import type { Consumer } from "./consumer.ts";
 import { indexEvent } from "./index-events.ts";
+import { MetricBuffer } from "./metric-buffer.ts";
 import { report, textOf } from "./report.ts";
+import { startRun } from "./start-run.ts";
 
 const dispatchMessage = z.object({
   v: z.literal(1),
@@ -27,89 +29,95 @@ const dispatchMessage = z.object({
 /** What a dispatch message asks for. */
 export type DispatchRequest = z.output<typeof dispatchMessage>;
 
-type StartRun = NonNullable<EventAnswer["start"]>;
+type Context = Pick<ExecutionContext, "waitUntil">;
 
-/** The run's first step, for a driver that goes on with it at once. */
-interface Started {
-  readonly outcome: DispatchOutcome;
-  readonly first: AdvanceReply | null;
-}
+/** How often a handler at work asks whether its event was cancelled. */
+const CANCEL_POLL_MS = 2_000;
 
-const MAX_DETAIL_LENGTH = 2_000;
+const now = (): number => Date.now();
 
-const failed = (code: string, detail: string, retryable: boolean): Started => ({
-  outcome: { type: "failed", code, detail: detail.slice(0, MAX_DETAIL_LENGTH), retryable },
-  first: null,
-});
+// Of this isolate: a healthy destination costs no call for each attempt.
+const memory = new CircuitMemory(now);
 
-/** Creates the run of an event. Creating it again is the same request, and answered as a success. */
-const createRun = async (env: Bindings, tenant: string, start: StartRun): Promise<Started> => {
-  const { workflow_id, version, run_id: runId } = start;
-  const stored = await findVersion(env.DB, { tenant, workflow_id, version });
-  if (stored === null) {
-    const named = version === null ? "" : ` version ${version} of`;
-    // It may be defined later: until then the event waits on the ladder of its attempts.
-    return failed("workflow_not_found", `there is no${named} workflow ${workflow_id}`, true);
+/** Performs a call, and stops it when somebody cancels its event meanwhile. */
+const performed = async (env: Bindings, request: DispatchRequest, call: Parameters<DispatchPorts["perform"]>[0]) => {
+  const { tenant, trigger_id: triggerId, dedupe_key: key } = request;
+  const controller = new AbortController();
+  const look = async (): Promise<void> => {
+    if (await triggerObject(env, tenant, triggerId).isCancelled(key)) controller.abort("trigger cancel request");
+  };
+  const poll = setInterval(() => {
+    look().catch(() => undefined);
+  }, CANCEL_POLL_MS);
+  try {
+    const push = env.GODWIT_A2A_PUSH_URL;
+    const ports = {
+      env: env as never,
+      fetcher: (input: RequestInfo | URL, init?: RequestInit) => fetch(input, init),
+      functions,
+      enqueue: (queue: string, job: Parameters<ReturnType<typeof queueObject>["enqueue"]>[0]) =>
+        queueObject(env, tenant, queue).enqueue(job),
+      now,
+      ...(push === undefined ? {} : { a2a_push: { url: push, token: env.GODWIT_A2A_PUSH_TOKEN } }),
+    };
+    return await performHandler(call, ports, controller.signal);
+  } finally {
+    clearInterval(poll);
   }
-  const graph = decodeGraph(JSON.parse(stored.graph));
-  if (!graph.ok) return failed("graph_invalid", graph.error.message, false);
-  const options = decodeRunOptions(start.options);
-  if (!options.ok) return failed("invalid_request", options.error.message, false);
-  const context = { now: Date.now(), nextId: uuidIds };
-  const given = { graph: graph.value, options: { ...options.value, trigger_event: start.trigger_event } };
-  const answer = await runObject(env, tenant, runId).request({
-    type: "create_run",
-    tenant,
-    run_id: runId,
-    task: start.task,
-    graph: graph.value,
-    artifacts: start.artifacts.map((artifact) => normalizeArtifact(artifact, context)),
-    ...(await runSurroundings(env, tenant, given)),
-    drive: "auto",
-    start: true,
-  });
-  if (answer.ok) {
-    const first = answer.reply.type === "created" ? answer.reply.advance : null;
-    return { outcome: { type: "started" }, first };
-  }
-  const { code, detail } = answer.rejection;
-  return code === "run_already_exists" ? { outcome: { type: "started" }, first: null } : failed(code, detail, false);
 };
 
-/**
- * Dispatches an event: records the attempt, creates the run under the id that follows from the event, records the
- * outcome, and leaves driving the run to the background (architecture 4, steps 5 to 7).
- *
- * It may die between any two of these steps: the trigger sends the message again until the outcome is recorded, and
- * every repetition creates the same run. Throws only when the trigger itself cannot be reached.
- */
-export const dispatchEvent = async (
+/** What dispatching an event needs, on the platform. */
+const portsOf = (env: Bindings, ctx: Context, request: DispatchRequest, buffer: MetricBuffer): DispatchPorts => {
+  const { tenant, trigger_id: triggerId } = request;
+  return {
+    now,
+    trigger: () => triggerObject(env, tenant, triggerId),
+    circuit: (destination) => {
+      const circuit = circuitObject(env, tenant, destination);
+      const name = circuitName(tenant, destination);
+      return {
+        allow: (ask) => memory.allow(circuit, name, ask),
+        report: (outcome) => memory.report(circuit, name, outcome),
+      };
+    },
+    startRun: (call) => startRun(env, ctx, { tenant, call, key: request.dedupe_key }),
+    perform: (call) => performed(env, request, call),
+    askModel: async ({ id, model, event, timeout_ms, has_cost_limit }) => {
+      const config = {
+        env: env as never,
+        fetcher: (input: RequestInfo | URL, init?: RequestInit) => fetch(input, init),
+        functions,
+        tools,
+        reducers,
+        now,
+      };
+      const question = { predicate: model, event: event as unknown as JsonObject, timeout_ms, has_cost_limit };
+      return { id, outcome: await askPredicate(question, config, AbortSignal.timeout(timeout_ms + 5_000)) };
+    },
+    cancelRun: async (runId) => {
+      await runObject(env, tenant, runId).request({ type: "cancel_run", reason: "the event was cancelled" });
+    },
+    changed: (answer) => told(env, ctx, { tenant, answer, buffer }),
+  };
+};
+
+const told = (
   env: Bindings,
-  ctx: Pick<ExecutionContext, "waitUntil">,
-  request: DispatchRequest,
-): Promise<void> => {
-  const { tenant, trigger_id: triggerId, dedupe_key: key } = request;
-  const begun = await triggerObject(env, tenant, triggerId).dispatch(key);
-  if (!begun.ok) {
-    report("an event could not be dispatched", { ...request, code: begun.rejection.code });
-    return;
-  }
-  const { start } = begun.reply;
-  if (start === null) return;
-  const { dispatch, attempt, run_id: runId } = start;
-  const { outcome, first } = await createRun(env, tenant, start).catch((error: unknown) =>
-    failed("unavailable", `the run could not be created: ${textOf(error)}`, true),
-  );
-  const settlement = { dispatch_id: dispatch.dispatch_id, attempt, outcome };
-  const settled = await triggerObject(env, tenant, triggerId).settle(key, settlement);
-  if (settled.ok) ctx.waitUntil(indexEvent(env, tenant, settled.reply));
-  if (outcome.type === "failed") report("a run could not be started", { ...request, ...outcome });
-  if (first === null) return;
-  ctx.waitUntil(
-    driveAfterRequest(env, { tenant, run_id: runId, first }).catch((error: unknown) => {
-      report("a driver stopped", { run_id: runId, error: textOf(error) });
-    }),
-  );
+  ctx: Context,
+  { tenant, answer, buffer }: { readonly tenant: string; readonly answer: EventAnswer; readonly buffer: MetricBuffer },
+): void => {
+  // A replay has no row of its own in the lists: its original's says how it went.
+  if (answer.row.replay_of !== null) return;
+  const { dead_letter } = answer;
+  ctx.waitUntil(indexEvent(env, tenant, answer, { metrics: buffer.take(tenant), dead_letter }));
+};
+
+/** Dispatches one event; throws only when its trigger cannot be reached. */
+export const dispatchOne = async (env: Bindings, ctx: Context, request: DispatchRequest): Promise<void> => {
+  const buffer = new MetricBuffer(env);
+  const answer = await dispatchEvent(portsOf(env, ctx, request, buffer), request.dedupe_key);
+  if (!answer.ok) report("an event could not be dispatched", { ...request, code: answer.rejection.code });
+  ctx.waitUntil(buffer.flush());
 };
 
 /** Dispatches the events a batch names. A message is acknowledged when its outcome is recorded. */
@@ -123,7 +131,7 @@ export const dispatchEvents: Consumer = async (batch, env, ctx) => {
         return;
       }
       try {
-        await dispatchEvent(env, ctx, decoded.data);
+        await dispatchOne(env, ctx, decoded.data);
         message.ack();
       } catch (error) {
         report("a trigger could not be reached", { ...decoded.data, error: textOf(error) });

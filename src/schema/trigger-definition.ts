@@ -27,7 +27,9 @@ const PROVIDERS = [...INBOUND_PROVIDERS, "cron", "manual"] as const;
 export type TriggerProvider = (typeof PROVIDERS)[number];
 
 /** Keys of spec/triggers 5.1 that this version does not act on. They are refused: a limit that is ignored is no limit. */
-const NOT_AVAILABLE: ReadonlySet<string> = new Set("window dlq_alerts secrets poll topic subject slot persona".split(" "));
+const NOT_AVAILABLE: ReadonlySet<string> = new Set(
+  "window dlq_alerts secrets poll topic subject slot persona".split(" "),
+);
 
 const keyMessage = (key: string): string =>
   NOT_AVAILABLE.has(key) ? `\`${key}\` is not available yet; leave it out` : `unknown key \`${key}\``;
@@ -176,7 +178,8 @@ const checkSize = (draft: Draft, complain: Complain): void => {
 };
 
 const checkShards = ({ shards = 1, batch }: Draft, complain: Complain): void => {
-  if (shards > 1 && batch !== undefined) complain("shards", "a batch needs all its events in one object: leave `shards` out");
+  if (shards > 1 && batch !== undefined)
+    complain("shards", "a batch needs all its events in one object: leave `shards` out");
 };
 
 /** The body of `PUT /v1/triggers/{id}` (spec/triggers 5.1, 5.7). Keys that would have no effect are refused, not ignored. */
@@ -202,4 +205,3 @@ export const storedDefinitionSchema = baseSchema.omit({ secret: true, state: tru
 
 /** A trigger as it is stored and shown; the secret is never in it. */
 export type StoredDefinition = z.output<typeof storedDefinitionSchema>;
-

@@ -140,11 +140,27 @@ export const triggerSecretsSchema = z
 /** What may be shown of the secrets of a trigger. */
 export type TriggerSecrets = z.output<typeof triggerSecretsSchema>;
 
+const versionLoadSchema = z
+  .object({
+    version: z.int(),
+    received: z.int(),
+    dispatched: z.int(),
+    failed: z.int(),
+    dlq: z.int(),
+    in_flight: z.int(),
+    last_received_ms: z.int().nullable(),
+  })
+  .readonly();
+
 /** The answer of `GET /v1/triggers/{id}`. */
 export const triggerReportSchema = triggerViewSchema
   .unwrap()
   .extend({
     secrets: triggerSecretsSchema,
+    metrics: z
+      .array(versionLoadSchema)
+      .readonly()
+      .describe("What each version has in flight, and has done since its object woke"),
     rejections: z.array(rejectionCountSchema).readonly().describe("Refused deliveries, newest minute first"),
   })
   .readonly();

@@ -37,6 +37,7 @@ export const LAYERS: readonly Layer[] = [
     may: {
       ...PURE,
       ports: "all",
+      objects: "types",
       connectors: "all",
       registered: "all",
       addresses: "all",

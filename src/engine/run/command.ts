@@ -1,3 +1,4 @@
+import type { RunSettlement } from "../trigger/dispatch.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { DecodedGraph, WorkflowGraph } from "../../schema/graph.ts";
@@ -60,6 +61,8 @@ export interface CreateRun {
   readonly options: RunOptions;
   /** The texts of the assets that verification contracts name (spec/workflow 7.2). */
   readonly assets?: ContractAssets;
+  /** Where the run's end is reported, for a trigger that waits for it. */
+  readonly report_to?: RunSettlement;
   /** Conversations that the run begins with. */
   readonly sessions?: readonly SessionSeed[];
   readonly drive: DriveMode;
@@ -240,8 +243,16 @@ export type RunEffect =
   | { readonly type: "unsubscribe"; readonly workflow_id: string; readonly stage_id: string }
   /** A runner outside is to execute the command of a stage; the queue hands its result back under the attempt's token. */
   | { readonly type: "enqueue_job"; readonly queue: string; readonly job: JobRequest }
+  /** The trigger that started the run learns how it ended. */
+  | { readonly type: "report_end"; readonly to: RunSettlement; readonly end: RunEnd }
   /** The list of runs shows another state. */
   | { readonly type: "index_run"; readonly row: RunIndexRow };
+
+/** How a run ended. */
+export interface RunEnd {
+  readonly status: "completed" | "failed" | "cancelled";
+  readonly error: string | null;
+}
 
 /** A run in lists. */
 export interface RunIndexRow {

@@ -3,7 +3,7 @@ import type { Context } from "../machine.ts";
 import type { RunEffect, RunIndexRow } from "./command.ts";
 import type { RunEvent } from "./event.ts";
 import { evolve } from "./evolve.ts";
-import type { Run, RunState } from "./state.ts";
+import { isTerminal, type Run, type RunState } from "./state.ts";
 
 /** An event without the stamp that the draft adds. */
 type Unstamped<E> = E extends RunEvent ? Omit<E, "v" | "at"> : never;
@@ -17,11 +17,13 @@ export class Draft {
   readonly events: RunEvent[] = [];
   readonly effects: RunEffect[] = [];
   readonly #at: string;
+  readonly #wasOver: boolean;
   #lastId: string | null = null;
   #state: RunState;
 
   constructor(state: RunState, context: Context) {
     this.#state = state;
+    this.#wasOver = state !== null && isTerminal(state.status);
     this.#at = rfc3339(context.now);
     this.context = context;
   }
@@ -74,6 +76,16 @@ export class Draft {
     const earlier = this.effects.findIndex((effect) => effect.type === "index_run");
     if (earlier >= 0) this.effects.splice(earlier, 1);
     this.effects.push({ type: "index_run", row: indexRow(this.run) });
+    this.#reportEnd();
+  }
+
+  /** Tells the trigger that waits for the run's end, once: in the commit that ends it. */
+  #reportEnd(): void {
+    const { report_to: to, status, error } = this.run;
+    const isKnown = this.#wasOver || this.effects.some(({ type }) => type === "report_end");
+    if (to === null || isKnown) return;
+    if (status !== "completed" && status !== "failed" && status !== "cancelled") return;
+    this.effects.push({ type: "report_end", to, end: { status, error } });
   }
 }
 

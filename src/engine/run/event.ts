@@ -1,3 +1,4 @@
+import type { RunSettlement } from "../trigger/dispatch.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { WorkflowGraph } from "../../schema/graph.ts";
@@ -44,6 +45,8 @@ export interface RunCreated extends Stamped {
   readonly approval_policy?: ToolApprovalPolicy;
   /** The texts of the assets that verification contracts name, as they were when the run was created. */
   readonly assets?: ContractAssets;
+  /** Where the run's end is reported. */
+  readonly report_to?: RunSettlement;
   /** Conversations that the run begins with; absent for none. */
   readonly sessions?: readonly SessionSeed[];
   readonly max_steps: number;

@@ -60,6 +60,7 @@ const created = (event: RunCreated): Run => {
     graph: event.graph,
     contracts: contracts.ok ? contracts.value : [],
     assets: event.assets ?? {},
+    report_to: event.report_to ?? null,
     findings: findingsOf(base),
     task: event.task,
     options: event.options,

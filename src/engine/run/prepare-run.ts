@@ -84,10 +84,11 @@ const parallelOf = ({ drive, options }: CreateRun): number =>
 
 /** What of the event is there only for runs that ask for it. */
 const settings = (command: CreateRun, context: Context): Partial<RunCreated> => {
-  const { options, assets = {}, sessions = [] } = command;
+  const { options, assets = {}, sessions = [], report_to } = command;
   const parallel = parallelOf(command);
   return {
     ...(Object.keys(assets).length === 0 ? {} : { assets }),
+    ...(report_to === undefined ? {} : { report_to }),
     ...(sessions.length === 0 ? {} : { sessions }),
     ...(parallel > 1 ? { max_parallel: parallel } : {}),
     ...(options.budget === undefined ? {} : { budget: options.budget }),

@@ -1,3 +1,4 @@
+import type { RunSettlement } from "../trigger/dispatch.ts";
 import type { AppendList, AppendMap } from "../../lib/append.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
@@ -212,6 +213,8 @@ export interface Run {
   readonly contracts: readonly VerificationContract[];
   /** The assets that contracts name. */
   readonly assets: ContractAssets;
+  /** Where the run's end is reported, for a trigger that waits for it. */
+  readonly report_to: RunSettlement | null;
   /** What failed verifications found, for the stages that repair it. */
   readonly findings: OpenFindings;
   readonly task: string;

@@ -1,12 +1,23 @@
 import { rfc3339 } from "../../lib/time.ts";
+import type { StoredDefinition } from "../../schema/trigger-definition.ts";
 import type { TriggerEvent } from "../../schema/trigger.ts";
 import type { Context } from "../machine.ts";
 import type { EventDecision } from "./decided.ts";
-import type { AcceptEvent, AcceptReplay, EventEffect, EventEvent, EventRecord, EventReply, EventState } from "./event.ts";
+import type {
+  AcceptEvent,
+  AcceptReplay,
+  EventEffect,
+  EventEvent,
+  EventRecord,
+  EventReply,
+  EventState,
+} from "./event.ts";
 import { evolve } from "./evolve.ts";
-import { matchVerdict } from "./match.ts";
+import { matchVerdict, type Verdict } from "./match.ts";
+import { filterVerdict } from "./predicate/expressions.ts";
 
 const DAY_MS = 86_400_000;
+const CRON_RETENTION_DAYS = 7;
 
 const receiptOf = (record: EventRecord, duplicate: boolean): EventReply => {
   const { event, receipt, status } = record;
@@ -29,17 +40,35 @@ const envelope = (command: AcceptEvent, context: Context): TriggerEvent => ({
   ...(command.raw_body_ref === undefined ? {} : { raw_body_ref: command.raw_body_ref }),
 });
 
+/** For how many days a dedupe key is claimed; without an answer for ever (spec/triggers 5.2, 18). */
+const retentionDays = (definition: StoredDefinition): number | undefined => {
+  const { provider, retention_days, retry, dedupe } = definition;
+  const days = retry?.retention_days ?? dedupe.retention_days;
+  return provider === "cron" ? (retention_days ?? days ?? CRON_RETENTION_DAYS) : days;
+};
+
+const intakeVerdicts = (
+  { match, filter, compatibility }: StoredDefinition,
+  event: TriggerEvent,
+): readonly Verdict[] => {
+  // The original enforces neither (spec/triggers 5.5).
+  if (compatibility === "harn") return [{ stage: "match", outcome: "passed", reason: "kinds are not enforced" }];
+  const matched = matchVerdict(match, event);
+  if (matched.outcome !== "passed" || filter === undefined) return [matched];
+  return [matched, filterVerdict(filter, event)];
+};
+
 /** Takes in a delivery; every later one of the same key gets the first one's receipt (spec/triggers 7.2). */
 export const accept = (state: EventState, command: AcceptEvent, context: Context): EventDecision => {
   if (state.status !== "absent") return { ok: true, events: [], effects: [], reply: receiptOf(state, true), state };
-  const { binding, filter } = command;
-  const matched = matchVerdict(binding.definition.match, command.event);
-  const verdicts = filter === undefined || matched.outcome !== "passed" ? [matched] : [matched, filter];
+  const { binding } = command;
+  const event = envelope(command, context);
+  const verdicts = intakeVerdicts(binding.definition, event);
   const passed = verdicts.every(({ outcome }) => outcome === "passed");
-  const days = binding.definition.dedupe.retention_days;
+  const days = retentionDays(binding.definition);
   const intake = {
     at: rfc3339(context.now),
-    event: envelope(command, context),
+    event,
     receipt: context.nextId("receipt"),
     binding,
     verdicts,

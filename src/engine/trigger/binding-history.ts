@@ -1,15 +1,11 @@
+import { handlerKindOf } from "./definition-handler.ts";
+import { triggerKindOf } from "../../lib/trigger-kind.ts";
 import { err, ok, type Result } from "../../lib/result.ts";
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
 import type { NormalisedEvent } from "../../schema/trigger.ts";
 import type { Rejection } from "../machine.ts";
 import type { BindingState } from "./binding.ts";
-import {
-  type BindingSource,
-  type BindingVersion,
-  handlerKindOf,
-  isLive,
-  type VersionState,
-} from "./binding-version.ts";
+import { type BindingSource, type BindingVersion, isLive, type VersionState } from "./binding-version.ts";
 import { matchVerdict } from "./match.ts";
 
 /** One step in the life of a version, complete in itself (spec/triggers 6.1). */
@@ -65,7 +61,8 @@ export const lifecycleLog = (state: BindingState): readonly StateTransition[] =>
     const one = known.get(version);
     if (one === undefined) return [];
     const { id: binding_key, definition, fingerprint } = one;
-    const { provider, kind } = definition;
+    const { provider } = definition;
+    const kind = triggerKindOf(definition);
     const described = { provider, kind, source, handler_kind: handlerKindOf(definition) };
     const step = { definition_fingerprint: fingerprint, from_state, to_state, at };
     return [{ id: trigger_id, binding_key, version, ...described, ...step }];

@@ -4,12 +4,14 @@
 // L2 Every live version has an entry. A terminated one keeps its entry while it is among the two newest entries.
 // L3 A version that drains and has nothing in flight is idle: it has to be told `drained`.
 
+import { handlerKindOf } from "./definition-handler.ts";
+import { triggerKindOf } from "../../lib/trigger-kind.ts";
 import { err, ok, type Result } from "../../lib/result.ts";
 import type { Timestamp } from "../../lib/time.ts";
 import type { Rejection } from "../machine.ts";
 import type { BindingState } from "./binding.ts";
 import { unknownVersion } from "./binding-history.ts";
-import { type BindingSource, handlerKindOf, isLive, type VersionState } from "./binding-version.ts";
+import { type BindingSource, isLive, type VersionState } from "./binding-version.ts";
 
 /** What one version has in flight and has done. */
 export interface VersionLoad {
@@ -161,7 +163,8 @@ export const listedVersions = (state: BindingState, load: BindingLoad): readonly
     : state.versions.flatMap(({ version, source, definition, state: life }) => {
         const metrics = load.get(version);
         if (metrics === undefined) return [];
-        const { kind, provider } = definition;
+        const { provider } = definition;
+        const kind = triggerKindOf(definition);
         const described = { source, kind, provider, handler_kind: handlerKindOf(definition) };
         return [{ id: state.trigger_id, version, ...described, state: life, metrics }];
       });

@@ -9,6 +9,7 @@
 
 import { canonicalJson, type Json } from "../../lib/json.ts";
 import { sha256Hex } from "../../lib/stable-uuid.ts";
+import { handlerKindOf } from "./definition-handler.ts";
 import type { StoredDefinition, TriggerDefinition } from "../../schema/trigger-definition.ts";
 
 /** Where a version is in its life. */
@@ -54,19 +55,13 @@ export const storedDefinition = (definition: TriggerDefinition): StoredDefinitio
   return stored;
 };
 
-const HANDLER_KINDS = ["workflow", "function", "a2a", "worker", "persona"] as const;
-
-/** What kind of handler a definition names. */
-export const handlerKindOf = (definition: Pick<StoredDefinition, "handler">): string =>
-  HANDLER_KINDS.find((kind) => Object.hasOwn(definition.handler, kind)) ?? "unknown";
-
 /**
  * The same text for equal definitions, whatever the order of their keys; secret and state have no part in it
  * (spec/triggers 6.1). Where the handler is code of the deployment, the deployment is part of it: other code is another
  * version (25, decision 26).
  */
 export const fingerprintOf = (definition: StoredDefinition, codeVersion: string | null = null): string => {
-  const isCode = codeVersion !== null && handlerKindOf(definition) === "function";
+  const isCode = codeVersion !== null && handlerKindOf(definition) === "local";
   const content = isCode ? { code_version: codeVersion, definition } : definition;
   return `sha256:${sha256Hex(canonicalJson(content as unknown as Json))}`;
 };

@@ -2,11 +2,23 @@ import { rfc3339 } from "../../lib/time.ts";
 import { reject, type Context } from "../machine.ts";
 import { decided, type EventDecision } from "./decided.ts";
 import { classifyError } from "./error-class.ts";
-import type { DeadLetter, DeadLetterReason, DeadLetterStep, EventCommand, EventEvent, EventRecord, EventState } from "./event.ts";
+import type {
+  DeadLetter,
+  DeadLetterReason,
+  DeadLetterStep,
+  EventCommand,
+  EventEvent,
+  EventRecord,
+  EventState,
+} from "./event.ts";
 
 /** The dead letter that an event becomes (spec/triggers 12.3). */
 export const deadLetter = (
-  { error, reason, attempts }: { readonly error: string; readonly reason: DeadLetterReason | null; readonly attempts: number },
+  {
+    error,
+    reason,
+    attempts,
+  }: { readonly error: string; readonly reason: DeadLetterReason | null; readonly attempts: number },
   status: DeadLetterStep["status"],
   context: Context,
 ): DeadLetter => {

@@ -84,7 +84,10 @@ export interface RunSettlement {
 export type RunSource = Pick<EventRecord, "event" | "binding" | "dispatch_id" | "run_id" | "replay">;
 
 /** The request that creates a run; a function of the event and the version that handles it, and nothing else. */
-export const runRequestFor = (source: RunSource, handler: Extract<Handler, { readonly kind: "workflow" }>): RunRequest => {
+export const runRequestFor = (
+  source: RunSource,
+  handler: Extract<Handler, { readonly kind: "workflow" }>,
+): RunRequest => {
   const { event, binding, replay } = source;
   const { trigger_id, version } = binding;
   const dispatch_id = source.dispatch_id ?? dispatchIdFor(binding, event.id, replay?.number ?? 0);

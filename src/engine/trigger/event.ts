@@ -175,8 +175,6 @@ export interface AcceptEvent {
   readonly raw_body?: string | undefined;
   /** Where they are kept instead. */
   readonly raw_body_ref?: RawBodyRef | undefined;
-  /** A verdict of the binding's filter, made where expressions are evaluated; without it there is no filter. */
-  readonly filter?: Verdict | undefined;
   /** The event's own id, for one that is given by hand. */
   readonly event_id?: string | undefined;
 }
@@ -202,9 +200,7 @@ export interface SettleDispatch {
 }
 
 /** What the circuit of a destination says before an attempt (spec/triggers 12.4). */
-export type CircuitVerdict =
-  | { readonly type: "closed" }
-  | { readonly type: "open"; readonly retry_after_ms: number };
+export type CircuitVerdict = { readonly type: "closed" } | { readonly type: "open"; readonly retry_after_ms: number };
 
 /** What an event can be told. */
 export type EventCommand =
@@ -257,8 +253,19 @@ export type EventEvent = { readonly at: string } & (
   | ({ readonly type: "intake_skipped" } & Intake)
   | { readonly type: "admitted"; readonly verdicts: readonly Verdict[]; readonly batch: readonly string[] | null }
   | { readonly type: "parked"; readonly verdicts: readonly Verdict[]; readonly next_at: string | null }
-  | { readonly type: "deferred"; readonly verdicts: readonly Verdict[]; readonly reason: string; readonly next_at: string; readonly result: Json }
-  | { readonly type: "approval_requested"; readonly verdicts: readonly Verdict[]; readonly approval: ApprovalRequest; readonly result: Json }
+  | {
+      readonly type: "deferred";
+      readonly verdicts: readonly Verdict[];
+      readonly reason: string;
+      readonly next_at: string;
+      readonly result: Json;
+    }
+  | {
+      readonly type: "approval_requested";
+      readonly verdicts: readonly Verdict[];
+      readonly approval: ApprovalRequest;
+      readonly result: Json;
+    }
   | { readonly type: "approval_decided"; readonly decision: NonNullable<ApprovalRequest["decision"]> }
   | {
       readonly type: "skipped";
@@ -277,14 +284,25 @@ export type EventEvent = { readonly at: string } & (
   | { readonly type: "run_started"; readonly attempt: number }
   | { readonly type: "attempt_ended"; readonly end: AttemptEnd }
   | { readonly type: "dispatched"; readonly result: Json }
-  | { readonly type: "retry_scheduled"; readonly attempt: number; readonly delay_ms: number; readonly next_at: string; readonly error: DispatchError }
+  | {
+      readonly type: "retry_scheduled";
+      readonly attempt: number;
+      readonly delay_ms: number;
+      readonly next_at: string;
+      readonly error: DispatchError;
+    }
   | { readonly type: "dispatch_failed"; readonly error: DispatchError }
   | { readonly type: "cancel_requested"; readonly cancel: CancelRequest }
   | { readonly type: "cancelled"; readonly error: string }
   | { readonly type: "dead_lettered"; readonly dead_letter: DeadLetter; readonly destination: string | null }
   | { readonly type: "dead_letter_changed"; readonly dead_letter: DeadLetter }
   | { readonly type: "replay_noted"; readonly summary: ReplaySummary }
-  | { readonly type: "replay_ended"; readonly number: number; readonly status: EventStatus; readonly run_id: string | null }
+  | {
+      readonly type: "replay_ended";
+      readonly number: number;
+      readonly status: EventStatus;
+      readonly run_id: string | null;
+    }
 );
 
 /** Orders of an event to the outside. */

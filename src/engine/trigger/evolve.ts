@@ -1,4 +1,12 @@
-import type { DispatchAttempt, EventEvent, EventRecord, EventState, EventStatus, Intake, ReplaySummary } from "./event.ts";
+import type {
+  DispatchAttempt,
+  EventEvent,
+  EventRecord,
+  EventState,
+  EventStatus,
+  Intake,
+  ReplaySummary,
+} from "./event.ts";
 
 const FINAL: ReadonlySet<EventStatus> = new Set(["dispatched", "skipped", "failed", "cancelled", "dead_lettered"]);
 
@@ -55,7 +63,15 @@ const held = (
   const verdicts = withVerdicts(record, event.verdicts);
   switch (event.type) {
     case "admitted":
-      return { ...record, status: "accepted", is_admitted: true, verdicts, batch: event.batch, next_at: null, result: null };
+      return {
+        ...record,
+        status: "accepted",
+        is_admitted: true,
+        verdicts,
+        batch: event.batch,
+        next_at: null,
+        result: null,
+      };
     case "parked":
       return { ...record, status: "parked", verdicts, next_at: event.next_at };
     case "deferred":
@@ -67,12 +83,23 @@ const held = (
   }
 };
 
-const attempted = (record: EventRecord, event: Of<"dispatch_started" | "run_started" | "attempt_ended">): EventRecord => {
+const attempted = (
+  record: EventRecord,
+  event: Of<"dispatch_started" | "run_started" | "attempt_ended">,
+): EventRecord => {
   const { at } = event;
   switch (event.type) {
     case "dispatch_started": {
       const { attempt, dispatch_id, run_id } = event;
-      const begun = { attempt, started_at: at, settled_at: null, outcome: null, error: null, run_id, is_running: false };
+      const begun = {
+        attempt,
+        started_at: at,
+        settled_at: null,
+        outcome: null,
+        error: null,
+        run_id,
+        is_running: false,
+      };
       const attempts = [...record.attempts, begun];
       return { ...record, status: "dispatching", attempts, next_at: event.lease_until, dispatch_id, run_id };
     }
@@ -99,7 +126,11 @@ const whileOpen = (record: EventRecord, event: EventEvent): EventRecord => {
       return attempted(record, event);
     case "approval_decided":
       // Its request stays to be seen; what the person decided lets it go on.
-      return { ...record, status: "accepted", approval: record.approval && { ...record.approval, decision: event.decision } };
+      return {
+        ...record,
+        status: "accepted",
+        approval: record.approval && { ...record.approval, decision: event.decision },
+      };
     case "dispatched":
       return { ...record, status: "dispatched", next_at: null, error: null, result: event.result };
     case "retry_scheduled":

@@ -44,18 +44,29 @@ const named = (record: EventRecord): JsonObject => ({
 
 const endLines = (record: EventRecord, end: Extract<EventEvent, { type: "attempt_ended" }>["end"]): readonly Line[] => {
   const one = record.attempts.find(({ attempt }) => attempt === end.attempt);
-  const recorded: readonly Line[] = one === undefined ? [] : [[ATTEMPTS, "attempt_recorded", attemptRecord(record, one)]];
+  const recorded: readonly Line[] =
+    one === undefined ? [] : [[ATTEMPTS, "attempt_recorded", attemptRecord(record, one)]];
   if (end.outcome === "success") return recorded;
   const { attempt } = end;
   const failure = { event_id: record.event.id, attempt, ...handled(record), error: end.error?.detail ?? null };
-  return [...recorded, [LIFECYCLE, "DispatchFailed", failure], [OUTBOX, "dispatch_failed", { ...failure, ...named(record) }]];
+  return [
+    ...recorded,
+    [LIFECYCLE, "DispatchFailed", failure],
+    [OUTBOX, "dispatch_failed", { ...failure, ...named(record) }],
+  ];
 };
 
 /** A dispatch that is over before an attempt leaves a record as well (spec/triggers 25, decision 12). */
 const unattempted = (record: EventRecord, error: string): readonly Line[] =>
   record.attempts.length > 0
     ? []
-    : [[OUTBOX, "dispatch_failed", { event_id: record.event.id, attempt: 0, ...handled(record), ...named(record), error }]];
+    : [
+        [
+          OUTBOX,
+          "dispatch_failed",
+          { event_id: record.event.id, attempt: 0, ...handled(record), ...named(record), error },
+        ],
+      ];
 
 const buriedLines = (record: EventRecord, event: Extract<EventEvent, { type: "dead_lettered" }>): readonly Line[] => {
   const { error, error_class, attempt_count, reason } = event.dead_letter;
@@ -159,9 +170,9 @@ const lines = (record: EventRecord, event: EventEvent): readonly Line[] => {
   }
 };
 
-const headersOf = (record: EventRecord, event: EventEvent): Readonly<Record<string, string>> => {
+const headersOf = (record: EventRecord, event: Pick<EventEvent, "type">): Readonly<Record<string, string>> => {
   const { event: envelope, binding, replay, attempts } = record;
-  const next = event.type === "retry_scheduled" ? event.attempt : attempts.length;
+  const next = event.type === "retry_scheduled" ? attempts.length + 1 : attempts.length;
   return {
     event_id: envelope.id,
     trace_id: envelope.trace_id,
@@ -179,5 +190,18 @@ const headersOf = (record: EventRecord, event: EventEvent): Readonly<Record<stri
 /** What the event log says of something that happened to an event; `record` is the event after it (spec/triggers 3, 8, 12). */
 export const logRecords = (record: EventRecord, event: EventEvent): readonly LogRecord[] => {
   const headers = headersOf(record, event);
-  return lines(record, event).map(([topic, kind, payload]) => ({ topic, kind, headers, payload, occurred_at: event.at }));
+  return lines(record, event).map(([topic, kind, payload]) => ({
+    topic,
+    kind,
+    headers,
+    payload,
+    occurred_at: event.at,
+  }));
 };
+
+/** A record of what was judged about an event before its first attempt (spec/triggers 9). */
+export const lifecycleRecord = (
+  record: EventRecord,
+  { kind, payload }: { readonly kind: string; readonly payload: JsonObject },
+  occurred_at: string,
+): LogRecord => ({ topic: LIFECYCLE, kind, headers: headersOf(record, { type: "admitted" }), payload, occurred_at });

@@ -40,9 +40,7 @@ export const eventMachine: Machine<EventState, EventCommand, EventEvent, EventEf
       case "respond":
         return respond(state, command, context);
       case "note_replay":
-        return decided(state, [
-          { type: "replay_noted", at: command.summary.requested_at, summary: command.summary },
-        ]);
+        return decided(state, [{ type: "replay_noted", at: command.summary.requested_at, summary: command.summary }]);
       case "end_replay":
         return endReplay(state, command, context);
       case "discard":

@@ -11,15 +11,16 @@ export interface Verdict {
 /**
  * Whether a trigger handles an event (spec/triggers 5.5: `match.events` is enforced at intake).
  *
- * An entry is a kind (`issues.opened`) or the provider's bare event name (`issues`), which stands for all its actions.
+ * An entry is a kind (`issues.opened`), one with its provider (`cron.tick`), or the provider's bare event name (`issues`), which stands for all
+ * its actions.
  */
 export const matchVerdict = (
   match: StoredDefinition["match"],
-  event: Pick<NormalisedEvent, "kind" | "provider_payload">,
+  event: Pick<NormalisedEvent, "provider" | "kind" | "provider_payload">,
 ): Verdict => {
   const { events = [] } = match;
   if (events.length === 0) return { stage: "match", outcome: "passed", reason: "every kind is handled" };
-  const names: readonly unknown[] = [event.kind, event.provider_payload["event"]];
+  const names: readonly unknown[] = [event.kind, event.provider_payload["event"], `${event.provider}.${event.kind}`];
   const entry = events.find((name) => names.includes(name));
   return entry === undefined
     ? { stage: "match", outcome: "skipped", reason: `kind \`${event.kind}\` is not in match.events` }

@@ -5,7 +5,15 @@ import { circuitOpenText } from "./circuit.ts";
 import { buried } from "./dead-letter.ts";
 import { decided, type EventDecision } from "./decided.ts";
 import { dispatchIdFor, runIdFor } from "./dispatch.ts";
-import type { ApprovalRequest, CircuitVerdict, EventCommand, EventEffect, EventEvent, EventRecord, EventState } from "./event.ts";
+import type {
+  ApprovalRequest,
+  CircuitVerdict,
+  EventCommand,
+  EventEffect,
+  EventEvent,
+  EventRecord,
+  EventState,
+} from "./event.ts";
 import { isFinal } from "./evolve.ts";
 import { destinationOf, isWorkflow } from "./definition-handler.ts";
 import { attemptLost } from "./settle.ts";
@@ -51,7 +59,14 @@ const admissionEvent = (record: EventRecord, admission: Admission, context: Cont
       return { type: "parked", at, verdicts, next_at: due_at === null ? null : rfc3339(due_at) };
     }
     case "skipped":
-      return { type: "skipped", at, verdicts, stage: admission.stage, detail: admission.detail, result: admission.result };
+      return {
+        type: "skipped",
+        at,
+        verdicts,
+        stage: admission.stage,
+        detail: admission.detail,
+        result: admission.result,
+      };
     case "deferred": {
       const { reason, result, until } = admission;
       return { type: "deferred", at, verdicts, reason, result, next_at: rfc3339(until) };
@@ -77,7 +92,8 @@ export const admit = (state: EventState, admission: Admission, context: Context)
   const event = admissionEvent(state, admission, context);
   const isSameParking = state.status === "parked" && event.type === "parked" && event.next_at === state.next_at;
   if (isSameParking) return decided(state, []);
-  const wake = event.type === "deferred" ? [{ type: "enqueue_dispatch", at_ms: Date.parse(event.next_at) } as const] : [];
+  const wake =
+    event.type === "deferred" ? [{ type: "enqueue_dispatch", at_ms: Date.parse(event.next_at) } as const] : [];
   return decided(state, [event], wake);
 };
 
@@ -91,7 +107,15 @@ const handle = (record: EventRecord): EventEffect => ({
 const failsFast = (record: EventRecord, circuit: CircuitVerdict, context: Context): EventEvent | null => {
   if (circuit.type !== "open") return null;
   const destination = destinationOf(record.binding.definition);
-  return buried(record, { error: circuitOpenText(destination, context.now + circuit.retry_after_ms, context.now), reason: "circuit_open", destination }, context);
+  return buried(
+    record,
+    {
+      error: circuitOpenText(destination, context.now + circuit.retry_after_ms, context.now),
+      reason: "circuit_open",
+      destination,
+    },
+    context,
+  );
 };
 
 /** Begins the next attempt; a current one that may be ordered again is, because whoever had it may have died (E3). */

@@ -39,7 +39,11 @@ const delayOf = (record: EventRecord, attempt: number): number | null => {
   return delayAfter(retryOf(definition.retry), attempt, record.dispatch_id ?? "");
 };
 
-const failed = (record: EventRecord, command: SettleDispatch & { outcome: Failed }, context: Context): EventDecision => {
+const failed = (
+  record: EventRecord,
+  command: SettleDispatch & { outcome: Failed },
+  context: Context,
+): EventDecision => {
   const { attempt, outcome, circuit_opened: isOpened } = command;
   const { code, detail } = outcome;
   const error = { code, detail };
@@ -148,7 +152,8 @@ export const respond = (
   command: Extract<EventCommand, { readonly type: "respond" }>,
   context: Context,
 ): EventDecision => {
-  if (state.status === "absent" || state.approval === null) return reject("approval_not_found", "nothing was asked about this event");
+  if (state.status === "absent" || state.approval === null)
+    return reject("approval_not_found", "nothing was asked about this event");
   if (state.status !== "waiting") return reject("approval_decided", "the request was already answered");
   const at = rfc3339(context.now);
   const { approved, reviewer, reason } = command;

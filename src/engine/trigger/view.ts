@@ -1,4 +1,5 @@
 import type { Json } from "../../lib/json.ts";
+import type { DeadLetterChange } from "../../schema/api-dead-letter.ts";
 import type { EventRow, EventView } from "../../schema/trigger-event.ts";
 import type { EventRecord } from "./event.ts";
 import { destinationOf, handlerKindOf, targetUriOf } from "./definition-handler.ts";
@@ -57,6 +58,27 @@ export const eventView = (record: EventRecord): EventView => {
     replay: record.replay,
     replays: record.replays,
     event: record.event,
+  };
+};
+
+/** The dead letter of an event as the list of dead letters is told of it; null when there is none, or for a replay. */
+export const deadLetterChange = (record: EventRecord, seq: number): DeadLetterChange | null => {
+  const { dead_letter: letter, event, binding, replay } = record;
+  if (letter === null || replay !== null) return null;
+  const { id, state, error, error_class, created_at, updated_at } = letter;
+  return {
+    dlq_id: id,
+    event_id: event.id,
+    trigger_id: binding.trigger_id,
+    binding_version: binding.version,
+    provider: event.provider,
+    kind: event.kind,
+    state,
+    error: error.slice(0, MAX_ERROR_LENGTH),
+    error_class,
+    created_at,
+    updated_at,
+    seq,
   };
 };
 

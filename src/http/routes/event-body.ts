@@ -3,7 +3,7 @@ import { deliveredBody } from "../delivery-body.ts";
 import { problem } from "../problem.ts";
 import type { Router } from "../router.ts";
 import { triggerObject } from "../trigger-object.ts";
-import { findEvent } from "../trigger-rows.ts";
+import { findEvent } from "../event-rows.ts";
 
 /** The bytes of a delivery, for replay and for whoever has to verify its signature again (spec/triggers 26.2). */
 export const addEventBodyRoutes = (router: Router): void => {

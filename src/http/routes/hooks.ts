@@ -113,7 +113,7 @@ const portsOf = ({ call, target, request }: Delivered, binding: KnownBinding): R
       if (answer === "stale") return { type: "stale" };
       if (!answer.ok) return { type: "refused", refusal: fromRejection(answer.rejection) };
       const { reply } = answer.reply;
-      if (reply.type !== "receipt")
+      if (reply?.type !== "receipt")
         return { type: "refused", refusal: problem("internal_error", "the trigger gave no receipt") };
       const { event_id, receipt, duplicate } = reply;
       if (!duplicate) call.waitUntil(indexEvent(call.env, target.tenant, answer.reply));
@@ -148,7 +148,11 @@ const attempt = async (delivered: Delivered, binding: KnownBinding): Promise<Att
   };
   const reception = await receive(incoming, portsOf(delivered, binding));
   if (reception.type === "stale") return "stale";
-  const outcome = hookOutcome(reception, { connector: connector.value, trigger_id, harn: definition.compatibility === "harn" });
+  const outcome = hookOutcome(reception, {
+    connector: connector.value,
+    trigger_id,
+    harn: definition.compatibility === "harn",
+  });
   if (reception.type !== "invalid") return { outcome };
   const { error, stage } = reception;
   const reason = error.kind === "activation" ? "secret_missing" : stage === "payload" ? "invalid_payload" : error.kind;

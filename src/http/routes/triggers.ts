@@ -1,5 +1,10 @@
 import { pageQuery } from "../../schema/api.ts";
-import { triggerPageSchema, type TriggerReport, triggerReportSchema, unknownDeliveryPageSchema } from "../../schema/trigger.ts";
+import {
+  triggerPageSchema,
+  type TriggerReport,
+  triggerReportSchema,
+  unknownDeliveryPageSchema,
+} from "../../schema/trigger.ts";
 import { triggerDefinitionSchema, triggerIdSchema } from "../../schema/trigger-definition.ts";
 import type { Call } from "../call.ts";
 import { CURSOR_ISSUE, decodeCursor, pageFrom } from "../page.ts";

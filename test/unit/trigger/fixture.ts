@@ -4,7 +4,11 @@ import type { AcceptEvent, EventState, SettleDispatch } from "../../../src/engin
 import { storedDefinition } from "../../../src/engine/trigger/binding.ts";
 import { decodeAt, type DecodeIssue } from "../../../src/schema/decode.ts";
 import { type NormalisedEvent } from "../../../src/schema/trigger.ts";
-import { triggerDefinitionSchema, type StoredDefinition, type TriggerDefinition } from "../../../src/schema/trigger-definition.ts";
+import {
+  triggerDefinitionSchema,
+  type StoredDefinition,
+  type TriggerDefinition,
+} from "../../../src/schema/trigger-definition.ts";
 
 /** Noon of a day in 2026, in milliseconds. */
 export const NOON = Date.parse("2026-04-19T12:00:00.000Z");

@@ -1,0 +1,139 @@
+import type { DispatchGiven, Order } from "../../durable-objects/shell/trigger-shell.ts";
+import type { Judgement, Question } from "../../durable-objects/shell/predicate-desk.ts";
+import type { EventAnswer } from "../../durable-objects/trigger.ts";
+import type { Answer } from "../engine/machine.ts";
+import type {
+  Admission as CircuitAdmission,
+  AttemptReport,
+  CircuitAsk,
+  CircuitVerdict,
+} from "../engine/trigger/circuit.ts";
+import type { HandlerReport, SettleDispatch } from "../engine/trigger/event.ts";
+import { type HandlerCall, type HandlerOutcome, type OutsideCall } from "../engine/trigger/handler.ts";
+
+/** The trigger's object, as far as a dispatch needs it. */
+export interface DispatchedTrigger {
+  readonly dispatch: (key: string, given?: DispatchGiven) => Promise<Answer<EventAnswer>>;
+  readonly settle: (key: string, report: Omit<SettleDispatch, "type">) => Promise<Answer<EventAnswer>>;
+}
+
+/** The circuit of one destination. */
+export interface DispatchedCircuit {
+  readonly allow: (ask: CircuitAsk) => Promise<CircuitAdmission>;
+  readonly report: (report: AttemptReport) => Promise<CircuitVerdict>;
+}
+
+/** Everything that dispatching an event needs of the outside. */
+export interface DispatchPorts {
+  /** Asked for again after every wait: a stub does not survive the reset of its object. */
+  readonly trigger: () => DispatchedTrigger;
+  readonly circuit: (destination: string) => DispatchedCircuit;
+  readonly startRun: (call: Extract<HandlerCall, { readonly kind: "workflow" }>) => Promise<HandlerReport>;
+  /** Performs every other call; it stops when the event is cancelled. */
+  readonly perform: (call: OutsideCall) => Promise<HandlerOutcome>;
+  readonly askModel: (question: Question) => Promise<Judgement>;
+  readonly cancelRun: (runId: string) => Promise<void>;
+  /** Told of everything that happened to the event. */
+  readonly changed: (answer: EventAnswer) => void;
+  readonly now: () => number;
+}
+
+/** Every order brings an event further; this is for the case that one does not. */
+const MAX_ORDERS = 8;
+
+/** How long a probe of a half-open circuit keeps others away, should whoever makes it be lost. */
+const PROBE_LEASE_MS = 120_000;
+
+const reportOf = (outcome: HandlerOutcome): HandlerReport =>
+  outcome.type === "succeeded"
+    ? outcome
+    : {
+        type: "failed",
+        class: outcome.class,
+        code: outcome.class,
+        detail: outcome.error,
+        retryable: outcome.retryable,
+      };
+
+/** What an attempt says about its destination. */
+const circuitOutcome = (report: HandlerReport): AttemptReport["outcome"] => {
+  if (report.type === "succeeded") return "success";
+  return report.type === "failed" && report.retryable ? "failure" : "unused";
+};
+
+/** Whether a destination's circuit lets the next attempt pass. */
+const circuitGiven = async (
+  ports: DispatchPorts,
+  key: string,
+  destination: string,
+): Promise<DispatchGiven & { readonly ask: CircuitAsk }> => {
+  const ask = { attempt_id: `${key}#${ports.now()}`, lease_ms: PROBE_LEASE_MS };
+  const admission = await ports.circuit(destination).allow(ask);
+  if (admission.allowed) return { circuit: { type: "closed" }, ask };
+  return { circuit: { type: "open", retry_after_ms: Math.max(0, admission.retry_at_ms - ports.now()) }, ask };
+};
+
+const handled = async (ports: DispatchPorts, call: HandlerCall): Promise<HandlerReport> =>
+  call.kind === "workflow" ? ports.startRun(call) : reportOf(await ports.perform(call));
+
+interface Attempt {
+  readonly key: string;
+  readonly call: HandlerCall;
+  /** The circuit that let it pass, if one was asked. */
+  readonly passed: { readonly destination: string; readonly ask: CircuitAsk } | null;
+}
+
+const attempted = async (ports: DispatchPorts, { key, call, passed }: Attempt): Promise<EventAnswer | null> => {
+  const outcome = await handled(ports, call);
+  const about = passed === null ? null : circuitOutcome(outcome);
+  const verdict =
+    passed === null || about === null || outcome.type === "running"
+      ? null
+      : await ports.circuit(passed.destination).report({ attempt_id: passed.ask.attempt_id, outcome: about });
+  const report = {
+    dispatch_id: call.idempotency_key,
+    attempt: call.attempt,
+    outcome,
+    ...(verdict?.opened === true ? { circuit_opened: true } : {}),
+  };
+  const settled = await ports.trigger().settle(key, report);
+  return settled.ok ? settled.reply : null;
+};
+
+/**
+ * Dispatches an event: takes it through predicate, budgets, flow control and circuit, has it handled, and reports how that
+ * went (spec/triggers 8). It may die anywhere: the trigger sends its message again until the event is over, and repeating
+ * an order is the same order.
+ */
+export const dispatchEvent = async (ports: DispatchPorts, key: string): Promise<Answer<EventAnswer>> => {
+  let given: DispatchGiven = {};
+  let passed: Attempt["passed"] = null;
+  let last: Answer<EventAnswer> | null = null;
+  for (let orders = 0; orders < MAX_ORDERS; orders += 1) {
+    const answer: Answer<EventAnswer> = await ports.trigger().dispatch(key, given);
+    if (!answer.ok) return answer;
+    last = answer;
+    ports.changed(answer.reply);
+    const order: Order | null = answer.reply.order;
+    if (answer.reply.cancel_run !== null) await ports.cancelRun(answer.reply.cancel_run);
+    if (order === null) {
+      if (passed !== null)
+        await ports.circuit(passed.destination).report({ attempt_id: passed.ask.attempt_id, outcome: "unused" });
+      return answer;
+    }
+    if (order.type === "ask_model") {
+      given = { ...given, judgement: await ports.askModel(order.question) };
+    } else if (order.type === "check_circuit") {
+      const { ask, ...circuit } = await circuitGiven(ports, key, order.destination);
+      passed = { destination: order.destination, ask };
+      given = { ...given, ...circuit };
+    } else {
+      const settled = await attempted(ports, { key, call: order.call, passed });
+      if (settled === null) return answer;
+      ports.changed(settled);
+      if (settled.cancel_run !== null) await ports.cancelRun(settled.cancel_run);
+      return { ok: true, reply: settled };
+    }
+  }
+  return last ?? { ok: false, rejection: { code: "event_not_found", detail: "there is no such event" } };
+};

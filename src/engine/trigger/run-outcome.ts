@@ -1,0 +1,12 @@
+import type { RunEnd } from "../run/command.ts";
+import type { HandlerReport } from "./event.ts";
+
+const FAILED = { type: "failed", class: "local", code: "run_failed", retryable: true } as const;
+const CANCELLED = { type: "failed", class: "cancelled", code: "run_cancelled", retryable: false } as const;
+
+/** How the end of a run settles the attempt that waits for it. */
+export const runOutcome = ({ status, error }: RunEnd): HandlerReport => {
+  if (status === "completed") return { type: "succeeded", result: { status } };
+  const detail = error ?? `the run ended ${status}`;
+  return status === "failed" ? { ...FAILED, detail } : { ...CANCELLED, detail };
+};
