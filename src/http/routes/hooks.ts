@@ -86,7 +86,8 @@ const turnedAway = (from: Arriving, binding: KnownBinding): Attempt | null => {
   const seconds = buckets.take(`${target.tenant}/${target.trigger_id}`, limit, now);
   if (seconds === null) return null;
   const saturated = { ...problem("unavailable", "ingest saturated"), headers: { "Retry-After": String(seconds) } };
-  return { ...refused("ingest_saturated", saturated, binding), is_final: true };
+  // Not counted: what is turned away here must not reach the trigger's object in another way.
+  return { outcome: refused("ingest_saturated", saturated, binding).outcome };
 };
 
 type Opened = { readonly body: Uint8Array } | { readonly turned_away: Attempt };
