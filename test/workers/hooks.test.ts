@@ -21,6 +21,9 @@ const packed = async (text: string): Promise<Uint8Array> =>
     await new Response(new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"))).arrayBuffer(),
   );
 
+const push = (text: string): Promise<Response> =>
+  post("/hooks/agent", '{"task":{"id":"t","status":{"state":"completed"}}}', { Authorization: `Bearer ${text}` });
+
 describe("what providers demand", () => {
   it("[T-19.5] Slack gets its text, nothing for a command, and no reason to try again", async () => {
     await put("slack-app", { provider: "slack", match: {} });
@@ -72,14 +75,15 @@ describe("what providers demand", () => {
       .setIssuedAt()
       .setExpirationTime("5m")
       .sign(privateKey);
-    const push = (text: string): Promise<Response> =>
-      post("/hooks/agent", '{"task":{"id":"t","status":{"state":"completed"}}}', { Authorization: `Bearer ${text}` });
     expect(await (await push(token)).json()).toMatchObject({ duplicate: false });
     expect(await (await push(token)).json()).toMatchObject({ duplicate: true });
     expect(await refusal(push(`${token.slice(0, -6)}AAAAAA`))).toMatchObject({ status: 401 });
     expect(await refusal(push("x"))).toMatchObject({ status: 401, detail: "a2a-push JWT is malformed" });
   });
 });
+
+const fromOrigin = (origin: string): Promise<Response> =>
+  deliver("/hooks/origins", { body: ISSUE_OPENED, headers: { Origin: origin } });
 
 describe("what comes in", () => {
   it("[T-19.1] packed bodies are verified as received; what cannot be unpacked is refused", async () => {
@@ -100,13 +104,11 @@ describe("what comes in", () => {
 
   it("[T-20.2] an origin that is not named is turned away", async () => {
     await put("origins", { allowed_origins: ["https://good.example"] });
-    const from = (origin: string): Promise<Response> =>
-      deliver("/hooks/origins", { body: ISSUE_OPENED, headers: { Origin: origin } });
-    expect(await refusal(from("https://evil.example"))).toMatchObject({
+    expect(await refusal(fromOrigin("https://evil.example"))).toMatchObject({
       status: 403,
       detail: "origin 'https://evil.example' is not allowed",
     });
-    expect((await from("https://good.example")).status).toBe(202);
+    expect((await fromOrigin("https://good.example")).status).toBe(202);
     expect((await deliver("/hooks/origins", { body: ISSUE_OPENED })).status).toBe(202);
   });
 

@@ -14,7 +14,7 @@ import { bindingFor, type HookTarget, type KnownBinding, referredSecret } from "
 import { hookOutcome, immediateResponse, originIsAllowed, withHeaders } from "../hook-answer.ts";
 import { jwksSource } from "../jwks.ts";
 import { fromRejection, problem, type Problem, problemType } from "../problem.ts";
-import { done, type Outcome, type Router } from "../router.ts";
+import type { Outcome, Router } from "../router.ts";
 import { triggerNotFound, triggerObject } from "../trigger-object.ts";
 import { countUnknown } from "../unknown-deliveries.ts";
 

@@ -50,6 +50,12 @@ const sent = async (
 const { github, notion, webhook } = CONNECTORS;
 const issue = '{"action":"opened","issue":{}}';
 
+const acceptOnce: Accept = ({ event: { dedupe_key: key } }) => ({
+  type: "accepted",
+  receipt: receiptOf(key, key === "a"),
+  duplicate: key === "a",
+});
+
 describe("receiving", () => {
   it("[T-20.5] a genuine delivery is accepted with its bytes as they were received", async () => {
     const packed = gzipSync(issue);
@@ -84,16 +90,17 @@ describe("receiving", () => {
   it("[T-20.5] the items of a list are accepted one by one, and one that must wait makes all wait", async () => {
     const binding: ConnectorBinding = { signature_scheme: "api_key", split_batches: true };
     const delivery = { headers: { "x-api-key": "secret" }, body: '[{"id":"a"},{"id":"b"}]' };
-    const accept: Accept = ({ event: { dedupe_key: key } }) => ({
-      type: "accepted",
-      receipt: receiptOf(key, key === "a"),
-      duplicate: key === "a",
-    });
-    const { reception } = await sent(webhook, delivery, { binding, accept });
+    const { reception } = await sent(webhook, delivery, { binding, accept: acceptOnce });
     expect(reception).toMatchObject({ type: "received", duplicates: 1 });
     const stale = await sent(webhook, delivery, { binding, accept: () => ({ type: "stale" }) });
     expect([stale.reception, stale.arrivals.length]).toEqual([{ type: "stale" }, 1]);
   });
+});
+
+const received = (count: number, duplicates: number): Reception<Receipt, never> => ({
+  type: "received",
+  receipts: Array.from({ length: count }, (_, at) => receiptOf(`e${at}`)),
+  duplicates,
 });
 
 describe("answers", () => {
@@ -103,11 +110,6 @@ describe("answers", () => {
     const isJson = answer?.headers["content-type"] === "application/json";
     return answer === null ? null : [answer.status, isJson ? JSON.parse(answer.body ?? "") : answer.body];
   };
-  const received = (count: number, duplicates: number): Reception<Receipt, never> => ({
-    type: "received",
-    receipts: Array.from({ length: count }, (_, at) => receiptOf(`e${at}`)),
-    duplicates,
-  });
 
   it("[T-20.5] the original says how many events a delivery was", () => {
     expect(harn(received(1, 0))).toEqual([200, { status: "accepted", event_id: "e0", trigger_id: "t" }]);
@@ -173,25 +175,25 @@ describe("buckets", () => {
   });
 });
 
-describe("bodies", () => {
-  const text = async (body: Uint8Array, encoding: string | undefined, limit = 1_000): Promise<unknown> => {
-    const content = await decodedContent(body, encoding, limit);
-    if (content === null) return null;
-    return content.ok ? Buffer.from(content.value).toString() : content.error.kind;
-  };
+const contentText = async (body: Uint8Array, encoding: string | undefined, limit = 1_000): Promise<unknown> => {
+  const content = await decodedContent(body, encoding, limit);
+  if (content === null) return null;
+  return content.ok ? Buffer.from(content.value).toString() : content.error.kind;
+};
 
+describe("bodies", () => {
   it("[T-19.1] are unpacked to their limit", async () => {
-    expect(await text(gzipSync("hello"), "gzip")).toBe("hello");
-    expect(await text(deflateSync("hello"), "Deflate")).toBe("hello");
-    expect(await text(gzipSync(gzipSync("hello")), "gzip, x-gzip")).toBe("hello");
-    expect(await text(gzipSync("hello"), "gzip", 4)).toBe("too_large");
-    expect(await text(gzipSync(Buffer.alloc(1_000_000)), "gzip")).toBe("too_large");
-    expect(await text(gzipSync("hello").subarray(0, 12), "gzip")).toBe("json");
-    expect(await text(Buffer.from("hello"), "gzip")).toBe("json");
-    expect(await text(Buffer.from(""), "gzip")).toBe("json");
-    expect(await text(Buffer.from("hello"), "br")).toBe("unsupported");
-    expect(await text(Buffer.from("hello"), "gzip,gzip,gzip")).toBe("unsupported");
-    for (const none of [undefined, "", "identity"]) expect(await text(Buffer.from("hello"), none)).toBeNull();
+    expect(await contentText(gzipSync("hello"), "gzip")).toBe("hello");
+    expect(await contentText(deflateSync("hello"), "Deflate")).toBe("hello");
+    expect(await contentText(gzipSync(gzipSync("hello")), "gzip, x-gzip")).toBe("hello");
+    expect(await contentText(gzipSync("hello"), "gzip", 4)).toBe("too_large");
+    expect(await contentText(gzipSync(Buffer.alloc(1_000_000)), "gzip")).toBe("too_large");
+    expect(await contentText(gzipSync("hello").subarray(0, 12), "gzip")).toBe("json");
+    expect(await contentText(Buffer.from("hello"), "gzip")).toBe("json");
+    expect(await contentText(Buffer.from(""), "gzip")).toBe("json");
+    expect(await contentText(Buffer.from("hello"), "br")).toBe("unsupported");
+    expect(await contentText(Buffer.from("hello"), "gzip,gzip,gzip")).toBe("unsupported");
+    for (const none of [undefined, "", "identity"]) expect(await contentText(Buffer.from("hello"), none)).toBeNull();
   });
 
   it("[T-4.1] bytes of any kind come back from an event as they were", () => {
@@ -203,15 +205,15 @@ describe("bodies", () => {
   });
 });
 
-describe("payloads", () => {
-  const payload = (provider: string, raw: object, kind = "k"): unknown => {
-    const result = normalizePayload(provider, { kind, headers: {}, raw: raw as never, now: 0 });
-    return result.ok ? result.value : result.error;
-  };
+const payloadOf = (provider: string, raw: object, kind = "k"): unknown => {
+  const result = normalizePayload(provider, { kind, headers: {}, raw: raw as never, now: 0 });
+  return result.ok ? result.value : result.error;
+};
 
+describe("payloads", () => {
   it("[T-4.2] old values of an issue are typed, and what has no name keeps its own", () => {
     const updatedFrom = { estimate: 3, stateId: "s", sortOrder: "1.5", labelIds: [{ id: "l" }], dueDate: null, foo: 1 };
-    expect(payload("linear", { type: "issue", updatedFrom })).toMatchObject({
+    expect(payloadOf("linear", { type: "issue", updatedFrom })).toMatchObject({
       changes: [
         { field_name: "estimate", previous: 3 },
         { field_name: "state_id", previous: "s" },
@@ -226,35 +228,35 @@ describe("payloads", () => {
   it("[T-4.2] Slack's extras follow the kind", () => {
     const thread = { channel_id: "C", user_id: "U", thread_ts: "1.1", context: { a: 1 } };
     const started = { event: { type: "assistant_thread_started", assistant_thread: thread } };
-    expect(payload("slack", started, "assistant_thread_started")).toMatchObject({
+    expect(payloadOf("slack", started, "assistant_thread_started")).toMatchObject({
       channel_id: "C",
       user_id: "U",
       assistant_thread: thread,
       thread_ts: "1.1",
       context: { a: 1 },
     });
-    expect(payload("slack", { event: { user: { id: "U" }, channel: { id: "C" } } })).toMatchObject({
+    expect(payloadOf("slack", { event: { user: { id: "U" }, channel: { id: "C" } } })).toMatchObject({
       channel_id: "C",
       user_id: "U",
     });
   });
 
   it("[T-4.2] ticks, streams and other senders have forms of their own; nobody else has", () => {
-    expect(payload("cron", { cron_id: "c" })).toMatchObject({ cron_id: "c", tick_at: "1970-01-01T00:00:00.000Z" });
+    expect(payloadOf("cron", { cron_id: "c" })).toMatchObject({ cron_id: "c", tick_at: "1970-01-01T00:00:00.000Z" });
     for (const provider of ["kafka", "nats", "pulsar", "postgres-cdc", "email", "websocket"])
-      expect(payload(provider, { subject: "s", sequence: 7, ts: 1 })).toMatchObject({
+      expect(payloadOf(provider, { subject: "s", sequence: 7, ts: 1 })).toMatchObject({
         provider,
         stream: "s",
         offset: "7",
         timestamp: "1",
         headers: {},
       });
-    expect(payload("webhook", { a: 1 })).toEqual({
+    expect(payloadOf("webhook", { a: 1 })).toEqual({
       provider: "webhook",
       source: null,
       content_type: null,
       raw: { a: 1 },
     });
-    expect(payload("gitlab", {})).toEqual({ kind: "unsupported", message: "provider `gitlab` is not registered" });
+    expect(payloadOf("gitlab", {})).toEqual({ kind: "unsupported", message: "provider `gitlab` is not registered" });
   });
 });

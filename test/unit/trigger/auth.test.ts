@@ -9,6 +9,9 @@ const push = (a2a_push: object | undefined, more: object = {}): readonly string[
 
 const JWT = { expected_iss: "https://a.example", expected_aud: "godwit" };
 
+const described = (hmac: object | undefined): readonly string[] =>
+  messages({ provider: "webhook", signature_scheme: "hmac", hmac });
+
 describe("how deliveries are verified", () => {
   it("[T-5.7] every provider has its kind and its secret", () => {
     for (const provider of ["slack", "linear", "stripe"]) {
@@ -66,8 +69,6 @@ describe("how deliveries are verified", () => {
   });
 
   it("[T-19.2] an HMAC is described completely", () => {
-    const described = (hmac: object | undefined): readonly string[] =>
-      messages({ provider: "webhook", signature_scheme: "hmac", hmac });
     expect(described({ header: "X-Sig" })).toEqual([]);
     expect(described({ header: "X-Sig", timestamp_header: "X-At", message: "v0:{timestamp}:{body}" })).toEqual([]);
     expect(described(undefined)).toEqual(["hmac: the scheme `hmac` requires `hmac.header`"]);
