@@ -27,6 +27,7 @@ const MAX_TOLERANCE_SECS = 86_400;
 const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
 const headerName = z.string().regex(HEADER_NAME, "is not the name of a header");
 const seconds = z.number().int().min(0).max(MAX_TOLERANCE_SECS);
+const HTTPS = /^https:\/\/[^\s/?#@]+(?:[/?][^\s#]*)?$/i;
 const text = z.string().min(1).max(1000);
 
 const hmacSchema = z
@@ -51,8 +52,17 @@ export type HmacSettings = z.output<typeof hmacSchema>;
 const AUTH_SCHEMES = ["jwt", "bearer-jwt", "bearer", "bearer-token", "api-key", "none", "unsigned"] as const;
 
 const ALGORITHMS = [
-  ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"],
-  ...["EdDSA", "Ed25519"],
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+  "Ed25519",
 ] as const;
 
 const pushSchema = z
@@ -168,7 +178,7 @@ const checkPush = (draft: AuthDraft, complain: Complain): void => {
   // Definitions are shown: what is in one is no secret.
   if (push.jwks?.keys.some((key) => key["kty"] === "oct" || Object.hasOwn(key, "d")) === true)
     complain(["a2a_push", "jwks"], "must contain public keys only");
-  if (push.jwks_url !== undefined && !(URL.canParse(push.jwks_url) && /^https:/i.test(push.jwks_url)))
+  if (push.jwks_url !== undefined && !HTTPS.test(push.jwks_url))
     complain(["a2a_push", "jwks_url"], "must be an https address");
 };
 

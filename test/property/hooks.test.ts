@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { attackOnce, genuineTwice, Hooks, isRefused, numbersFrom, SENDERS } from "../support/hostile-hooks.ts";
+import { attackOnce, genuineTwice, Hooks, isRefused, numbersFrom } from "../support/hostile-hooks.ts";
+import { SENDERS } from "../support/hook-senders.ts";
 
 describe("hostile deliveries", () => {
   it("[T-19.1] what was tampered with or cannot be read is a 4xx and no event, for every sender", async () => {

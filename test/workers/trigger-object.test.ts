@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { createExecutionContext, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { EventAnswer, Trigger } from "../../durable-objects/trigger.ts";
+import { PROVEN } from "../../src/connectors/connector.ts";
 import { github } from "../../src/connectors/github.ts";
 import type { TriggerObject } from "../../src/http/trigger-object.ts";
 import { dispatchEvent } from "../../src/queue/dispatch.ts";
@@ -20,7 +21,7 @@ const normalised = async (id: string, body: string): Promise<NormalisedEvent> =>
   const headers = { "x-github-event": "issues", "x-github-delivery": id };
   const bytes = new TextEncoder().encode(body);
   const request = { method: "POST", path: "/", headers, body: bytes, now: Date.now(), secrets: [] };
-  const event = await github.normalise(request, {});
+  const event = await github.normalise(request, {}, PROVEN);
   if (!event.ok) throw new Error(event.error.message);
   return event.value;
 };

@@ -16,7 +16,7 @@ import { bindingFor, type HookTarget, type KnownBinding } from "../hook-binding.
 import { hookOutcome, immediateResponse, originIsAllowed, withHeaders } from "../hook-answer.ts";
 import { jwksSource } from "../jwks.ts";
 import { fromRejection, problem, type Problem, problemType } from "../problem.ts";
-import { done, type Outcome, type Router } from "../router.ts";
+import type { Outcome, Router } from "../router.ts";
 import { triggerNotFound, triggerObject } from "../trigger-object.ts";
 import { countUnknown } from "../unknown-deliveries.ts";
 
@@ -86,7 +86,8 @@ const turnedAway = (from: Arriving, binding: KnownBinding): Attempt | null => {
   const seconds = buckets.take(`${target.tenant}/${target.trigger_id}`, limit, now);
   if (seconds === null) return null;
   const saturated = { ...problem("unavailable", "ingest saturated"), headers: { "Retry-After": String(seconds) } };
-  return { ...refused("ingest_saturated", saturated, binding), is_final: true };
+  // Not counted: what is turned away here must not reach the trigger's object in another way.
+  return { outcome: refused("ingest_saturated", saturated, binding).outcome };
 };
 
 type Opened = { readonly body: Uint8Array } | { readonly turned_away: Attempt };

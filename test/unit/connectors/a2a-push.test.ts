@@ -38,6 +38,11 @@ const verdict = async (delivery: Delivery, binding: ConnectorBinding, keySource?
 
 const bearer = (text: string): Delivery => ({ headers: { Authorization: `Bearer ${text}` }, body: "{}" });
 
+const withToken = async (change: Delivery, claims = {}): Promise<string> =>
+  verdict({ ...bearer(await token(claims)), secrets: ["t0ken"], ...change }, bound());
+
+const symmetricKeys: KeySource = () => Promise.resolve([{ kty: "oct", k: "c2VjcmV0", kid: "k1" }]);
+
 describe("signed tokens", () => {
   it("[T-19.5] a token of the issuer for this audience proves a push", async () => {
     expect(await verdict(bearer(await token()), bound())).toBe("j1");
@@ -80,34 +85,45 @@ describe("signed tokens", () => {
     const binding = bound({ jwks: undefined, jwks_url: URL_OF_KEYS });
     expect(await verdict(bearer(await token()), binding, rotated)).toBe("j1");
     expect(asked).toEqual([false, true]);
-    const gone: KeySource = () => Promise.resolve([{ kty: "oct", k: "c2VjcmV0", kid: "k1" }]);
-    expect(await verdict(bearer(await token()), binding, gone)).toBe(
+    expect(await verdict(bearer(await token()), binding, symmetricKeys)).toBe(
       "invalid_signature: a2a-push JWT kid `k1` was not found in JWKS",
     );
     expect(await verdict(bearer(await token()), binding)).toMatch(/^unavailable: /);
   });
 
   it("[T-19.5] the trigger's own token has to come along", async () => {
-    const at = async (change: Delivery, claims = {}): Promise<string> =>
-      verdict({ ...bearer(await token(claims)), secrets: ["t0ken"], ...change }, bound());
-    expect(await at({})).toBe("invalid_signature: a2a-push token did not match");
-    expect(await at({ body: '{"token":"t0ken"}' })).toBe("j1");
-    expect(await at({}, { token: "t0ken" })).toBe("j1");
-    expect(await at({}, { token: "other" })).toBe("invalid_signature: a2a-push token did not match");
+    expect(await withToken({})).toBe("invalid_signature: a2a-push token did not match");
+    expect(await withToken({ body: '{"token":"t0ken"}' })).toBe("j1");
+    expect(await withToken({}, { token: "t0ken" })).toBe("j1");
+    expect(await withToken({}, { token: "other" })).toBe("invalid_signature: a2a-push token did not match");
   });
 });
 
+const eventOf = async (raw: object, binding: ConnectorBinding = bound()): Promise<unknown> => {
+  const given = request({ body: JSON.stringify(raw), now: NOW });
+  const event = await a2aPush.normalise(given, binding, { status: { state: "verified" } });
+  return event.ok ? event.value : event.error;
+};
+
+const needs = (what: string): string => `a2a-push binding \`b\` requires a2a_push.${what}`;
+
+const activationMessage = (a2a_push: NonNullable<ConnectorBinding["a2a_push"]>): string | undefined =>
+  a2aPush.activate?.({ id: "b", compatibility: "harn", a2a_push })?.message;
+
+const unconfigured = (headers: Readonly<Record<string, string>>): Promise<string> =>
+  verdict({ headers, body: '{"task":"review"}', secrets: ["s"], path: "/hooks/t" }, {});
+
 describe("other ways", () => {
   it("[T-20.3] without any setting the secret is an api key, a bearer token, or signs the request", async () => {
-    const at = (headers: Readonly<Record<string, string>>): Promise<string> =>
-      verdict({ headers, body: '{"task":"review"}', secrets: ["s"], path: "/hooks/t" }, {});
-    expect(await at({ "x-api-key": "s" })).toBe("verified");
-    expect(await at({ "x-api-key": "x", authorization: "Bearer s" })).toMatch(/^invalid_signature/);
-    expect(await at({ authorization: "Bearer s" })).toBe("verified");
+    expect(await unconfigured({ "x-api-key": "s" })).toBe("verified");
+    expect(await unconfigured({ "x-api-key": "x", authorization: "Bearer s" })).toMatch(/^invalid_signature/);
+    expect(await unconfigured({ authorization: "Bearer s" })).toBe("verified");
     const digest = "b6bd7716590080313f39cf62b6867584109cd484ac4c78a48d8a4160ecac4785";
     const signature = hmac("s", `POST\n/hooks/t\n${NOW}\n${digest}`, "base64");
-    expect(await at({ authorization: `HMAC-SHA256 timestamp=${NOW},signature=${signature}` })).toBe("verified");
-    expect(await at({})).toBe("missing_header: missing required header `authorization`");
+    expect(await unconfigured({ authorization: `HMAC-SHA256 timestamp=${NOW},signature=${signature}` })).toBe(
+      "verified",
+    );
+    expect(await unconfigured({})).toBe("missing_header: missing required header `authorization`");
     expect(a2aPush.needsSecret?.({})).toBe(true);
   });
 
@@ -121,37 +137,29 @@ describe("other ways", () => {
   });
 
   it("[T-19.5] what a binding lacks is said when it is activated", () => {
-    const message = (a2a_push: NonNullable<ConnectorBinding["a2a_push"]>): string | undefined =>
-      a2aPush.activate?.({ id: "b", compatibility: "harn", a2a_push })?.message;
-    const needs = (what: string): string => `a2a-push binding \`b\` requires a2a_push.${what}`;
-    expect(message({ expected_aud: AUD })).toBe(needs("expected_iss for JWT auth"));
-    expect(message({ expected_iss: ISS })).toBe(needs("expected_aud for JWT auth"));
-    expect(message({ expected_iss: ISS, expected_aud: AUD })).toBe(needs("jwks_url for JWT auth"));
-    expect(message({ auth_scheme: "bearer" })).toBe(needs("expected_token for bearer-token auth"));
-    expect(message({ auth_scheme: "x" as "none" })).toBe("unsupported a2a-push auth_scheme `x`");
-    expect(message({ auth_scheme: "none" })).toBeUndefined();
+    expect(activationMessage({ expected_aud: AUD })).toBe(needs("expected_iss for JWT auth"));
+    expect(activationMessage({ expected_iss: ISS })).toBe(needs("expected_aud for JWT auth"));
+    expect(activationMessage({ expected_iss: ISS, expected_aud: AUD })).toBe(needs("jwks_url for JWT auth"));
+    expect(activationMessage({ auth_scheme: "bearer" })).toBe(needs("expected_token for bearer-token auth"));
+    expect(activationMessage({ auth_scheme: "x" as "none" })).toBe("unsupported a2a-push auth_scheme `x`");
+    expect(activationMessage({ auth_scheme: "none" })).toBeUndefined();
   });
 
   it("[T-19.5] the event says what the push is about", async () => {
-    const event = async (raw: object, binding: ConnectorBinding = bound()): Promise<unknown> => {
-      const given = request({ body: JSON.stringify(raw), now: NOW });
-      const event = await a2aPush.normalise(given, binding, { status: { state: "verified" } });
-      return event.ok ? event.value : event.error;
-    };
     const at = "2026-04-19T12:00:00Z";
     const update = { taskId: "t1", status: { state: "cancelled" }, metadata: { timestamp: at } };
-    expect(await event({ statusUpdate: update, fromAgentUrl: "a" })).toMatchObject({
+    expect(await eventOf({ statusUpdate: update, fromAgentUrl: "a" })).toMatchObject({
       kind: "a2a.task.canceled",
       occurred_at: at,
       dedupe_key: expect.stringMatching(/^sha256:/),
       provider_payload: { task_id: "t1", task_state: "canceled", sender: "a" },
     });
-    expect(await event({ artifactUpdate: { taskId: "t", artifact: { a: 1 } } })).toMatchObject({
+    expect(await eventOf({ artifactUpdate: { taskId: "t", artifact: { a: 1 } } })).toMatchObject({
       kind: "a2a.task.artifact",
       provider_payload: { task_id: "t", artifact: { a: 1 } },
     });
-    expect(await event({ message: {} })).toMatchObject({ kind: "a2a.task.message" });
-    expect(await event({ task_id: "t" })).toMatchObject({ kind: "a2a.task.update" });
-    expect(await event({}, { compatibility: "harn" })).toMatchObject({ kind: "push" });
+    expect(await eventOf({ message: {} })).toMatchObject({ kind: "a2a.task.message" });
+    expect(await eventOf({ task_id: "t" })).toMatchObject({ kind: "a2a.task.update" });
+    expect(await eventOf({}, { compatibility: "harn" })).toMatchObject({ kind: "push" });
   });
 });

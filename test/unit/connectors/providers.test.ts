@@ -107,6 +107,8 @@ const linearDelivery = (document: object, more: Readonly<Record<string, string>>
   return { body, headers: { "Linear-Signature": ` ${hmac("secret", body, "hex")} `, ...more } };
 };
 
+const linearRefusal = (delivery: Delivery): Promise<unknown> => taken(linear, delivery);
+
 describe("linear", () => {
   it("[T-19.5] the kind is type and action, the key the delivery or the hook", async () => {
     const headers = { "Linear-Delivery": "d1" };
@@ -126,19 +128,20 @@ describe("linear", () => {
   });
 
   it("[T-19.2] says what is wrong in the order of evaluation", async () => {
-    const refusal = (delivery: Delivery): Promise<unknown> => taken(linear, delivery);
-    expect(await refusal({ body: "{" })).toMatch(/^json: /);
-    expect(await refusal({ body: "{}" })).toBe(
+    expect(await linearRefusal({ body: "{" })).toMatch(/^json: /);
+    expect(await linearRefusal({ body: "{}" })).toBe(
       "invalid_header: invalid header `webhookTimestamp`: missing from payload body",
     );
-    expect(await refusal({ body: '{"webhookTimestamp":"soon"}' })).toMatch(/^invalid_header: invalid header `webhook/);
-    expect(await refusal({ body: '{"webhookTimestamp":1}' })).toBe(
+    expect(await linearRefusal({ body: '{"webhookTimestamp":"soon"}' })).toMatch(
+      /^invalid_header: invalid header `webhook/,
+    );
+    expect(await linearRefusal({ body: '{"webhookTimestamp":1}' })).toBe(
       "timestamp_out_of_window: timestamp 1970-01-01T00:00:00.001Z is outside the allowed verification window of 75s around 2026-04-19T12:00:00.000Z",
     );
     const body = `{"webhookTimestamp":"${NOW * 1000}"}`;
-    expect(await refusal({ body })).toBe("missing_header: missing required header `linear-signature`");
-    expect(await refusal({ body, headers: { "Linear-Signature": "zz" } })).toMatch(/^invalid_header: /);
-    expect(await refusal({ body, headers: { "Linear-Signature": "00" } })).toBe(
+    expect(await linearRefusal({ body })).toBe("missing_header: missing required header `linear-signature`");
+    expect(await linearRefusal({ body, headers: { "Linear-Signature": "zz" } })).toMatch(/^invalid_header: /);
+    expect(await linearRefusal({ body, headers: { "Linear-Signature": "00" } })).toBe(
       "invalid_signature: signature did not match the raw request body",
     );
   });
@@ -154,12 +157,15 @@ describe("linear", () => {
   });
 });
 
-describe("notion", () => {
-  const signed = (body: string): Delivery => ({
-    body,
-    headers: { "X-Notion-Signature": `sha256=${hmac("secret", body, "hex")}` },
-  });
+const notionEvent = (timestamp: string, id: string): Promise<unknown> =>
+  taken(notion, notionDelivery(JSON.stringify({ id, timestamp, entity: { id: "p" } })));
 
+const notionDelivery = (body: string): Delivery => ({
+  body,
+  headers: { "X-Notion-Signature": `sha256=${hmac("secret", body, "hex")}` },
+});
+
+describe("notion", () => {
   it("[T-19.2] the example of the specification verifies (V6)", async () => {
     const headers = {
       "X-Notion-Signature": "sha256=269e45ad829bb509eb9690c5e0359cfd131889acaa5b75b36964ed96a8d6eaf0",
@@ -183,20 +189,18 @@ describe("notion", () => {
     expect(await taken(notion, { ...handshake, secrets: ["secret"] })).toBe(
       "missing_header: missing required header `x-notion-signature`",
     );
-    expect(await taken(notion, signed('{"verification_token":"x"}'))).toMatchObject({ kind: "notion.webhook" });
+    expect(await taken(notion, notionDelivery('{"verification_token":"x"}'))).toMatchObject({ kind: "notion.webhook" });
     expect(await taken(notion, { body: '{"type":"x"}', secrets: [] }, { id: "pages" })).toBe(
       "activation: notion webhook binding `pages` requires secrets.verification_token after the setup handshake",
     );
   });
 
   it("[T-19.5] events about one thing within a minute are one", async () => {
-    const about = (timestamp: string, id: string): Promise<unknown> =>
-      taken(notion, signed(JSON.stringify({ id, timestamp, entity: { id: "p" } })));
-    const first = await about("2026-04-19T12:34:56Z", "e1");
+    const first = await notionEvent("2026-04-19T12:34:56Z", "e1");
     expect(first).toMatchObject({ dedupe_key: "notion:p:29610034" });
-    expect(await about("2026-04-19T12:34:59Z", "e2")).toMatchObject({ dedupe_key: "notion:p:29610034" });
-    expect(await about("2026-04-19T12:35:00Z", "e3")).toMatchObject({ dedupe_key: "notion:p:29610035" });
-    expect(await about("yesterday", "e4")).toMatchObject({ dedupe_key: "notion:e4", occurred_at: null });
+    expect(await notionEvent("2026-04-19T12:34:59Z", "e2")).toMatchObject({ dedupe_key: "notion:p:29610034" });
+    expect(await notionEvent("2026-04-19T12:35:00Z", "e3")).toMatchObject({ dedupe_key: "notion:p:29610035" });
+    expect(await notionEvent("yesterday", "e4")).toMatchObject({ dedupe_key: "notion:e4", occurred_at: null });
   });
 });
 
@@ -225,9 +229,15 @@ it("[T-19.5] Stripe's events are known by their ids and say what they are about"
   expect(await taken(stripe, late, { tolerance_secs: 10 })).toMatch(/^timestamp_out_of_window/);
 });
 
-describe("any other sender", () => {
-  const body = '{"type":"x"}';
+const body = '{"type":"x"}';
 
+const withKey = (headers: Readonly<Record<string, string>>, name?: string, secret = "secret"): Promise<unknown> =>
+  taken(webhook, { body, headers, secret }, { signature_scheme: "api_key", api_key_header: name });
+
+const withBearer = (value: string): Promise<unknown> =>
+  taken(webhook, { body, headers: { Authorization: value } }, { signature_scheme: "bearer" });
+
+describe("any other sender", () => {
   it("[T-19.2] an HMAC is what the trigger says it is", async () => {
     const settings = { header: "X-Sig", prefix: "sha256:", encoding: "base64", timestamp_header: "X-At" } as const;
     const binding = { signature_scheme: "hmac", hmac: settings } as const;
@@ -250,18 +260,16 @@ describe("any other sender", () => {
   });
 
   it("[T-25] a fixed secret comes as a bearer token or in a header of its own", async () => {
-    const bearer = (value: string): Promise<unknown> =>
-      taken(webhook, { body, headers: { Authorization: value } }, { signature_scheme: "bearer" });
-    expect(await bearer("Bearer secret")).toMatchObject({ kind: "x" });
-    expect(await bearer("bearer secret")).toMatchObject({ kind: "x" });
-    expect(await bearer("Bearer secret2")).toBe("invalid_signature: the bearer token did not match");
-    expect(await bearer("Basic secret")).toBe("invalid_header: invalid header `authorization`: expected Bearer scheme");
-    const key = (headers: Readonly<Record<string, string>>, name?: string, secret = "secret"): Promise<unknown> =>
-      taken(webhook, { body, headers, secret }, { signature_scheme: "api_key", api_key_header: name });
-    expect(await key({ "X-Api-Key": "secret" })).toMatchObject({ headers: { "x-api-key": "[redacted]" } });
-    expect(await key({ "X-Shop": "secret" }, "X-Shop")).toMatchObject({ kind: "x" });
-    expect(await key({ "X-Api-Key": "secret" }, "X-Shop")).toBe("missing_header: missing required header `x-shop`");
-    expect(await key({ "X-Api-Key": "" }, undefined, "")).toBe("invalid_signature: the api key did not match");
+    expect(await withBearer("Bearer secret")).toMatchObject({ kind: "x" });
+    expect(await withBearer("bearer secret")).toMatchObject({ kind: "x" });
+    expect(await withBearer("Bearer secret2")).toBe("invalid_signature: the bearer token did not match");
+    expect(await withBearer("Basic secret")).toBe(
+      "invalid_header: invalid header `authorization`: expected Bearer scheme",
+    );
+    expect(await withKey({ "X-Api-Key": "secret" })).toMatchObject({ headers: { "x-api-key": "[redacted]" } });
+    expect(await withKey({ "X-Shop": "secret" }, "X-Shop")).toMatchObject({ kind: "x" });
+    expect(await withKey({ "X-Api-Key": "secret" }, "X-Shop")).toBe("missing_header: missing required header `x-shop`");
+    expect(await withKey({ "X-Api-Key": "" }, undefined, "")).toBe("invalid_signature: the api key did not match");
   });
 
   it("[T-4.2] a form becomes an object, and a list may be several events", async () => {
