@@ -4,7 +4,8 @@ import { receive } from "../../src/connectors/receive.ts";
 import { connectorFor } from "../../src/connectors/registry.ts";
 import { hookOutcome } from "../../src/http/hook-answer.ts";
 import { problemType } from "../../src/http/problem.ts";
-import { MAX_BODY_BYTES, type Receipt } from "../../src/schema/trigger.ts";
+import { type Receipt } from "../../src/schema/trigger.ts";
+import { MAX_BODY_BYTES } from "../../src/schema/trigger-definition.ts";
 import { bearer, type Headers, type Sender, SENDERS, stranger, type TokenChange } from "./hook-senders.ts";
 import { Random } from "./random.ts";
 
