@@ -58,6 +58,15 @@ export interface EventAnswer {
   readonly cancel_run: string | null;
 }
 
+/** What comes with a definition that is put. */
+export interface TriggerPut {
+  readonly tenant: string;
+  readonly source: BindingSource;
+  readonly secret: SealedSecret | null;
+  /** Which code is deployed; it counts where the handler is a function of the deployment. */
+  readonly code_version: string | null;
+}
+
 /** When an alarm that went wrong is tried again. */
 const ALARM_RETRY_MS = 10_000;
 
@@ -87,7 +96,7 @@ export class Trigger extends DurableObject<Env> {
   configure(
     triggerId: string,
     definition: TriggerDefinition,
-    { source, secret }: { readonly source: BindingSource; readonly secret: SealedSecret | null },
+    { source, secret, tenant, code_version }: TriggerPut,
   ): Answer<BindingReply> {
     const { binding } = this.#shell;
     if (binding.quarantine !== null) return reject("invariant_violated", binding.quarantine);
@@ -98,6 +107,7 @@ export class Trigger extends DurableObject<Env> {
       definition: storedDefinition(definition),
       state,
       source,
+      code_version,
     } as const;
     // What is refused leaves the secrets as they are.
     const decision = bindingMachine.decide(binding.state, command, { now: Date.now(), nextId: uuidIds });
@@ -106,7 +116,10 @@ export class Trigger extends DurableObject<Env> {
       migrate(this.store, TRIGGER);
       const isChanged = this.#secrets.changes(secret, Date.now());
       this.#secrets.put(secret, Date.now());
-      return this.#shell.configure(isChanged ? { ...command, secrets: { has_secret: secret !== null } } : command);
+      return this.#shell.configure(
+        isChanged ? { ...command, secrets: { has_secret: secret !== null } } : command,
+        tenant,
+      );
     });
   }
 

@@ -1,4 +1,5 @@
 import type { Admission } from "../../src/engine/trigger/admission.ts";
+import { flowOf } from "../../src/engine/trigger/definition-handler.ts";
 import type { EventRecord } from "../../src/engine/trigger/event.ts";
 import type { FlowChanges, FlowSkipped } from "../../src/engine/trigger/flow/changes.ts";
 import { FlowControl } from "../../src/engine/trigger/flow/flow-control.ts";
@@ -116,7 +117,7 @@ export class TriggerControl {
   ): Admission {
     const { binding, event } = record;
     const evaluate = (expression: string) => ok(keyOf(expression, event).key);
-    const found = requirementsOf(binding.definition, { binding_key: bindingKey(binding), evaluate });
+    const found = requirementsOf(flowOf(binding.definition), { binding_key: bindingKey(binding), evaluate });
     if (!found.ok || found.value.length === 0) return { type: "admitted", verdicts, batch: null };
     const { verdict: stands, changes } = this.#flow.enter({ id: key, requirements: found.value }, now);
     this.#pending.push(changes);

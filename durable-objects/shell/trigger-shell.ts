@@ -38,12 +38,15 @@ import type { Store } from "../storage/store.ts";
 import { EventDraft } from "./event-draft.ts";
 import { leaseOf, mustHold, wakeTime } from "./event-waking.ts";
 import { insertEvent, isDedupeKey, type KeptEvent, loadEvent, replayKey, updateEvent } from "./keyed-events.ts";
+import { withoutStaleBody } from "./keyed-bodies.ts";
 import { heldMessages, holdMessage, RESEND_MS, takeDueMessages } from "./keyed-outbox.ts";
 import { MachineShell } from "./machine-shell.ts";
 import { nextEffectAt, settleEffect } from "./outbox.ts";
+import { dedupeKeyOf } from "../../src/engine/trigger/predicate/expressions.ts";
 import type { Judgement, Question } from "./predicate-desk.ts";
 import { skippedBy, TriggerControl } from "./trigger-control.ts";
 import { handlerCall } from "./trigger-orders.ts";
+import { type Tick, TriggerTicks } from "./trigger-ticks.ts";
 
 /** A hint that an event waits for its dispatch; the event itself stays in its object (architecture 4, step 4). */
 export interface DispatchMessage {
@@ -169,6 +172,7 @@ export class TriggerShell {
   /** The alarm this instance knows to be set. */
   #armedAt: number | null = null;
   #outgoing: DispatchMessage[] = [];
+  readonly #ticks: TriggerTicks;
 
   constructor(hosting: TriggerHosting) {
     this.#hosting = hosting;
@@ -187,6 +191,12 @@ export class TriggerShell {
       },
       () => undefined,
     );
+    this.#ticks = new TriggerTicks({
+      store,
+      context,
+      binding: () => this.binding.state,
+      accept: (tick) => this.#acceptTick(tick),
+    });
   }
 
   /** What each version has in flight and has done since the object woke (spec/triggers 6.4). */
@@ -196,12 +206,18 @@ export class TriggerShell {
   }
 
   /** Tells the binding; versions that have something in flight drain, and end with it. */
-  configure(command: BindingCommand): Answer<BindingReply> {
-    const withBusy =
-      command.type === "configure" || command.type === "delete"
-        ? { ...command, busy: busyVersions(this.load) }
-        : command;
-    const answer = this.binding.execute(withBusy);
+  configure(command: BindingCommand, tenant?: string): Answer<BindingReply> {
+    const load = this.load;
+    const isChange = command.type === "configure" || command.type === "delete";
+    const drafts: EventDraft[] = [];
+    const answer = this.#transaction(() => {
+      const told = this.binding.execute(isChange ? { ...command, busy: busyVersions(load) } : command);
+      if (!told.ok) return told;
+      this.#ticks.start({ tenant, isResumed: command.type === "resume" }, drafts);
+      this.#armFor(this.#ticks.nextAt);
+      return told;
+    });
+    this.#published(drafts, null);
     this.#inFlight = tendedLoad(this.binding.state, this.load);
     return answer;
   }
@@ -214,12 +230,22 @@ export class TriggerShell {
     const binding = acceptingBinding(this.binding.state);
     if (!binding.ok) return { ok: false, rejection: binding.error };
     if (binding.value.version !== version) return "stale";
-    const key = delivery.event.dedupe_key;
+    const { key, reason } = dedupeKeyOf(binding.value.definition.dedupe_key, delivery.event);
     if (!isDedupeKey(key))
       return reject("invalid_request", "the dedupe key is empty or begins with a control character");
     const known = this.#draft(key);
     const draft = claimIsExpired(known.state, this.#now()) ? this.#newDraft(key) : known;
-    const refusal = draft.tell({ type: "accept", ...delivery, binding: binding.value, tenant_id: tenant });
+    const event = { ...delivery.event, dedupe_key: key };
+    const problem = reason === null ? {} : { dedupe_problem: reason };
+    const command = {
+      type: "accept",
+      ...delivery,
+      ...problem,
+      event,
+      binding: binding.value,
+      tenant_id: tenant,
+    } as const;
+    const refusal = draft.tell(command);
     return refusal === null ? this.#commit(draft) : { ok: false, rejection: refusal };
   }
 
@@ -300,7 +326,10 @@ export class TriggerShell {
 
   /** The event of a key, if it still is the one with this id; null when there is none. */
   event(key: string, eventId: string): EventChange | null {
-    const { state, seq } = this.#draft(key);
+    const { store, context } = this.#hosting;
+    const kept = this.#load(key);
+    const rest = store.transaction(() => withoutStaleBody(store, { key, kept, now: this.#now() }));
+    const { state, seq } = new EventDraft(key, rest, context());
     return state.status === "absent" || state.event.id !== eventId ? null : { record: state, seq };
   }
 
@@ -325,8 +354,13 @@ export class TriggerShell {
   rearm(): void {
     this.#armedAt = null;
     if (this.binding.state.status === "absent") return;
-    this.#controls();
-    this.#arm(this.#now());
+    const drafts: EventDraft[] = [];
+    this.#transaction(() => {
+      this.#controls();
+      this.#ticks.run(drafts);
+      this.#arm(this.#now());
+    });
+    this.#published(drafts, null);
   }
 
   /** An event that was listed needs its message no more. */
@@ -341,15 +375,26 @@ export class TriggerShell {
     const now = this.#now();
     const drafts: EventDraft[] = [];
     const due = this.#transaction(() => {
-      const control = this.#controls();
-      control.wake(now);
+      this.#controls().wake(now);
       this.#move(drafts);
+      this.#ticks.run(drafts);
       const messages = takeDueMessages<HeldMessage>(this.#hosting.store, now);
       this.#arm();
       return messages;
     });
     this.#published(drafts, null);
     return due;
+  }
+
+  /** Takes in a tick within the transaction of its clock; one that was taken in before is no error. */
+  #acceptTick({ event, tenant }: Tick): EventDraft | null {
+    const binding = acceptingBinding(this.binding.state);
+    const draft = this.#draft(event.dedupe_key);
+    if (!binding.ok || !draft.isNew) return null;
+    const refusal = draft.tell({ type: "accept", event, binding: binding.value, tenant_id: tenant });
+    if (refusal !== null || draft.encoded === null) throw new Error(`a tick was not accepted: ${event.dedupe_key}`);
+    this.#write([draft]);
+    return draft;
   }
 
   #now(): number {
@@ -564,7 +609,12 @@ export class TriggerShell {
   }
 
   #arm(otherwise: number | null = null): void {
-    const times = [nextEffectAt(this.#hosting.store), this.#control?.nextDueAt() ?? null, otherwise];
+    const times = [
+      nextEffectAt(this.#hosting.store),
+      this.#control?.nextDueAt() ?? null,
+      this.#ticks.nextAt,
+      otherwise,
+    ];
     const known = times.filter((time): time is number => time !== null);
     if (known.length > 0) this.#setAlarm(Math.max(Math.min(...known), this.#now()));
   }

@@ -11,7 +11,7 @@ import type { Call } from "./call.ts";
 import { invalid, type Issue, problem, type Problem } from "./problem.ts";
 import { done, type Outcome } from "./router.ts";
 import { triggerObject } from "./trigger-object.ts";
-import { putIssues, putTrigger } from "./trigger-put.ts";
+import { codeVersion, putIssues, putTrigger } from "./trigger-put.ts";
 import { forgetTrigger, listManifestTriggers, storeTrigger } from "./trigger-rows.ts";
 
 interface ManifestTrigger {
@@ -174,7 +174,7 @@ export const putManifest = async (call: Call, manifest: Manifest): Promise<Outco
   if (!existing.ok) return existing.error;
   const incoming = triggers.value.map(({ id, definition }) => ({
     id,
-    fingerprint: fingerprintOf(storedDefinition(definition)),
+    fingerprint: fingerprintOf(storedDefinition(definition), codeVersion(call.env)),
   }));
   const plan = planManifest(existing.value, incoming);
   if (!plan.ok) {

@@ -1,5 +1,5 @@
 import type { Answer } from "../engine/machine.ts";
-import type { Delivery, DeliveryBinding, EventAnswer } from "../../durable-objects/trigger.ts";
+import type { Delivery, DeliveryBinding, EventAnswer, TriggerPut } from "../../durable-objects/trigger.ts";
 import type { DispatchGiven, ReplayRequest } from "../../durable-objects/shell/trigger-shell.ts";
 import type { BindingReply } from "../engine/trigger/binding.ts";
 import type { BindingSource } from "../engine/trigger/binding-version.ts";
@@ -16,7 +16,7 @@ export interface TriggerObject {
   readonly configure: (
     triggerId: string,
     definition: TriggerDefinition,
-    put: { readonly source: BindingSource; readonly secret: SealedSecret | null },
+    put: TriggerPut,
   ) => Promise<Answer<BindingReply>>;
   readonly rotateSecret: (
     secret: SealedSecret,

@@ -25,6 +25,9 @@ export const putIssues = (env: Bindings, triggerId: string, definition: TriggerD
   return problems.flatMap((message) => (message === null ? [] : [{ path, message }]));
 };
 
+/** Which code is deployed, where the platform says so. */
+export const codeVersion = (env: Bindings): string | null => env.CF_VERSION_METADATA?.id ?? null;
+
 /** Puts a definition; its secret is sealed before it leaves the Worker, so that it is stored nowhere as it is. */
 export const putTrigger = async (
   call: Pick<Call, "env" | "tenant">,
@@ -35,5 +38,12 @@ export const putTrigger = async (
   const sealed = secret === undefined ? null : await sealFor(call.env, owner, secret);
   if (sealed?.ok === false) return err(sealed.error);
   const object = triggerObject(call.env, call.tenant, triggerId);
-  return ok(await object.configure(triggerId, definition, { source, secret: sealed?.value ?? null }));
+  return ok(
+    await object.configure(triggerId, definition, {
+      tenant: call.tenant,
+      source,
+      secret: sealed?.value ?? null,
+      code_version: codeVersion(call.env),
+    }),
+  );
 };

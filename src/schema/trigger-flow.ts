@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { parseDuration } from "../lib/duration.ts";
+import { expressionProblem } from "./trigger-rules.ts";
 
 /** Largest `max` of a window: its accepted times are one row. */
 export const MAX_WINDOW = 10_000;
@@ -60,6 +61,19 @@ export type FlowDefinition = z.output<typeof flowSchema>;
 
 type Complain = (path: readonly string[], message: string) => void;
 
+const checkKey = (complain: Complain, path: readonly string[], given: string | undefined): void => {
+  const problem = given === undefined ? null : expressionProblem(path.join("."), given);
+  if (problem !== null) complain(path, problem);
+};
+
+const checkKeys = (flow: FlowDefinition, complain: Complain): void => {
+  const { concurrency, priority } = flow;
+  for (const primitive of ["concurrency", "throttle", "rate_limit", "debounce", "singleton", "batch"] as const)
+    checkKey(complain, [primitive, "key"], flow[primitive]?.key);
+  checkKey(complain, ["concurrency", "fair_by"], concurrency?.fair_by);
+  if (typeof priority === "object") checkKey(complain, ["priority", "key"], priority.key);
+};
+
 const checkCount = (complain: Complain, path: readonly [string, string], count: number | undefined): void => {
   if (count !== undefined && count < 1) complain(path, `${path.join(".")} must be greater than or equal to 1`);
 };
@@ -99,6 +113,7 @@ export const checkFlow = (flow: FlowDefinition, complain: Complain): void => {
   checkPeriod(complain, ["rate_limit", "period"], rate_limit?.period);
   checkPeriod(complain, ["debounce", "period"], debounce?.period);
   checkPeriod(complain, ["batch", "timeout"], batch?.timeout);
+  checkKeys(flow, complain);
   checkPriority(flow, complain);
   checkBatch(flow, complain);
 };

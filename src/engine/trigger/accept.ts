@@ -47,6 +47,15 @@ const retentionDays = (definition: StoredDefinition): number | undefined => {
   return provider === "cron" ? (retention_days ?? days ?? CRON_RETENTION_DAYS) : days;
 };
 
+/** The claim lasts as long as the binding says, and never less than the token that authorised the delivery. */
+const claimEnd = ({ binding, claim_ttl_ms = 0 }: AcceptEvent, now: Context["now"]): string | null => {
+  const days = retentionDays(binding.definition);
+  return days === undefined ? null : rfc3339(now + Math.max(days * DAY_MS, claim_ttl_ms));
+};
+
+const dedupeVerdict = ({ dedupe_problem: reason }: AcceptEvent): readonly Verdict[] =>
+  reason === undefined ? [] : [{ stage: "dedupe", outcome: "passed", reason }];
+
 const intakeVerdicts = (
   { match, filter, compatibility }: StoredDefinition,
   event: TriggerEvent,
@@ -63,16 +72,15 @@ export const accept = (state: EventState, command: AcceptEvent, context: Context
   if (state.status !== "absent") return { ok: true, events: [], effects: [], reply: receiptOf(state, true), state };
   const { binding } = command;
   const event = envelope(command, context);
-  const verdicts = intakeVerdicts(binding.definition, event);
+  const verdicts = [...dedupeVerdict(command), ...intakeVerdicts(binding.definition, event)];
   const passed = verdicts.every(({ outcome }) => outcome === "passed");
-  const days = retentionDays(binding.definition);
   const intake = {
     at: rfc3339(context.now),
     event,
     receipt: context.nextId("receipt"),
     binding,
     verdicts,
-    claim_expires_at: days === undefined ? null : rfc3339(context.now + days * DAY_MS),
+    claim_expires_at: claimEnd(command, context.now),
     replay: null,
     next_at: null,
   };

@@ -1,12 +1,22 @@
 import type { StoredDefinition } from "../../schema/trigger-definition.ts";
+import type { FlowSettings } from "./flow/requirements.ts";
 import { destinationOf as destinationOfHandler, type Handler, handlerOf } from "./handler.ts";
 
 /** The handler of a definition. A permit of flow control is held until the handler's work is over. */
 export const handlerFor = (definition: StoredDefinition): Handler => {
-  const { concurrency, singleton } = definition;
-  const handler = handlerOf(definition.handler, concurrency !== undefined || singleton !== undefined);
+  const { concurrency, singleton, budget } = definition;
+  const holdsPermit = [concurrency, singleton, budget?.max_concurrent].some((limit) => limit !== undefined);
+  const handler = handlerOf(definition.handler, holdsPermit);
   if (handler === null) throw new Error("a stored definition has no handler");
   return handler;
+};
+
+/** The flow control of a definition; `budget.max_concurrent` is the old name of `concurrency.max` (spec/triggers 5.4). */
+export const flowOf = (definition: StoredDefinition): FlowSettings => {
+  const max = definition.budget?.max_concurrent;
+  return definition.concurrency === undefined && max !== undefined
+    ? { ...definition, concurrency: { max } }
+    : definition;
 };
 
 /** Whether events start runs of a workflow. */

@@ -175,6 +175,10 @@ export interface AcceptEvent {
   readonly raw_body?: string | undefined;
   /** Where they are kept instead. */
   readonly raw_body_ref?: RawBodyRef | undefined;
+  /** How long the claim lasts at least, such as the life of the token that authorised the delivery. */
+  readonly claim_ttl_ms?: number | undefined;
+  /** Why the dedupe key is not what the binding's expression gives. */
+  readonly dedupe_problem?: string | undefined;
   /** The event's own id, for one that is given by hand. */
   readonly event_id?: string | undefined;
 }
