@@ -7,11 +7,12 @@ import { deadLetterChange, eventRow, eventView } from "../src/engine/trigger/vie
 import { uuidIds } from "../src/ports/ids.ts";
 import type { DeadLetterChange } from "../src/schema/api-dead-letter.ts";
 import type { EventRow, EventView } from "../src/schema/trigger-event.ts";
-import type { HeldSecret, ResealedSecret, SealedSecret } from "../src/schema/trigger-secret.ts";
+import type { HeldSecret, ResealedSecret, SealedHandshake, SealedSecret } from "../src/schema/trigger-secret.ts";
 import type { TriggerReport } from "../src/schema/trigger.ts";
 import type { StoredDefinition, TriggerDefinition } from "../src/schema/trigger-definition.ts";
 import { migrate } from "./migrations/migration.ts";
 import { TRIGGER } from "./migrations/trigger.ts";
+import { loadControl, storeControl } from "./shell/control-rows.ts";
 import { RESEND_MS } from "./shell/keyed-outbox.ts";
 import { RejectionCounts } from "./shell/keyed-rejections.ts";
 import { KeyedSecrets, type Rotation } from "./shell/keyed-secrets.ts";
@@ -176,6 +177,18 @@ export class Trigger extends DurableObject<Env> {
     if (tag !== undefined && tag !== this.#secrets.tag(Date.now())) return "stale";
     const answer = this.#shell.accept(delivery);
     return answer === "stale" ? answer : shown(answer);
+  }
+
+  /** Keeps the newest token that the provider sent to be verified with, while the trigger has no secret. */
+  keepHandshake(handshake: SealedHandshake): void {
+    const { state } = this.#shell.binding;
+    if (state.status !== "absent" && !state.has_secret)
+      this.store.transaction(() => storeControl(this.store, "handshake", handshake));
+  }
+
+  /** The newest token of the provider; null when there is none. */
+  handshake(): SealedHandshake | null {
+    return loadControl<SealedHandshake>(this.store, "handshake");
   }
 
   /** Counts a delivery that was refused before it could be accepted. */

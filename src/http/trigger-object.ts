@@ -5,7 +5,7 @@ import type { BindingReply } from "../engine/trigger/binding.ts";
 import type { BindingSource } from "../engine/trigger/binding-version.ts";
 import type { SettleDispatch } from "../engine/trigger/event.ts";
 import type { EventView } from "../schema/trigger-event.ts";
-import type { ResealedSecret, SealedSecret } from "../schema/trigger-secret.ts";
+import type { ResealedSecret, SealedHandshake, SealedSecret } from "../schema/trigger-secret.ts";
 import type { TriggerReport } from "../schema/trigger.ts";
 import type { TriggerDefinition } from "../schema/trigger-definition.ts";
 import type { Bindings } from "./call.ts";
@@ -27,6 +27,8 @@ export interface TriggerObject {
   readonly show: () => Promise<{ readonly trigger: TriggerReport; readonly seq: number } | null>;
   readonly binding: () => Promise<DeliveryBinding | null>;
   readonly accept: (delivery: Delivery) => Promise<Answer<EventAnswer> | "stale">;
+  readonly keepHandshake: (handshake: SealedHandshake) => Promise<void>;
+  readonly handshake: () => Promise<SealedHandshake | null>;
   readonly refuse: (reason: string, message: string) => Promise<void>;
   readonly dispatch: (key: string, given?: DispatchGiven) => Promise<Answer<EventAnswer>>;
   readonly settle: (key: string, report: Omit<SettleDispatch, "type">) => Promise<Answer<EventAnswer>>;

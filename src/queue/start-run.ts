@@ -1,6 +1,9 @@
 import { driveAfterRequest } from "../driver/start.ts";
 import { normalizeArtifact } from "../engine/artifact/normalize.ts";
 import type { HandlerReport } from "../engine/trigger/event.ts";
+import { intersectPolicies } from "../engine/policy/capability.ts";
+import { err, ok, type Result } from "../lib/result.ts";
+import type { CapabilityPolicy } from "../schema/policy.ts";
 import type { HandlerCall } from "../engine/trigger/handler.ts";
 import { runOutcome } from "../engine/trigger/run-outcome.ts";
 import type { Bindings } from "../http/call.ts";
@@ -41,6 +44,17 @@ const standing = async (env: Bindings, { tenant, call }: Start): Promise<Handler
   return runOutcome({ status, error: null });
 };
 
+/** What a run may do under the autonomy tier of its trigger: it can only narrow (spec/triggers 8). */
+const policyUnder = (
+  ceiling: CapabilityPolicy | null,
+  asked: CapabilityPolicy | undefined,
+): Result<{ readonly capability_policy?: CapabilityPolicy }, string> => {
+  if (ceiling === null) return ok(asked === undefined ? {} : { capability_policy: asked });
+  if (asked === undefined) return ok({ capability_policy: ceiling });
+  const met = intersectPolicies(ceiling, asked);
+  return met.ok ? ok({ capability_policy: met.value }) : err(String(met.error));
+};
+
 /**
  * Starts the run of an event (architecture 4, steps 6 and 7), and leaves driving it to the background. Creating it again is
  * the same request; a trigger that waits for the run's end learns of it from the run.
@@ -74,8 +88,11 @@ const started = async (
   if (!graph.ok) return failed("graph_invalid", graph.error.message, false);
   const options = decodeRunOptions(call.run.options);
   if (!options.ok) return failed("invalid_request", options.error.message, false);
+  const policy = policyUnder(call.run.ceiling, options.value.capability_policy);
+  if (!policy.ok) return { ...failed("policy_exceeds_ceiling", policy.error, false), class: "denied" } as HandlerReport;
   const context = { now: Date.now(), nextId: uuidIds };
-  const given = { graph: graph.value, options: { ...options.value, trigger_event: call.run.trigger_event } };
+  const settled = { ...options.value, ...policy.value, trigger_event: call.run.trigger_event };
+  const given = { graph: graph.value, options: settled };
   const { dispatch_id, trigger_id } = dispatch;
   const answer = await runObject(env, tenant, run_id).request({
     type: "create_run",

@@ -21,6 +21,7 @@ export const PROBLEMS = {
   workflow_not_found: { status: 404, title: "There is no such workflow", retryable: false },
   trigger_not_found: { status: 404, title: "There is no such trigger", retryable: false },
   event_not_found: { status: 404, title: "There is no such event", retryable: false },
+  handshake_not_found: { status: 404, title: "No provider has asked to be verified", retryable: false },
   body_not_found: { status: 404, title: "The body of the delivery is not kept", retryable: false },
   asset_not_found: { status: 404, title: "There is no such asset", retryable: false },
   job_not_found: { status: 404, title: "The queue has no such job", retryable: false },

@@ -177,6 +177,18 @@ const checkSize = (draft: Draft, complain: Complain): void => {
   }
 };
 
+/** What acts on the outside by itself is not held back by what a run may do. */
+const checkTier = (draft: Draft, complain: Complain): void => {
+  const tier = draft.autonomy_tier ?? draft.tier ?? "act_auto";
+  const { http, a2a, queue, uri = "" } = draft.handler;
+  const acts = http !== undefined || a2a !== undefined || queue !== undefined || /^(?:a2a|worker):/.test(uri);
+  if (tier !== "act_auto" && acts)
+    complain(
+      "autonomy_tier",
+      `tier '${tier}' lets nothing act on the outside: give the handler a workflow or a function`,
+    );
+};
+
 const checkShards = ({ shards = 1, batch }: Draft, complain: Complain): void => {
   if (shards > 1 && batch !== undefined)
     complain("shards", "a batch needs all its events in one object: leave `shards` out");
@@ -192,6 +204,7 @@ export const triggerDefinitionSchema = baseSchema
     checkHandler(draft.handler, (path, message) => complain(["handler", ...path], message), draft);
     checkRules(draft, complain);
     checkFlow(draft, complain);
+    checkTier(draft, complain);
     checkShards(draft, complain);
     checkSize(draft, complain);
   })

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { time } from "./api.ts";
 import { triggerReportSchema } from "./trigger.ts";
 
 /** Longest secret of a trigger, in characters. */
@@ -31,6 +32,23 @@ export interface ResealedSecret {
   readonly sealed: string;
   readonly digest: string;
 }
+
+/** A token that a provider sent to prove that this address is the right one, sealed. */
+export interface SealedHandshake {
+  readonly sealed: string;
+  readonly captured_at: string;
+}
+
+/** The answer of `GET /v1/triggers/{id}/handshake`. */
+export const handshakeSchema = z
+  .object({
+    verification_token: z.string().describe("Enter it at the provider, and put the trigger with it as `secret`"),
+    captured_at: time,
+  })
+  .readonly();
+
+/** A token that a provider sent, as its owner sees it. */
+export type Handshake = z.output<typeof handshakeSchema>;
 
 /** The body of `POST /v1/triggers/{id}/rotate_secret`. */
 export const rotateSecretSchema = z

@@ -2,6 +2,9 @@ import type { JsonObject } from "../../lib/json.ts";
 import { stableUuid } from "../../lib/stable-uuid.ts";
 import { unixSeconds } from "../../lib/time.ts";
 import type { TriggerEvent } from "../../schema/trigger.ts";
+import type { CapabilityPolicy } from "../../schema/policy.ts";
+import { tierCeiling } from "./predicate/autonomy.ts";
+import { autonomyTierOf } from "./predicate/limits.ts";
 import type { BindingSnapshot } from "./binding.ts";
 import type { EventRecord } from "./event.ts";
 import type { Handler } from "./handler.ts";
@@ -43,6 +46,8 @@ export interface RunRequest {
   readonly task: string;
   readonly artifacts: readonly PayloadArtifact[];
   readonly options: JsonObject;
+  /** What the autonomy tier of the trigger lets its runs do at most; null where it lets them do everything. */
+  readonly ceiling: CapabilityPolicy | null;
   /** The envelope without the bytes as received; it may nest deeper than options may. */
   readonly trigger_event: JsonObject;
   readonly dispatch: DispatchContext;
@@ -90,6 +95,7 @@ export const runRequestFor = (
 ): RunRequest => {
   const { event, binding, replay } = source;
   const { trigger_id, version } = binding;
+  const tier = autonomyTierOf(binding.definition);
   const dispatch_id = source.dispatch_id ?? dispatchIdFor(binding, event.id, replay?.number ?? 0);
   const { raw_body: _bytes, ...envelope } = event;
   const members = event.batch === undefined ? [event] : (event.batch as unknown as readonly TriggerEvent[]);
@@ -101,6 +107,7 @@ export const runRequestFor = (
     task: taskFor(handler.task, event),
     artifacts: members.map((one) => payloadArtifact(one, binding)),
     options: { ...handler.options, ...replayed, trigger_id },
+    ceiling: tier === "act_auto" ? null : tierCeiling(tier),
     trigger_event: envelope as unknown as JsonObject,
     dispatch: {
       dispatch_id,

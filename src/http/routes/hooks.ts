@@ -9,6 +9,8 @@ import { tenantIdSchema } from "../../schema/api-key.ts";
 import { requiredSecret } from "../../schema/trigger-auth.ts";
 import { triggerIdSchema } from "../../schema/trigger-definition.ts";
 import { type Receipt, receiptSchema } from "../../schema/trigger.ts";
+import { MetricBuffer } from "../../queue/metric-buffer.ts";
+import { TriggerMoments } from "../../queue/trigger-metrics.ts";
 import { readBytes } from "../body.ts";
 import type { Call } from "../call.ts";
 import { keepBody } from "../delivery-body.ts";
@@ -17,6 +19,7 @@ import { hookOutcome, immediateResponse, originIsAllowed, withHeaders } from "..
 import { jwksSource } from "../jwks.ts";
 import { fromRejection, problem, type Problem, problemType } from "../problem.ts";
 import type { Outcome, Router } from "../router.ts";
+import { sealFor } from "../trigger-secrets.ts";
 import { triggerNotFound, triggerObject } from "../trigger-object.ts";
 import { countUnknown } from "../unknown-deliveries.ts";
 
@@ -30,7 +33,14 @@ interface Delivered {
   readonly call: Call;
   readonly target: HookTarget;
   readonly request: Omit<SignedRequest, "secrets" | "content">;
+  readonly metrics: MetricBuffer;
 }
+
+const momentsOf = (
+  metrics: MetricBuffer,
+  { tenant, trigger_id }: HookTarget,
+  { version, definition: { provider } }: KnownBinding,
+): TriggerMoments => new TriggerMoments(metrics.for(tenant), { tenant, trigger_id, version, provider });
 
 /** What is known of a delivery before its body is read. */
 interface Arriving {
@@ -101,27 +111,45 @@ const open = async (call: Call, from: Arriving, binding: KnownBinding): Promise<
   return { turned_away: { ...refused("payload_too_large", read.error, binding), is_final: true } };
 };
 
-const portsOf = ({ call, target, request }: Delivered, binding: KnownBinding): ReceivePorts<Receipt, Problem> => {
+const portsOf = (
+  { call, target, request, metrics }: Delivered,
+  binding: KnownBinding,
+): ReceivePorts<Receipt, Problem> => {
   const { definition, version, secrets_tag } = binding;
+  const moments = momentsOf(metrics, target, binding);
   const object = triggerObject(call.env, target.tenant, target.trigger_id);
   return {
     keys: jwksSource(call.env.GODWIT_ALLOW_PRIVATE_HOSTS),
-    accept: async ({ event, raw }) => {
+    accept: async ({ event, raw, claim_ttl_ms }) => {
       const { body_retention_days: days } = definition;
       const from = { tenant: target.tenant, days, content_type: request.headers["content-type"] };
       const bytes = raw === null ? {} : await keepBody(call.env, from, raw);
-      const answer = await object.accept({ tenant: target.tenant, version, secrets_tag, event, ...bytes });
+      const answer = await object.accept({
+        tenant: target.tenant,
+        version,
+        secrets_tag,
+        event,
+        claim_ttl_ms,
+        ...bytes,
+      });
       if (answer === "stale") return { type: "stale" };
       if (!answer.ok) return { type: "refused", refusal: fromRejection(answer.rejection) };
       const { reply } = answer.reply;
       if (reply?.type !== "receipt")
         return { type: "refused", refusal: problem("internal_error", "the trigger gave no receipt") };
       const { event_id, receipt, duplicate } = reply;
-      if (!duplicate) call.waitUntil(indexEvent(call.env, target.tenant, answer.reply));
+      const seconds = (Date.now() - request.now) / 1_000;
+      moments.received(seconds);
+      if (duplicate) moments.duplicate();
+      else moments.stored(seconds);
+      if (!duplicate)
+        call.waitUntil(indexEvent(call.env, target.tenant, answer.reply, { metrics: metrics.take(target.tenant) }));
       return { type: "accepted", receipt: { event_id, receipt, duplicate }, duplicate };
     },
-    keepHandshake: async ({ verification_token: token }) =>
-      object.refuse("verification_requested", `the provider asks to be verified with the token ${token}`),
+    keepHandshake: async ({ verification_token: token, captured_at }) => {
+      const sealed = await sealFor(call.env, target, token);
+      if (sealed.ok) await object.keepHandshake({ sealed: sealed.value.sealed, captured_at });
+    },
     audit: (rejection) => {
       const line = { level: "warn", message: "signature_rejected", topic: "audit.signature_verify", ...target };
       // oxlint-disable-next-line no-console -- the platform's log is where this is seen
@@ -182,6 +210,7 @@ const deliver = async (call: Call, target: HookTarget): Promise<Outcome<Receipt>
   const { method } = request;
   const path = new URL(request.url).pathname;
   const incoming = { method, path, headers: lowerCaseHeaders(request.headers), now: Date.now() };
+  const metrics = new MetricBuffer(call.env);
   let body: Uint8Array | null = null;
   let isFresh = false;
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
@@ -191,13 +220,16 @@ const deliver = async (call: Call, target: HookTarget): Promise<Outcome<Receipt>
     if ("body" in opened) body = opened.body;
     const result =
       "body" in opened
-        ? await attempt({ call, target, request: { ...incoming, body: opened.body } }, binding)
+        ? await attempt({ call, target, request: { ...incoming, body: opened.body }, metrics }, binding)
         : opened.turned_away;
     if (result !== "stale") {
       const { outcome, refusal, is_final: isFinal = false } = result;
-      if (refusal === undefined) return outcome;
-      if (binding.is_fresh || isFinal) {
-        await countRefusal(call, target, refusal);
+      const isRefused = refusal !== undefined;
+      if (!isRefused || binding.is_fresh || isFinal) {
+        const moments = momentsOf(metrics, target, binding);
+        if (isRefused) moments.rejected(refusal.reason);
+        call.waitUntil(isRefused ? metrics.rest(Date.now()) : metrics.flush());
+        if (isRefused) await countRefusal(call, target, refusal);
         return outcome;
       }
     }

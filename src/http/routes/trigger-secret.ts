@@ -1,15 +1,17 @@
 import { type TriggerReport, triggerReportSchema } from "../../schema/trigger.ts";
 import { secretProblem, secretReferences, triggerIdSchema } from "../../schema/trigger-definition.ts";
 import {
+  type Handshake,
+  handshakeSchema,
   type RotatedSecret,
   rotatedSecretSchema,
   type RotateSecret,
   rotateSecretSchema,
 } from "../../schema/trigger-secret.ts";
 import type { Call } from "../call.ts";
-import { invalid, type Problem } from "../problem.ts";
+import { invalid, problem, type Problem } from "../problem.ts";
 import { done, type Outcome, type Router } from "../router.ts";
-import { sealSecret } from "../sealing.ts";
+import { openSecret, sealSecret } from "../sealing.ts";
 import { triggerNotFound, triggerObject } from "../trigger-object.ts";
 import { generatedSecret, masterKeysOf, resealedUnder } from "../trigger-secrets.ts";
 
@@ -59,6 +61,17 @@ const reseal = async (call: Call, triggerId: string): Promise<Outcome<TriggerRep
   return shown === null ? triggerNotFound(triggerId) : done(shown.trigger);
 };
 
+const handshakeOf = async (call: Call, triggerId: string): Promise<Outcome<Handshake>> => {
+  if (!triggerIdSchema.safeParse(triggerId).success) return triggerNotFound(triggerId);
+  const found = await triggerObject(call.env, call.tenant, triggerId).handshake();
+  if (found === null) return problem("handshake_not_found", `no provider has asked to verify trigger '${triggerId}'`);
+  const keys = await masterKeysOf(call.env);
+  if (!keys.ok) return keys.error;
+  const token = await openSecret(keys.value, { tenant: call.tenant, trigger_id: triggerId }, found.sealed);
+  if (token === null) return problem("unavailable", "the token cannot be opened: let the provider send it again");
+  return done({ verification_token: token, captured_at: found.captured_at });
+};
+
 const shared = {
   method: "post",
   tag: "Triggers",
@@ -93,5 +106,19 @@ export const addTriggerSecretRoutes = (router: Router): void => {
       reply: { status: 200, description: "The trigger", name: "Trigger", schema: triggerReportSchema },
     },
     ({ params, call }) => reseal(call, params.trigger_id),
+  );
+  router.add(
+    {
+      ...shared,
+      method: "get",
+      path: "/v1/triggers/{trigger_id}/handshake",
+      operation: "get_trigger_handshake",
+      summary: "Get the token that a provider sent to verify the address of a trigger",
+      description:
+        "Notion sends one to a trigger that has no secret. Compare it with what the provider shows: while there is no secret, anybody can send one.",
+      reply: { status: 200, description: "The token", name: "TriggerHandshake", schema: handshakeSchema },
+      problems: ["trigger_not_found", "handshake_not_found", "unavailable"],
+    },
+    ({ params, call }) => handshakeOf(call, params.trigger_id),
   );
 };
