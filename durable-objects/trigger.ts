@@ -3,6 +3,7 @@ import { type Answer, reject } from "../src/engine/machine.ts";
 import { bindingMachine, type BindingReply, storedDefinition, triggerView } from "../src/engine/trigger/binding.ts";
 import { listedVersions } from "../src/engine/trigger/binding-load.ts";
 import type { BindingSource } from "../src/engine/trigger/binding-version.ts";
+import { handlerKindOf } from "../src/engine/trigger/definition-handler.ts";
 import { deadLetterChange, eventRow, eventView } from "../src/engine/trigger/view.ts";
 import { uuidIds } from "../src/ports/ids.ts";
 import type { DeadLetterChange } from "../src/schema/api-dead-letter.ts";
@@ -55,6 +56,8 @@ export interface EventAnswer {
   /** Counts up with every change of the row. */
   readonly seq: number;
   readonly dead_letter: DeadLetterChange | null;
+  /** What kind of handler the event has (spec/triggers 8). */
+  readonly handler_kind: string;
   readonly order: Order | null;
   readonly cancel_run: string | null;
 }
@@ -305,5 +308,6 @@ const shown = (answer: Answer<ShellAnswer>): Answer<EventAnswer> => {
   if (!answer.ok) return answer;
   const { record, seq, reply, order, cancel_run } = answer.reply;
   const dead_letter = deadLetterChange(record, seq);
-  return { ok: true, reply: { reply, row: eventRow(record), seq, dead_letter, order, cancel_run } };
+  const handler_kind = handlerKindOf(record.binding.definition);
+  return { ok: true, reply: { reply, row: eventRow(record), seq, dead_letter, handler_kind, order, cancel_run } };
 };

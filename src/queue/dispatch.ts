@@ -13,6 +13,7 @@ import type { JsonObject } from "../lib/json.ts";
 import { reducers } from "../reducers.ts";
 import { tools } from "../tools.ts";
 import type { Consumer } from "./consumer.ts";
+import { countedPorts, DispatchCounts } from "./dispatch-metrics.ts";
 import { indexEvent } from "./index-events.ts";
 import { MetricBuffer } from "./metric-buffer.ts";
 import { report, textOf } from "./report.ts";
@@ -115,7 +116,9 @@ const told = (
 /** Dispatches one event; throws only when its trigger cannot be reached. */
 export const dispatchOne = async (env: Bindings, ctx: Context, request: DispatchRequest): Promise<void> => {
   const buffer = new MetricBuffer(env);
-  const answer = await dispatchEvent(portsOf(env, ctx, request, buffer), request.dedupe_key);
+  const counts = new DispatchCounts(buffer.for(request.tenant), request.tenant, now);
+  const ports = countedPorts(portsOf(env, ctx, request, buffer), counts);
+  const answer = await dispatchEvent(ports, request.dedupe_key);
   if (!answer.ok) report("an event could not be dispatched", { ...request, code: answer.rejection.code });
   ctx.waitUntil(buffer.flush());
 };
