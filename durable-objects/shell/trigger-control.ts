@@ -1,7 +1,7 @@
 import type { Admission } from "../../src/engine/trigger/admission.ts";
 import { flowOf } from "../../src/engine/trigger/definition-handler.ts";
 import type { EventRecord } from "../../src/engine/trigger/event.ts";
-import type { FlowChanges, FlowSkipped } from "../../src/engine/trigger/flow/changes.ts";
+import type { FlowChanges, FlowSkipped, FlowWoken } from "../../src/engine/trigger/flow/changes.ts";
 import { FlowControl } from "../../src/engine/trigger/flow/flow-control.ts";
 import { requirementsOf } from "../../src/engine/trigger/flow/requirements.ts";
 import type { FlowAudit } from "../../src/engine/trigger/flow/ticket.ts";
@@ -20,8 +20,8 @@ const PERMIT_LEASE_MS = 1_800_000;
 
 /** What flow control did to other events. */
 export interface Moved {
-  /** Keys of events that go on now. */
-  readonly woken: readonly string[];
+  /** Events that go on now. */
+  readonly woken: readonly FlowWoken[];
   readonly skipped: readonly FlowSkipped[];
   readonly log: readonly LogRecord[];
   /** Whether there is more to do at the same time. */
@@ -104,7 +104,7 @@ export class TriggerControl {
     this.#pending = [];
     for (const changes of pending) storeFlow(this.#store, changes);
     return {
-      woken: pending.flatMap(({ woken }) => woken.map(({ id }) => id)),
+      woken: pending.flatMap(({ woken }) => woken),
       skipped: pending.flatMap(({ skipped }) => skipped),
       log: [...judged, ...pending.flatMap(({ audit }) => audit.map((one) => auditRecord(one, now)))],
       more: pending.some(({ more }) => more),
@@ -147,6 +147,13 @@ const auditRecord = ({ topic, kind, payload }: FlowAudit, now: number): LogRecor
 });
 
 const verdict = (outcome: Verdict["outcome"], reason: string): Verdict => ({ stage: "flow_control", outcome, reason });
+
+/** What flow control says to an event that it lets through; `members` are the keys of a batch, its own first. */
+export const admittedBy = (members: readonly string[]): Admission => ({
+  type: "admitted",
+  verdicts: [verdict("passed", "there is room")],
+  batch: members.length === 0 ? null : members,
+});
 
 /** The end of an event that flow control does not let through (spec/triggers 8, step 8). */
 export const skippedBy = (reason: string, verdicts: readonly Verdict[]): Admission => ({

@@ -44,7 +44,7 @@ import { MachineShell } from "./machine-shell.ts";
 import { nextEffectAt, settleEffect } from "./outbox.ts";
 import { dedupeKeyOf } from "../../src/engine/trigger/predicate/expressions.ts";
 import type { Judgement, Question } from "./predicate-desk.ts";
-import { skippedBy, TriggerControl } from "./trigger-control.ts";
+import { admittedBy, type Moved, skippedBy, TriggerControl } from "./trigger-control.ts";
 import { handlerCall } from "./trigger-orders.ts";
 import { type Tick, TriggerTicks } from "./trigger-ticks.ts";
 
@@ -501,7 +501,7 @@ export class TriggerShell {
     for (let moved = control?.flush(this.#now()); control !== null && moved !== undefined;) {
       const { woken, skipped, log, more } = moved;
       this.#hosting.log?.(log);
-      for (const key of woken) this.#wake(key, drafts);
+      for (const one of woken) this.#wake(one, drafts);
       for (const { id, reason } of skipped) {
         const draft = this.#draft(id);
         if (draft.state.status === "absent" || draft.isOver) continue;
@@ -518,11 +518,15 @@ export class TriggerShell {
   }
 
   /** An event goes on now: its message is sent with the commit, and again if nobody takes it. */
-  #wake(key: string, drafts: readonly EventDraft[]): void {
-    const { state } = drafts.find((one) => one.key === key) ?? this.#draft(key);
-    if (state.status === "absent") return;
-    const message = messageFor(state, key);
-    holdMessage(this.#hosting.store, outboxId(state), message, this.#now() + RESEND_MS);
+  #wake({ id: key, members }: Moved["woken"][number], drafts: EventDraft[]): void {
+    const draft = drafts.find((one) => one.key === key) ?? this.#draft(key);
+    if (draft.state.status === "absent" || draft.isOver) return;
+    // Its ticket may be gone by now: that it was let through is written down here, and not asked again.
+    draft.tell({ type: "admit", admission: admittedBy(members) });
+    if (draft.fresh.length > 0 && !drafts.includes(draft)) drafts.push(draft);
+    this.#writeOne(draft, drafts);
+    const message = messageFor(draft.record, key);
+    holdMessage(this.#hosting.store, outboxId(draft.record), message, this.#now() + RESEND_MS);
     this.#outgoing.push(message);
     this.#armFor(this.#now() + RESEND_MS);
   }

@@ -41,7 +41,8 @@ export class DispatchCounts {
   /** The event has changed, or was only looked at. */
   changed(answer: EventAnswer): void {
     const { row, reply, order, handler_kind: kind } = answer;
-    const { trigger_id, provider, binding_version: version = 0 } = row;
+    const { trigger_id, provider, binding_version } = row;
+    const version = binding_version ?? 0;
     const isFirst = this.#moments === null;
     this.#moments ??= new TriggerMoments(this.#metrics, { tenant: this.#tenant, trigger_id, version, provider });
     this.#receivedAt ??= Date.parse(row.received_at);
