@@ -4,30 +4,32 @@ import { bindingMachine, type BindingReply, storedDefinition, triggerView } from
 import { listedVersions } from "../src/engine/trigger/binding-load.ts";
 import type { BindingSource } from "../src/engine/trigger/binding-version.ts";
 import { handlerKindOf } from "../src/engine/trigger/definition-handler.ts";
+import type { EventRecord } from "../src/engine/trigger/event.ts";
+import type { LogRecord } from "../src/engine/trigger/log.ts";
 import { deadLetterChange, eventRow, eventView } from "../src/engine/trigger/view.ts";
 import { uuidIds } from "../src/ports/ids.ts";
 import type { DeadLetterChange } from "../src/schema/api-dead-letter.ts";
 import type { EventRow, EventView } from "../src/schema/trigger-event.ts";
 import type { HeldSecret, ResealedSecret, SealedHandshake, SealedSecret } from "../src/schema/trigger-secret.ts";
-import type { TriggerReport } from "../src/schema/trigger.ts";
 import type { StoredDefinition, TriggerDefinition } from "../src/schema/trigger-definition.ts";
+import type { TriggerReport } from "../src/schema/trigger.ts";
 import { migrate } from "./migrations/migration.ts";
 import { TRIGGER } from "./migrations/trigger.ts";
+import type { BindingCopy } from "./shell/binding-replica.ts";
 import { loadControl, storeControl } from "./shell/control-rows.ts";
-import { RESEND_MS } from "./shell/keyed-outbox.ts";
 import { RejectionCounts } from "./shell/keyed-rejections.ts";
 import { KeyedSecrets, type Rotation } from "./shell/keyed-secrets.ts";
-import {
-  type Delivery as VerifiedDelivery,
-  type DispatchGiven,
-  type DispatchMessage,
-  type EventAnswer as ShellAnswer,
-  type EventChange,
-  type HeldMessage,
-  type Order,
-  type ReplayRequest,
-  TriggerShell,
-} from "./shell/trigger-shell.ts";
+import type { Judgement } from "./shell/predicate-desk.ts";
+import { TriggerMessenger } from "./shell/trigger-messenger.ts";
+import type {
+  Coordination,
+  Delivery as VerifiedDelivery,
+  DispatchGiven,
+  EventAnswer as ShellAnswer,
+  Order,
+  ReplayRequest,
+} from "./shell/trigger-requests.ts";
+import { TriggerShell } from "./shell/trigger-shell.ts";
 import { objectStore } from "./storage/object-store.ts";
 import type { Store } from "./storage/store.ts";
 
@@ -78,6 +80,7 @@ const ALARM_RETRY_MS = 10_000;
 export class Trigger extends DurableObject<Env> {
   protected readonly store: Store;
   readonly #shell: TriggerShell;
+  readonly #messenger: TriggerMessenger;
   readonly #rejections: RejectionCounts;
   readonly #secrets: KeyedSecrets;
 
@@ -86,30 +89,28 @@ export class Trigger extends DurableObject<Env> {
     this.store = objectStore(ctx.storage);
     this.#rejections = new RejectionCounts(this.store);
     this.#secrets = new KeyedSecrets(this.store);
+    this.#messenger = new TriggerMessenger({ env: this.env, shell: () => this.#shell, report });
     this.#shell = new TriggerShell({
       store: this.store,
       context: () => ({ now: Date.now(), nextId: uuidIds }),
       objectId: ctx.id.toString(),
       queuesForget: env.GODWIT_QUEUES === "memory",
-      send: (messages) => ctx.waitUntil(this.#send(messages)),
-      changed: (changes) => ctx.waitUntil(this.#tellList(changes)),
+      send: (messages) => ctx.waitUntil(this.#messenger.send(messages)),
+      changed: (changes) => ctx.waitUntil(this.#messenger.tellList(changes)),
+      left: (id, ticket) => ctx.waitUntil(this.#messenger.tellLeft(id, ticket)),
     });
   }
 
   /** Puts a definition; secret and binding commit together, and only that the secret has changed is journaled. */
-  configure(
-    triggerId: string,
-    definition: TriggerDefinition,
-    { source, secret, tenant, code_version }: TriggerPut,
-  ): Answer<BindingReply> {
+  configure(triggerId: string, definition: TriggerDefinition, put: TriggerPut): Answer<BindingReply> {
+    const { source, secret, tenant, code_version } = put;
     const { binding } = this.#shell;
     if (binding.quarantine !== null) return reject("invariant_violated", binding.quarantine);
-    const { state } = definition;
     const command = {
       type: "configure",
       trigger_id: triggerId,
       definition: storedDefinition(definition),
-      state,
+      state: definition.state,
       source,
       code_version,
     } as const;
@@ -120,10 +121,8 @@ export class Trigger extends DurableObject<Env> {
       migrate(this.store, TRIGGER);
       const isChanged = this.#secrets.changes(secret, Date.now());
       this.#secrets.put(secret, Date.now());
-      return this.#shell.configure(
-        isChanged ? { ...command, secrets: { has_secret: secret !== null } } : command,
-        tenant,
-      );
+      const secrets = isChanged ? { secrets: { has_secret: secret !== null } } : {};
+      return this.#shell.configure({ ...command, ...secrets }, tenant);
     });
   }
 
@@ -166,20 +165,30 @@ export class Trigger extends DurableObject<Env> {
   binding(): DeliveryBinding | null {
     const { state } = this.#shell.binding;
     if (state.status === "absent" || state.status === "deleted") return null;
-    const { definition, current } = state;
     const now = Date.now();
     const secrets = { secrets: this.#secrets.held(now), secrets_tag: this.#secrets.tag(now) };
-    return { version: current.version, definition, has_secret: state.has_secret, ...secrets };
+    return { version: state.current.version, definition: state.definition, has_secret: state.has_secret, ...secrets };
+  }
+
+  /** The binding as a shard is told it; null for a trigger that there never was. */
+  copyFor(shard: number, tenant: string): BindingCopy | null {
+    return this.#shell.copyFor(shard, tenant);
+  }
+
+  /** Makes this object a shard, or brings the shard up to date. */
+  adopt(copy: BindingCopy): void {
+    this.#shell.adopt(copy);
   }
 
   /**
    * Takes in a verified delivery: claim, event, waker and alarm in one commit, or the receipt of the first delivery.
-   * `stale` asks to verify again: the binding has changed since.
+   * `stale` asks to verify again: the binding has changed since; `behind` asks to bring the shard up to date.
    */
-  accept({ secrets_tag: tag, ...delivery }: Delivery): Answer<EventAnswer> | "stale" {
-    if (tag !== undefined && tag !== this.#secrets.tag(Date.now())) return "stale";
+  accept({ secrets_tag: tag, ...delivery }: Delivery): Answer<EventAnswer> | "stale" | "behind" {
+    const isTagged = tag !== undefined && delivery.shard === undefined;
+    if (isTagged && tag !== this.#secrets.tag(Date.now())) return "stale";
     const answer = this.#shell.accept(delivery);
-    return answer === "stale" ? answer : shown(answer);
+    return typeof answer === "string" ? answer : this.#shown(answer);
   }
 
   /** Keeps the newest token that the provider sent to be verified with, while the trigger has no secret. */
@@ -201,17 +210,27 @@ export class Trigger extends DurableObject<Env> {
 
   /** Takes an event as far as it goes without help, and says what help it needs; the waker stays until it is over. */
   dispatch(key: string, given?: DispatchGiven): Answer<EventAnswer> {
-    return shown(this.#shell.dispatch(key, given));
+    return this.#shown(this.#shell.dispatch(key, given));
+  }
+
+  /** Decides about an event of a shard. */
+  coordinate(ticket: string, record: EventRecord, judgement?: Judgement): Coordination {
+    return this.#shell.coordinate(ticket, record, judgement);
+  }
+
+  /** An event of a shard is over. */
+  leave(ticket: string): void {
+    this.#shell.leave(ticket);
   }
 
   /** Records how an attempt went. */
   settle(key: string, report: Parameters<TriggerShell["settle"]>[1]): Answer<EventAnswer> {
-    return shown(this.#shell.settle(key, report));
+    return this.#shown(this.#shell.settle(key, report));
   }
 
   /** Stops an event's dispatch wherever it is. */
-  cancel(key: string, by: Parameters<TriggerShell["cancel"]>[1]): Answer<EventAnswer> {
-    return shown(this.#shell.cancel(key, by));
+  cancel(key: string, by: Omit<Told<"cancel">, "type">): Answer<EventAnswer> {
+    return this.#shown(this.#shell.tell(key, { type: "cancel", ...by }));
   }
 
   /** Whether somebody has asked for an event's dispatch to stop; handlers at work ask. */
@@ -220,18 +239,18 @@ export class Trigger extends DurableObject<Env> {
   }
 
   /** Takes a person's answer to what an autonomy budget asked. */
-  respond(key: string, response: Parameters<TriggerShell["respond"]>[1]): Answer<EventAnswer> {
-    return shown(this.#shell.respond(key, response));
+  respond(key: string, response: Omit<Told<"respond">, "type">): Answer<EventAnswer> {
+    return this.#shown(this.#shell.tell(key, { type: "respond", ...response }));
   }
 
   /** Makes a replay of an event. */
   replay(key: string, request: ReplayRequest): Answer<EventAnswer> {
-    return shown(this.#shell.replay(key, request));
+    return this.#shown(this.#shell.replay(key, request));
   }
 
   /** Takes a dead letter off the list. */
   discard(key: string, dlqId: string): Answer<EventAnswer> {
-    return shown(this.#shell.discard(key, dlqId));
+    return this.#shown(this.#shell.discard(key, dlqId));
   }
 
   /** The event of a key, if it still is the one with this id. */
@@ -240,74 +259,40 @@ export class Trigger extends DurableObject<Env> {
     return found === null ? null : eventView(found.record);
   }
 
+  /** What happened to an event, in the words of the event log. */
+  eventLog(key: string): readonly LogRecord[] {
+    return this.#shell.eventLog(key);
+  }
+
   /** Tells the trigger that queues may have lost their messages: everything that is pending is sent again at once. */
   async recover(): Promise<void> {
     this.#shell.rearm();
-    for (const messages of this.#shell.openMessages()) await this.#sendHeld(messages);
+    for (const messages of this.#shell.openMessages()) await this.#messenger.sendHeld(messages);
   }
 
   /** Sends what was not settled in time. Never throws: an alarm that does is dropped for good after six tries. */
   override async alarm(): Promise<void> {
     try {
-      await this.#sendHeld(this.#shell.alarm());
+      await this.#messenger.sendHeld(this.#shell.alarm());
     } catch (error) {
-      this.#report(error);
-      this.store.setAlarm(Date.now() + Math.max(ALARM_RETRY_MS, RESEND_MS));
+      report(error);
+      this.store.setAlarm(Date.now() + ALARM_RETRY_MS);
     }
   }
 
-  async #sendHeld(messages: readonly HeldMessage[]): Promise<void> {
-    const dispatches = messages.filter(
-      (message): message is Extract<HeldMessage, DispatchMessage> => "event_id" in message,
-    );
-    await this.#send(dispatches);
-    for (const message of messages) {
-      if (!("listed" in message)) continue;
-      const found = this.#shell.latest(message.listed);
-      if (found !== null) await this.#tellList([found]);
-      this.#shell.forget(message);
-    }
-  }
-
-  /** Tells the list of events what has changed. */
-  async #tellList(changes: readonly EventChange[]): Promise<void> {
-    // A replay has no row of its own: its original's says how it went.
-    const listed = changes.filter(({ record }) => record.replay === null);
-    const bodies = listed.map(({ record, seq }) => {
-      const dead = deadLetterChange(record, seq);
-      const about = { v: 1, seq, tenant: record.event.tenant_id ?? "", event: eventRow(record) };
-      return dead === null ? about : { ...about, dead_letter: dead };
-    });
-    try {
-      for (let start = 0; start < bodies.length; start += BATCH)
-        await this.env.INDEX_QUEUE.sendBatch(bodies.slice(start, start + BATCH).map((body) => ({ body })));
-    } catch (error) {
-      this.#report(error);
-    }
-  }
-
-  async #send(messages: readonly DispatchMessage[]): Promise<void> {
-    try {
-      for (let start = 0; start < messages.length; start += BATCH)
-        await this.env.DISPATCH_QUEUE.sendBatch(messages.slice(start, start + BATCH).map((body) => ({ body })));
-    } catch (error) {
-      this.#report(error);
-    }
-  }
-
-  #report(error: unknown): void {
-    // oxlint-disable-next-line no-console -- the platform's log is where faults of an object are seen
-    console.error(error instanceof Error ? `${error.name}: ${error.message}` : "fault in a trigger");
+  #shown(answer: Answer<ShellAnswer>): Answer<EventAnswer> {
+    if (!answer.ok) return answer;
+    const { record, seq, reply, order, cancel_run } = answer.reply;
+    const row = { ...eventRow(record), shard: this.#shell.shard };
+    const handler_kind = handlerKindOf(record.binding.definition);
+    const dead_letter = deadLetterChange(record, seq);
+    return { ok: true, reply: { reply, row, seq, dead_letter, handler_kind, order, cancel_run } };
   }
 }
 
-/** Queues take a hundred messages at a time. */
-const BATCH = 100;
+type Told<Type extends "cancel" | "respond"> = Extract<Parameters<TriggerShell["tell"]>[1], { readonly type: Type }>;
 
-const shown = (answer: Answer<ShellAnswer>): Answer<EventAnswer> => {
-  if (!answer.ok) return answer;
-  const { record, seq, reply, order, cancel_run } = answer.reply;
-  const dead_letter = deadLetterChange(record, seq);
-  const handler_kind = handlerKindOf(record.binding.definition);
-  return { ok: true, reply: { reply, row: eventRow(record), seq, dead_letter, handler_kind, order, cancel_run } };
+const report = (error: unknown): void => {
+  // oxlint-disable-next-line no-console -- the platform's log is where faults of an object are seen
+  console.error(error instanceof Error ? `${error.name}: ${error.message}` : "fault in a trigger");
 };

@@ -49,7 +49,8 @@ const reportEnd = async (
   tenant: string,
   { to, end }: Extract<RunEffect, { readonly type: "report_end" }>,
 ): Promise<void> => {
-  const trigger = env.TRIGGER.getByName(`${tenant}/${to.trigger_id}`) as unknown as RunTrigger;
+  const of = to.shard === undefined ? to.trigger_id : `${to.trigger_id}/${to.shard}`;
+  const trigger = env.TRIGGER.getByName(`${tenant}/${of}`) as unknown as RunTrigger;
   const { dispatch_id, attempt } = to;
   const answer = await trigger.settle(to.key, { dispatch_id, attempt, outcome: runOutcome(end) });
   // Whatever is settled already, or belongs to a later attempt, needs no report.

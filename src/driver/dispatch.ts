@@ -1,4 +1,4 @@
-import type { DispatchGiven, Order } from "../../durable-objects/shell/trigger-shell.ts";
+import type { Coordination, DispatchGiven, Order } from "../../durable-objects/shell/trigger-requests.ts";
 import type { Judgement, Question } from "../../durable-objects/shell/predicate-desk.ts";
 import type { EventAnswer } from "../../durable-objects/trigger.ts";
 import type { Answer } from "../engine/machine.ts";
@@ -8,7 +8,8 @@ import type {
   CircuitAsk,
   CircuitVerdict,
 } from "../engine/trigger/circuit.ts";
-import type { HandlerReport, SettleDispatch } from "../engine/trigger/event.ts";
+import type { Admission } from "../engine/trigger/admission.ts";
+import type { EventRecord, HandlerReport, SettleDispatch } from "../engine/trigger/event.ts";
 import { type HandlerCall, type HandlerOutcome, type OutsideCall } from "../engine/trigger/handler.ts";
 
 /** The trigger's object, as far as a dispatch needs it. */
@@ -32,6 +33,8 @@ export interface DispatchPorts {
   /** Performs every other call; it stops when the event is cancelled. */
   readonly perform: (call: OutsideCall) => Promise<HandlerOutcome>;
   readonly askModel: (question: Question) => Promise<Judgement>;
+  /** Asks the object that coordinates the shards of the trigger. */
+  readonly coordinate: (ticket: string, record: EventRecord, judgement?: Judgement) => Promise<Coordination>;
   readonly cancelRun: (runId: string) => Promise<void>;
   /** Told of everything that happened to the event. */
   readonly changed: (answer: EventAnswer) => void;
@@ -100,6 +103,17 @@ const attempted = async (ports: DispatchPorts, { key, call, passed }: Attempt): 
   return settled.ok ? settled.reply : null;
 };
 
+/** What the coordinating object says about an event of a shard; null while somebody else asks a model about it. */
+const coordinated = async (
+  ports: DispatchPorts,
+  { ticket, record }: Extract<Order, { readonly type: "coordinate" }>,
+): Promise<Admission | null> => {
+  const said = await ports.coordinate(ticket, record);
+  if (said.type !== "ask") return said.type === "asked" ? null : said;
+  const judged = await ports.coordinate(ticket, record, await ports.askModel(said.question));
+  return judged.type === "ask" || judged.type === "asked" ? null : judged;
+};
+
 /**
  * Dispatches an event: takes it through predicate, budgets, flow control and circuit, has it handled, and reports how that
  * went (spec/triggers 8). It may die anywhere: the trigger sends its message again until the event is over, and repeating
@@ -123,6 +137,10 @@ export const dispatchEvent = async (ports: DispatchPorts, key: string): Promise<
     }
     if (order.type === "ask_model") {
       given = { ...given, judgement: await ports.askModel(order.question) };
+    } else if (order.type === "coordinate") {
+      const admission = await coordinated(ports, order);
+      if (admission === null) return answer;
+      given = { ...given, admission };
     } else if (order.type === "check_circuit") {
       const { ask, ...circuit } = await circuitGiven(ports, key, order.destination);
       passed = { destination: order.destination, ask };

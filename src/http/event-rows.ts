@@ -5,7 +5,7 @@ import type { Position } from "./page.ts";
 
 const EVENT_COLUMNS =
   "event_id, trigger_id, provider, kind, dedupe_key, status, run_id, receipt, error, received_at, updated_at, " +
-  "binding_version, attempt_count, skip_stage, error_class, settled_at, replay_of";
+  "binding_version, attempt_count, skip_stage, error_class, settled_at, replay_of, shard";
 
 /** Where an event lies; null when the list does not know it (yet). */
 export const findEvent = (db: D1Database, tenant: string, eventId: string): Promise<EventRow | null> =>

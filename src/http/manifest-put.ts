@@ -11,6 +11,7 @@ import type { Call } from "./call.ts";
 import { invalid, type Issue, problem, type Problem } from "./problem.ts";
 import { done, type Outcome } from "./router.ts";
 import { triggerObject } from "./trigger-object.ts";
+import { tellShards } from "./trigger-shards.ts";
 import { codeVersion, putIssues, putTrigger } from "./trigger-put.ts";
 import { forgetTrigger, listManifestTriggers, storeTrigger } from "./trigger-rows.ts";
 
@@ -138,7 +139,9 @@ const put = async (call: Call, { id, definition }: ManifestTrigger): Promise<Ans
   if (!stored.ok) return reject(stored.error.code, stored.error.detail);
   const answer = stored.value;
   const found = answer.ok ? await triggerObject(call.env, call.tenant, id).show() : null;
-  if (found !== null) await storeTrigger(call.env.DB, call.tenant, found);
+  if (found === null) return answer;
+  await tellShards(call.env, { tenant: call.tenant, trigger_id: id }, found.trigger.definition);
+  await storeTrigger(call.env.DB, call.tenant, found);
   return answer;
 };
 

@@ -1,9 +1,11 @@
 import type { Answer } from "../engine/machine.ts";
 import type { Delivery, DeliveryBinding, EventAnswer, TriggerPut } from "../../durable-objects/trigger.ts";
-import type { DispatchGiven, ReplayRequest } from "../../durable-objects/shell/trigger-shell.ts";
+import type { BindingCopy } from "../../durable-objects/shell/binding-replica.ts";
+import type { Judgement } from "../../durable-objects/shell/predicate-desk.ts";
+import type { Coordination, DispatchGiven, ReplayRequest } from "../../durable-objects/shell/trigger-requests.ts";
 import type { BindingReply } from "../engine/trigger/binding.ts";
 import type { BindingSource } from "../engine/trigger/binding-version.ts";
-import type { SettleDispatch } from "../engine/trigger/event.ts";
+import type { EventRecord, SettleDispatch } from "../engine/trigger/event.ts";
 import type { EventView } from "../schema/trigger-event.ts";
 import type { ResealedSecret, SealedHandshake, SealedSecret } from "../schema/trigger-secret.ts";
 import type { TriggerReport } from "../schema/trigger.ts";
@@ -26,7 +28,11 @@ export interface TriggerObject {
   readonly control: (type: "pause" | "resume" | "delete") => Promise<Answer<BindingReply>>;
   readonly show: () => Promise<{ readonly trigger: TriggerReport; readonly seq: number } | null>;
   readonly binding: () => Promise<DeliveryBinding | null>;
-  readonly accept: (delivery: Delivery) => Promise<Answer<EventAnswer> | "stale">;
+  readonly copyFor: (shard: number, tenant: string) => Promise<BindingCopy | null>;
+  readonly adopt: (copy: BindingCopy) => Promise<void>;
+  readonly coordinate: (ticket: string, record: EventRecord, judgement?: Judgement) => Promise<Coordination>;
+  readonly leave: (ticket: string) => Promise<void>;
+  readonly accept: (delivery: Delivery) => Promise<Answer<EventAnswer> | "stale" | "behind">;
   readonly keepHandshake: (handshake: SealedHandshake) => Promise<void>;
   readonly handshake: () => Promise<SealedHandshake | null>;
   readonly refuse: (reason: string, message: string) => Promise<void>;
@@ -47,9 +53,16 @@ export interface TriggerObject {
   readonly recover: () => Promise<void>;
 }
 
-/** A stub of a trigger; ask again after every fault, a stub of a reset object stays broken. */
-export const triggerObject = (env: Pick<Bindings, "TRIGGER">, tenant: string, triggerId: string): TriggerObject =>
-  env.TRIGGER.getByName(`${tenant}/${triggerId}`) as unknown as TriggerObject;
+/** A stub of a trigger, or of one of its shards; ask again after every fault, a stub of a reset object stays broken. */
+export const triggerObject = (
+  env: Pick<Bindings, "TRIGGER">,
+  tenant: string,
+  triggerId: string,
+  shard: number | null = null,
+): TriggerObject => {
+  const name = shard === null ? `${tenant}/${triggerId}` : `${tenant}/${triggerId}/${shard}`;
+  return env.TRIGGER.getByName(name) as unknown as TriggerObject;
+};
 
 /** The refusal for a trigger that the tenant does not have. */
 export const triggerNotFound = (triggerId: string): Problem =>

@@ -25,6 +25,7 @@ const dispatchMessage = z.object({
   trigger_id: z.string().min(1),
   event_id: z.string().min(1),
   dedupe_key: z.string().min(1),
+  shard: z.int().nonnegative().optional(),
 });
 
 /** What a dispatch message asks for. */
@@ -40,12 +41,16 @@ const now = (): number => Date.now();
 // Of this isolate: a healthy destination costs no call for each attempt.
 const memory = new CircuitMemory(now);
 
+/** The object that holds the event. */
+const holder = (env: Bindings, { tenant, trigger_id: triggerId, shard }: DispatchRequest) =>
+  triggerObject(env, tenant, triggerId, shard ?? null);
+
 /** Performs a call, and stops it when somebody cancels its event meanwhile. */
 const performed = async (env: Bindings, request: DispatchRequest, call: Parameters<DispatchPorts["perform"]>[0]) => {
-  const { tenant, trigger_id: triggerId, dedupe_key: key } = request;
+  const { tenant, dedupe_key: key } = request;
   const controller = new AbortController();
   const look = async (): Promise<void> => {
-    if (await triggerObject(env, tenant, triggerId).isCancelled(key)) controller.abort("trigger cancel request");
+    if (await holder(env, request).isCancelled(key)) controller.abort("trigger cancel request");
   };
   const poll = setInterval(() => {
     look().catch(() => undefined);
@@ -72,7 +77,9 @@ const portsOf = (env: Bindings, ctx: Context, request: DispatchRequest, buffer: 
   const { tenant, trigger_id: triggerId } = request;
   return {
     now,
-    trigger: () => triggerObject(env, tenant, triggerId),
+    trigger: () => holder(env, request),
+    coordinate: (ticket, record, judgement) =>
+      triggerObject(env, tenant, triggerId).coordinate(ticket, record, judgement),
     circuit: (destination) => {
       const circuit = circuitObject(env, tenant, destination);
       const name = circuitName(tenant, destination);
@@ -81,7 +88,7 @@ const portsOf = (env: Bindings, ctx: Context, request: DispatchRequest, buffer: 
         report: (outcome) => memory.report(circuit, name, outcome),
       };
     },
-    startRun: (call) => startRun(env, ctx, { tenant, call, key: request.dedupe_key }),
+    startRun: (call) => startRun(env, ctx, { tenant, call, key: request.dedupe_key, shard: request.shard }),
     perform: (call) => performed(env, request, call),
     askModel: async ({ id, model, event, timeout_ms, has_cost_limit }) => {
       const config = {

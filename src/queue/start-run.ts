@@ -22,6 +22,7 @@ interface Start {
   readonly call: WorkflowCall;
   /** The key of the event's row. */
   readonly key: string;
+  readonly shard: number | undefined;
 }
 
 const MAX_DETAIL_LENGTH = 2_000;
@@ -76,7 +77,7 @@ const started = async (
   ctx: Pick<ExecutionContext, "waitUntil">,
   start: Start,
 ): Promise<HandlerReport> => {
-  const { tenant, call, key } = start;
+  const { tenant, call, key, shard } = start;
   const { workflow_id, version, run_id, dispatch } = call.run;
   const stored = await findVersion(env.DB, { tenant, workflow_id, version });
   if (stored === null) {
@@ -102,7 +103,9 @@ const started = async (
     graph: graph.value,
     artifacts: call.run.artifacts.map((artifact) => normalizeArtifact(artifact, context)),
     ...(await runSurroundings(env, tenant, given)),
-    ...(call.completion === "finished" ? { report_to: { trigger_id, key, dispatch_id, attempt: call.attempt } } : {}),
+    ...(call.completion === "finished"
+      ? { report_to: { trigger_id, shard, key, dispatch_id, attempt: call.attempt } }
+      : {}),
     drive: "auto",
     start: true,
   });

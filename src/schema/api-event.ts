@@ -20,6 +20,7 @@ export const eventRowSchema = z
     skip_stage: z.string().nullish().describe("What skipped the event, such as `match`, `predicate` or `flow_control`"),
     error_class: z.string().nullish().describe("Class of the error, such as `handler_timeout`"),
     settled_at: time.nullish().describe("When the event reached its last status"),
+    shard: z.int().nullish().describe("The object that holds it, where the trigger has several"),
     replay_of: z.string().nullish().describe("The event that this one replays"),
   })
   .readonly();

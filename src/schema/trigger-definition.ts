@@ -189,7 +189,8 @@ const checkTier = (draft: Draft, complain: Complain): void => {
     );
 };
 
-const checkShards = ({ shards = 1, batch }: Draft, complain: Complain): void => {
+const checkShards = ({ shards = 1, batch, provider }: Draft, complain: Complain): void => {
+  if (shards > 1 && provider === "cron") complain("shards", "a schedule has one object: leave `shards` out");
   if (shards > 1 && batch !== undefined)
     complain("shards", "a batch needs all its events in one object: leave `shards` out");
 };

@@ -204,6 +204,14 @@ const configureProblem = (state: BindingState, command: ConfigureBinding): Rejec
   const { trigger_id } = state;
   if (command.only_new === true && state.versions.some(isLive))
     return { code: "invalid_transition", detail: `duplicate trigger id '${trigger_id}'` };
+  const { shards: before = 1 } = state.definition;
+  const { shards = 1 } = command.definition;
+  // Where an event of a dedupe key is follows from their number: with another one it would be taken in twice.
+  if (before !== shards)
+    return {
+      code: "invalid_transition",
+      detail: `\`shards\` of trigger '${trigger_id}' is ${before} and cannot be changed: use another id`,
+    };
   if (state.status === "deleted" || (command.source ?? "dynamic") === state.source) return null;
   return { code: "invalid_transition", detail: `trigger '${trigger_id}' ${OWNERS[state.source]}` };
 };

@@ -79,6 +79,8 @@ const payloadArtifact = (event: TriggerEvent, binding: BindingSnapshot): Payload
 /** Where the end of a run is reported, for a dispatch that is over when its run is. */
 export interface RunSettlement {
   readonly trigger_id: string;
+  /** The object that holds the event, where the trigger has several. */
+  readonly shard?: number | undefined;
   /** The key of the event's row. */
   readonly key: string;
   readonly dispatch_id: string;

@@ -24,7 +24,12 @@ export const addEventBodyRoutes = (router: Router): void => {
       const { event_id: eventId } = params;
       const row = await findEvent(call.env.DB, call.tenant, eventId);
       const found =
-        row === null ? null : await triggerObject(call.env, call.tenant, row.trigger_id).event(row.dedupe_key, eventId);
+        row === null
+          ? null
+          : await triggerObject(call.env, call.tenant, row.trigger_id, row.shard ?? null).event(
+              row.dedupe_key,
+              eventId,
+            );
       if (found === null) return problem("event_not_found", `there is no event ${eventId}`);
       const { body_retention_days } = found.definition;
       const isStale = isBodyStale({ received_at: found.received_at, body_retention_days }, Date.now());

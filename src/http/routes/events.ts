@@ -42,7 +42,12 @@ export const addEventRoutes = (router: Router): void => {
       const { event_id: eventId } = params;
       const row = await findEvent(call.env.DB, call.tenant, eventId);
       const event =
-        row === null ? null : await triggerObject(call.env, call.tenant, row.trigger_id).event(row.dedupe_key, eventId);
+        row === null
+          ? null
+          : await triggerObject(call.env, call.tenant, row.trigger_id, row.shard ?? null).event(
+              row.dedupe_key,
+              eventId,
+            );
       if (event !== null) return done(event);
       const detail = row === null ? "" : "; its dedupe key has expired and belongs to a later event";
       return problem("event_not_found", `there is no event ${eventId}${detail}`);

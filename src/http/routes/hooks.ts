@@ -20,6 +20,7 @@ import { jwksSource } from "../jwks.ts";
 import { fromRejection, problem, type Problem, problemType } from "../problem.ts";
 import type { Outcome, Router } from "../router.ts";
 import { sealFor } from "../trigger-secrets.ts";
+import { acceptEvent } from "../trigger-shards.ts";
 import { triggerNotFound, triggerObject } from "../trigger-object.ts";
 import { countUnknown } from "../unknown-deliveries.ts";
 
@@ -124,14 +125,8 @@ const portsOf = (
       const { body_retention_days: days } = definition;
       const from = { tenant: target.tenant, days, content_type: request.headers["content-type"] };
       const bytes = raw === null ? {} : await keepBody(call.env, from, raw);
-      const answer = await object.accept({
-        tenant: target.tenant,
-        version,
-        secrets_tag,
-        event,
-        claim_ttl_ms,
-        ...bytes,
-      });
+      const delivery = { version, secrets_tag, event, claim_ttl_ms, ...bytes };
+      const answer = await acceptEvent(call.env, { ...target, definition }, delivery);
       if (answer === "stale") return { type: "stale" };
       if (!answer.ok) return { type: "refused", refusal: fromRejection(answer.rejection) };
       const { reply } = answer.reply;

@@ -10,6 +10,7 @@ import type { Call } from "../call.ts";
 import { CURSOR_ISSUE, decodeCursor, pageFrom } from "../page.ts";
 import { fromRejection, invalid } from "../problem.ts";
 import { done, type Outcome, type Router } from "../router.ts";
+import { tellShards } from "../trigger-shards.ts";
 import { triggerNotFound, triggerObject } from "../trigger-object.ts";
 import { putIssues, putTrigger } from "../trigger-put.ts";
 import { forgetTrigger, listTriggers, storeTrigger } from "../trigger-rows.ts";
@@ -19,6 +20,7 @@ import { listUnknown } from "../unknown-deliveries.ts";
 const shown = async (call: Call, triggerId: string): Promise<Outcome<TriggerReport>> => {
   const found = await triggerObject(call.env, call.tenant, triggerId).show();
   if (found === null) return triggerNotFound(triggerId);
+  await tellShards(call.env, { tenant: call.tenant, trigger_id: triggerId }, found.trigger.definition);
   await storeTrigger(call.env.DB, call.tenant, found);
   return done(found.trigger);
 };
@@ -67,7 +69,11 @@ const addPutAndDelete = (router: Router): void => {
     async ({ params, call }) => {
       const { trigger_id: triggerId } = params;
       if (!isTriggerId(triggerId)) return triggerNotFound(triggerId);
-      const answer = await triggerObject(call.env, call.tenant, triggerId).control("delete");
+      const object = triggerObject(call.env, call.tenant, triggerId);
+      const before = await object.binding();
+      const answer = await object.control("delete");
+      if (before !== null)
+        await tellShards(call.env, { tenant: call.tenant, trigger_id: triggerId }, before.definition);
       // Also when it was deleted before: an earlier attempt may have got no further than the object.
       await forgetTrigger(call.env.DB, call.tenant, triggerId);
       return answer.ok ? done(undefined, 204) : triggerNotFound(triggerId);

@@ -1,0 +1,91 @@
+import type { Store } from "../storage/store.ts";
+import type { EventAlarm } from "./event-alarm.ts";
+import type { EventDraft } from "./event-draft.ts";
+import { mustHold, wakeTime } from "./event-waking.ts";
+import { heldMessages, holdMessage, RESEND_MS, takeDueMessages } from "./keyed-outbox.ts";
+import { settleEffect } from "./outbox.ts";
+import { type DispatchMessage, type HeldMessage, messageFor, outboxId } from "./trigger-messages.ts";
+
+interface OutboxHosting {
+  readonly store: Store;
+  readonly now: () => number;
+  readonly alarm: EventAlarm;
+  /** Where queues keep their messages in memory, as the local server's do, a message that was sent may be lost. */
+  readonly queuesForget: boolean;
+  readonly shard: () => number | null;
+}
+
+/** Looks after open events: each has a row that says when it is looked after again (E2). */
+export class EventOutbox {
+  readonly #hosting: OutboxHosting;
+  #outgoing: DispatchMessage[] = [];
+
+  constructor(hosting: OutboxHosting) {
+    this.#hosting = hosting;
+  }
+
+  /** Keeps or moves the row of an open event; returns when it is looked after again, or null where nothing changed. */
+  hold(draft: EventDraft): number | null {
+    const { store, now, alarm, shard } = this.#hosting;
+    const at = wakeTime(draft.record, now());
+    if (at === null || (!draft.isNew && !mustHold(draft.fresh, draft.effects))) return null;
+    const message = messageFor(draft.record, draft.key, shard());
+    holdMessage(store, outboxId(draft.record), message, at);
+    alarm.armFor(at);
+    if (draft.effects.some((effect) => effect.type === "enqueue_dispatch" && effect.at_ms <= now()))
+      this.#outgoing.push(message);
+    return at;
+  }
+
+  /** An event is over: its row goes, unless somebody has to be told of the end first. */
+  end(draft: EventDraft, ticket: string | null): void {
+    const { store, now, alarm, queuesForget } = this.#hosting;
+    const id = outboxId(draft.record);
+    if (!queuesForget && ticket === null) {
+      if (!draft.isNew) settleEffect(store, id);
+      return;
+    }
+    const left = ticket === null ? {} : { left: ticket };
+    // Where queues forget, the list is told once more before the event's message goes.
+    const listed = queuesForget ? { listed: draft.key } : {};
+    holdMessage(store, id, { v: 1, id, ...listed, ...left }, now() + RESEND_MS);
+    alarm.armFor(now() + RESEND_MS);
+  }
+
+  /** An event goes on now: its message is sent with the commit, and again if nobody takes it. */
+  wake(draft: EventDraft): void {
+    const { store, now, alarm, shard } = this.#hosting;
+    const message = messageFor(draft.record, draft.key, shard());
+    const at = now() + RESEND_MS;
+    holdMessage(store, outboxId(draft.record), message, at);
+    this.#outgoing.push(message);
+    alarm.armFor(at);
+  }
+
+  /** Sends a message for an event that another object holds; what is lost, that object makes up for. */
+  send(message: DispatchMessage): void {
+    this.#outgoing.push(message);
+  }
+
+  /** What is to be sent with the commit. */
+  takeOutgoing(): readonly DispatchMessage[] {
+    const messages = this.#outgoing;
+    this.#outgoing = [];
+    return messages;
+  }
+
+  /** Messages whose time has come. */
+  due(): readonly HeldMessage[] {
+    return takeDueMessages<HeldMessage>(this.#hosting.store, this.#hosting.now());
+  }
+
+  /** Everything that is held. */
+  held(): Generator<readonly HeldMessage[]> {
+    return heldMessages<HeldMessage>(this.#hosting.store);
+  }
+
+  /** Whoever had to be told was told. */
+  forget(id: string): void {
+    settleEffect(this.#hosting.store, id);
+  }
+}
