@@ -27,8 +27,8 @@ export class EventAlarm {
     if (at === null) return;
     const now = this.#hosting.now();
     if (this.#armedAt !== null && this.#armedAt > now && this.#armedAt <= at) return;
-    // An instance that knows of no alarm looks after what another one may have left behind (I1).
-    if (this.#armedAt === null) this.arm(at);
+    // An instance that knows of no alarm, or of one that is due, looks after what is still to be done (I1).
+    if (this.#armedAt === null || this.#armedAt <= now) this.arm(at);
     else this.#set(Math.max(at, now));
   }
 

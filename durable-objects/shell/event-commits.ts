@@ -52,9 +52,9 @@ export class EventCommits {
     return this.#control;
   }
 
-  /** When flow control has something to do next; null for never, or for an object that does not know yet. */
+  /** When flow control has something to do next; null for never. */
   get dueAt(): number | null {
-    return this.#control?.nextDueAt() ?? null;
+    return this.control.nextDueAt();
   }
 
   /** Commits some drafts; `asked` is the one whose caller tells the list of events of it. */

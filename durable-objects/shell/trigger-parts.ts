@@ -36,14 +36,15 @@ export interface TriggerParts {
   readonly state: () => BindingState;
 }
 
-const bindingShell = ({ store, context, objectId }: TriggerHosting): BindingShell =>
+const bindingShell = ({ store, context, objectId }: TriggerHosting, wakeAt: () => number | null): BindingShell =>
   new MachineShell(
     {
       machine: bindingMachine,
       migrations: TRIGGER,
       reducerVersion: 2,
       headOf: (state) => (state.status === "absent" ? null : { status: state.status, version: state.current.version }),
-      wakeAt: () => null,
+      // Loading the binding sets the alarm again: flow control and ticks may not be put off by that.
+      wakeAt,
       store,
       context,
       objectId,
@@ -56,11 +57,16 @@ function* openVersions(outbox: EventOutbox, state: BindingState): Generator<numb
   for (const messages of outbox.held()) for (const message of messages) if ("version" in message) yield message.version;
 }
 
+const earliest = (...times: readonly (number | null)[]): number | null => {
+  const known = times.filter((time): time is number => time !== null);
+  return known.length === 0 ? null : Math.min(...known);
+};
+
 /** Puts the parts of a trigger's object together; `acceptTick` takes in the ticks of its schedule. */
 export const triggerParts = (hosting: TriggerHosting, acceptTick: (tick: Tick) => EventDraft | null): TriggerParts => {
   const { store, context, queuesForget, send, changed, left = () => undefined, log } = hosting;
   const now = (): number => context().now;
-  const binding = bindingShell(hosting);
+  const binding = bindingShell(hosting, () => earliest(commits.dueAt, ticks.nextAt));
   const replica = new BindingReplica(store);
   const state = (): BindingState => replica.state ?? binding.state;
   const shard = (): number | null => replica.shard;

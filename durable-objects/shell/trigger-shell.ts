@@ -178,7 +178,8 @@ export class TriggerShell {
       return reject("invalid_request", `unknown trigger binding '${binding.trigger_id}' version ${version}`);
     const number = replay_count + 1;
     const replay: ReplayOf = { event_id: event.id, number, dlq_id, as_of, requested_by };
-    const draft = this.#parts.book.draft(replayKey(key, number));
+    // Whatever lies there is a replay of the event that had the key before.
+    const draft = this.#parts.book.blank(replayKey(key, number));
     draft.tell({ type: "accept_replay", event, binding: { ...binding, version, definition }, replay, not_before });
     original.tell({ type: "note_replay", summary: newReplay(draft.record, replay) });
     return this.#answer(draft, null, [original]);
