@@ -1,6 +1,5 @@
 import { type Answer, reject } from "../../src/engine/machine.ts";
 import {
-  acceptingBinding,
   type BindingCommand,
   type BindingReply,
   type BindingState,
@@ -15,13 +14,12 @@ import type {
   SettleDispatch,
 } from "../../src/engine/trigger/event.ts";
 import type { LogRecord } from "../../src/engine/trigger/log.ts";
-import { claimIsExpired } from "../../src/engine/trigger/machine.ts";
-import { dedupeKeyOf } from "../../src/engine/trigger/predicate/expressions.ts";
 import { type BindingCopy, bindingCopy } from "./binding-replica.ts";
 import type { EventChange } from "./event-commits.ts";
 import { EventDispatch } from "./event-dispatch.ts";
 import type { EventDraft } from "./event-draft.ts";
-import { isDedupeKey, replayKey } from "./keyed-events.ts";
+import { makeReplay, unknownLetter } from "./event-replay.ts";
+import { EventIntake } from "./event-intake.ts";
 import type { Judgement } from "./predicate-desk.ts";
 import type { HeldMessage } from "./trigger-messages.ts";
 import { type BindingShell, triggerParts, type TriggerParts } from "./trigger-parts.ts";
@@ -34,10 +32,6 @@ import type {
   ReplayRequest,
   TriggerHosting,
 } from "./trigger-requests.ts";
-import type { Tick } from "./trigger-ticks.ts";
-
-const unknownLetter = (id: string): Answer<never> =>
-  reject("dead_letter_not_found", `unknown pending DLQ entry '${id}'`);
 
 const unknownEvent = reject("event_not_found", "there is no such event");
 
@@ -48,10 +42,12 @@ const unknownEvent = reject("event_not_found", "there is no such event");
  */
 export class TriggerShell {
   readonly #parts: TriggerParts;
+  readonly #intake: EventIntake;
   readonly #dispatch: EventDispatch;
 
   constructor(hosting: TriggerHosting) {
-    this.#parts = triggerParts(hosting, (tick) => this.#acceptTick(tick));
+    this.#parts = triggerParts(hosting, (tick) => this.#intake.acceptTick(tick));
+    this.#intake = new EventIntake(this.#parts);
     this.#dispatch = new EventDispatch(this.#parts);
   }
 
@@ -107,22 +103,10 @@ export class TriggerShell {
    * Takes in a verified delivery: claim, event, waker and alarm in one commit, or the receipt of the first delivery.
    * `stale` asks to verify again: the binding has changed since; `behind` asks to bring the shard up to date.
    */
-  accept({ tenant, version, shard, ...delivery }: Delivery): Answer<EventAnswer> | "stale" | "behind" {
-    const { state } = this;
-    const isBehind = this.binding.state.status === "absent" && definitionOf(state, version) === null;
-    if (isBehind && (state.status !== "absent" || this.#parts.hosting.left !== undefined)) return "behind";
-    const binding = acceptingBinding(state);
-    if (!binding.ok) return { ok: false, rejection: binding.error };
-    if (binding.value.version !== version) return "stale";
-    const { key, reason } = dedupeKeyOf(binding.value.definition.dedupe_key, delivery.event);
-    if (!isDedupeKey(key))
-      return reject("invalid_request", "the dedupe key is empty or begins with a control character");
-    const known = this.#parts.book.draft(key);
-    const draft = claimIsExpired(known.state, this.#parts.hosting.context().now) ? this.#parts.book.blank(key) : known;
-    const problem = reason === null ? {} : { dedupe_problem: reason };
-    const event = { ...delivery.event, dedupe_key: key };
-    const taken = { ...delivery, ...problem, event, binding: binding.value, tenant_id: tenant };
-    return this.#told(draft, { type: "accept", ...taken });
+  accept(delivery: Delivery): Answer<EventAnswer> | "stale" | "behind" {
+    const taken = this.#intake.accept(delivery);
+    if (typeof taken === "string" || !taken.ok) return taken;
+    return this.#answer(taken.reply);
   }
 
   /** Takes an event as far as it goes without help, and says what help it needs; messages lead here. */
@@ -167,22 +151,8 @@ export class TriggerShell {
 
   /** Makes a replay of an event; the answer is about the replay. A dead letter that is tried again has to be pending. */
   replay(key: string, request: ReplayRequest): Answer<EventAnswer> {
-    const original = this.#parts.book.draft(key);
-    if (original.state.status === "absent") return unknownEvent;
-    const { event, dead_letter, replay_count, binding } = original.record;
-    const { version, as_of, dlq_id, requested_by, not_before } = request;
-    if (dlq_id !== null && (dead_letter?.id !== dlq_id || dead_letter.state !== "pending"))
-      return unknownLetter(dlq_id);
-    const definition = definitionOf(this.state, version);
-    if (definition === null)
-      return reject("invalid_request", `unknown trigger binding '${binding.trigger_id}' version ${version}`);
-    const number = replay_count + 1;
-    const replay: ReplayOf = { event_id: event.id, number, dlq_id, as_of, requested_by };
-    // Whatever lies there is a replay of the event that had the key before.
-    const draft = this.#parts.book.blank(replayKey(key, number));
-    draft.tell({ type: "accept_replay", event, binding: { ...binding, version, definition }, replay, not_before });
-    original.tell({ type: "note_replay", summary: newReplay(draft.record, replay) });
-    return this.#answer(draft, null, [original]);
+    const made = makeReplay(this.#parts, key, request);
+    return made.ok ? this.#answer(made.reply.replay, null, [made.reply.original]) : made;
   }
 
   /** The event of a key, if it still is the one with this id; null when there is none. */
@@ -243,17 +213,6 @@ export class TriggerShell {
     return messages;
   }
 
-  /** Takes in a tick within the transaction of its clock; one that was taken in before is no error. */
-  #acceptTick({ event, tenant }: Tick): EventDraft | null {
-    const binding = acceptingBinding(this.state);
-    const draft = this.#parts.book.draft(event.dedupe_key);
-    if (!binding.ok || !draft.isNew) return null;
-    const refusal = draft.tell({ type: "accept", event, binding: binding.value, tenant_id: tenant });
-    if (refusal !== null) throw new Error(`a tick was not accepted: ${event.dedupe_key}`);
-    this.#parts.commits.write([draft]);
-    return draft;
-  }
-
   #told(draft: EventDraft, command: EventCommand): Answer<EventAnswer> {
     const refusal = draft.tell(command);
     return refusal === null ? this.#answer(draft) : { ok: false, rejection: refusal };
@@ -269,15 +228,3 @@ export class TriggerShell {
     return { ok: true, reply: { record, seq, reply, order, cancel_run: stop?.run_id ?? null } };
   }
 }
-
-const newReplay = (record: EventRecord, { number, as_of, dlq_id, requested_by }: ReplayOf): ReplaySummary => ({
-  number,
-  binding_version: record.binding.version,
-  requested_at: record.updated_at,
-  requested_by,
-  as_of,
-  dlq_id,
-  status: "accepted",
-  settled_at: null,
-  run_id: null,
-});

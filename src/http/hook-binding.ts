@@ -1,4 +1,4 @@
-import type { DeliveryBinding } from "../../durable-objects/trigger.ts";
+import type { DeliveryBinding } from "../../durable-objects/shell/trigger-owner.ts";
 import { secretReferences, secretVariable, type StoredDefinition } from "../schema/trigger-definition.ts";
 import type { Bindings } from "./call.ts";
 import { triggerObject } from "./trigger-object.ts";

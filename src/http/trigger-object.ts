@@ -1,5 +1,6 @@
 import type { Answer } from "../engine/machine.ts";
-import type { Delivery, DeliveryBinding, EventAnswer, TriggerPut } from "../../durable-objects/trigger.ts";
+import type { DeliveryBinding, TriggerPut } from "../../durable-objects/shell/trigger-owner.ts";
+import type { Delivery, EventAnswer } from "../../durable-objects/trigger.ts";
 import type { BindingCopy } from "../../durable-objects/shell/binding-replica.ts";
 import type { Judgement } from "../../durable-objects/shell/predicate-desk.ts";
 import type { Coordination, DispatchGiven, ReplayRequest } from "../../durable-objects/shell/trigger-requests.ts";

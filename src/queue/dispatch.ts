@@ -1,17 +1,12 @@
 import * as z from "zod";
 import type { EventAnswer } from "../../durable-objects/trigger.ts";
 import { dispatchEvent, type DispatchPorts } from "../driver/dispatch.ts";
-import { askPredicate } from "../executor/predicate.ts";
-import { performHandler } from "../executor/handlers/perform.ts";
-import { functions } from "../functions.ts";
+import { askModel, performOutside } from "../driver/outside.ts";
 import type { Bindings } from "../http/call.ts";
 import { CircuitMemory, circuitName, circuitObject } from "../http/circuit-object.ts";
 import { queueObject } from "../http/queue-object.ts";
 import { runObject } from "../http/run-object.ts";
 import { triggerObject } from "../http/trigger-object.ts";
-import type { JsonObject } from "../lib/json.ts";
-import { reducers } from "../reducers.ts";
-import { tools } from "../tools.ts";
 import type { Consumer } from "./consumer.ts";
 import { countedPorts, DispatchCounts } from "./dispatch-metrics.ts";
 import { indexEvent } from "./index-events.ts";
@@ -56,17 +51,10 @@ const performed = async (env: Bindings, request: DispatchRequest, call: Paramete
     look().catch(() => undefined);
   }, CANCEL_POLL_MS);
   try {
-    const push = env.GODWIT_A2A_PUSH_URL;
-    const ports = {
-      env: env as never,
-      fetcher: (input: RequestInfo | URL, init?: RequestInit) => fetch(input, init),
-      functions,
-      enqueue: (queue: string, job: Parameters<ReturnType<typeof queueObject>["enqueue"]>[0]) =>
-        queueObject(env, tenant, queue).enqueue(job),
-      now,
-      ...(push === undefined ? {} : { a2a_push: { url: push, token: env.GODWIT_A2A_PUSH_TOKEN } }),
-    };
-    return await performHandler(call, ports, controller.signal);
+    return await performOutside(env, call, {
+      enqueue: (queue, job) => queueObject(env, tenant, queue).enqueue(job),
+      signal: controller.signal,
+    });
   } finally {
     clearInterval(poll);
   }
@@ -90,18 +78,7 @@ const portsOf = (env: Bindings, ctx: Context, request: DispatchRequest, buffer: 
     },
     startRun: (call) => startRun(env, ctx, { tenant, call, key: request.dedupe_key, shard: request.shard }),
     perform: (call) => performed(env, request, call),
-    askModel: async ({ id, model, event, timeout_ms, has_cost_limit }) => {
-      const config = {
-        env: env as never,
-        fetcher: (input: RequestInfo | URL, init?: RequestInit) => fetch(input, init),
-        functions,
-        tools,
-        reducers,
-        now,
-      };
-      const question = { predicate: model, event: event as unknown as JsonObject, timeout_ms, has_cost_limit };
-      return { id, outcome: await askPredicate(question, config, AbortSignal.timeout(timeout_ms + 5_000)) };
-    },
+    askModel: (question) => askModel(env, question),
     cancelRun: async (runId) => {
       await runObject(env, tenant, runId).request({ type: "cancel_run", reason: "the event was cancelled" });
     },

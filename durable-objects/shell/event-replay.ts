@@ -1,0 +1,52 @@
+import { type Answer, reject } from "../../src/engine/machine.ts";
+import { definitionOf } from "../../src/engine/trigger/binding.ts";
+import type { EventRecord, ReplayOf, ReplaySummary } from "../../src/engine/trigger/event.ts";
+import type { EventDraft } from "./event-draft.ts";
+import { replayKey } from "./keyed-events.ts";
+import type { TriggerParts } from "./trigger-parts.ts";
+import type { ReplayRequest } from "./trigger-requests.ts";
+
+/** The refusal for a dead letter that is none, or none any more. */
+export const unknownLetter = (id: string): Answer<never> =>
+  reject("dead_letter_not_found", `unknown pending DLQ entry '${id}'`);
+
+const newReplay = (record: EventRecord, { number, as_of, dlq_id, requested_by }: ReplayOf): ReplaySummary => ({
+  number,
+  binding_version: record.binding.version,
+  requested_at: record.updated_at,
+  requested_by,
+  as_of,
+  dlq_id,
+  status: "accepted",
+  settled_at: null,
+  run_id: null,
+});
+
+interface Replayed {
+  readonly replay: EventDraft;
+  readonly original: EventDraft;
+}
+
+/** A replay of an event and its original that knows of it, not committed yet (spec/triggers 23). */
+export const makeReplay = (
+  { book, state }: Pick<TriggerParts, "book" | "state">,
+  key: string,
+  request: ReplayRequest,
+): Answer<Replayed> => {
+  const original = book.draft(key);
+  if (original.state.status === "absent") return reject("event_not_found", "there is no such event");
+  const { event, dead_letter, replay_count, binding } = original.record;
+  const { version, as_of, dlq_id, requested_by, not_before } = request;
+  if (dlq_id !== null && (dead_letter?.id !== dlq_id || dead_letter.state !== "pending")) return unknownLetter(dlq_id);
+  const definition = definitionOf(state(), version);
+  if (definition === null)
+    return reject("invalid_request", `unknown trigger binding '${binding.trigger_id}' version ${version}`);
+  const number = replay_count + 1;
+  const replayOf: ReplayOf = { event_id: event.id, number, dlq_id, as_of, requested_by };
+  // Whatever lies there is a replay of the event that had the key before.
+  const replay = book.blank(replayKey(key, number));
+  const versioned = { ...binding, version, definition };
+  replay.tell({ type: "accept_replay", event, binding: versioned, replay: replayOf, not_before });
+  original.tell({ type: "note_replay", summary: newReplay(replay.record, replayOf) });
+  return { ok: true, reply: { replay, original } };
+};
