@@ -148,6 +148,8 @@ describe("missing fields", () => {
   });
 });
 
+const nested = (depth: number): Json => JSON.parse(`${"[".repeat(depth)}${"]".repeat(depth)}`) as Json;
+
 describe("safety", () => {
   it("[T-5.1] nothing of a prototype is reachable", () => {
     for (const name of ["constructor", "toString", "__proto__", "hasOwnProperty"]) {
@@ -161,7 +163,6 @@ describe("safety", () => {
 
   const many = Array.from({ length: 250_000 }, (_, index) => index);
   const long = "a".repeat(1_000_000);
-  const nested = (depth: number): Json => JSON.parse(`${"[".repeat(depth)}${"]".repeat(depth)}`) as Json;
 
   it.each([
     "event.many.exists(x, event.many.exists(y, x + y == -1))",
@@ -191,6 +192,11 @@ describe("safety", () => {
     );
   });
 });
+
+const typeOf = (text: string): unknown => {
+  const compiled = compileExpression(text, ["event"]);
+  return compiled.ok ? compiled.value.type : null;
+};
 
 describe("definitions", () => {
   it("[T-5.7] what is wrong is said with its place", () => {
@@ -223,10 +229,6 @@ describe("definitions", () => {
   });
 
   it("[T-5.7] the type is known as far as the text tells it", () => {
-    const typeOf = (text: string): unknown => {
-      const compiled = compileExpression(text, ["event"]);
-      return compiled.ok ? compiled.value.type : null;
-    };
     expect([typeOf("event.x == 1"), typeOf("event.x"), typeOf("'a'")]).toEqual(["bool", "dyn", "string"]);
   });
 
