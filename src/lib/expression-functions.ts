@@ -33,7 +33,7 @@ const sizeOf = ([value = null]: readonly Json[], budget: Budget): Value => {
   if (Array.isArray(value)) return value.length;
   const length = typeof value === "string" ? value.length : isObject(value) ? Object.keys(value).length : null;
   if (length === null) return new Failed(`size() takes a text, a list or a map, not ${kindOf(value)}`);
-  const refused = charge(budget, length / 16);
+  const refused = charge(budget, length / 4);
   // A text is as long as it has characters, not units (the language's definition).
   return refused ?? (typeof value === "string" ? Array.from(value).length : length);
 };
@@ -47,13 +47,25 @@ const onText =
     return charge(budget, receiver.length / 32) ?? call(receiver, rest);
   };
 
-const withText = (name: string, call: (text: string, other: string) => Value): Call =>
-  onText(name, (text, [other = null]) =>
-    typeof other === "string" ? call(text, other) : new Failed(`${name}() takes a text, not ${kindOf(other)}`),
-  );
+/** Searching may compare every part of a text with the whole of the other one. */
+const withText =
+  (name: string, call: (text: string, other: string) => Value): Call =>
+  (args, budget) => {
+    const [receiver, other = null] = args;
+    if (typeof other !== "string") return new Failed(`${name}() takes a text, not ${kindOf(other)}`);
+    const length = typeof receiver === "string" ? receiver.length : 0;
+    const refused = charge(budget, (length * Math.min(length, other.length)) / 1024);
+    return refused ?? onText(name, (text) => call(text, other))(args, budget);
+  };
 
 const position = (value: Json | undefined, length: number): number | null =>
   typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= length ? value : null;
+
+const perLetter = (name: string, letters: RegExp, change: (letter: string) => string): Call => {
+  const changed = onText(name, (text) => text.replaceAll(letters, change));
+  return (args, budget) =>
+    charge(budget, typeof args[0] === "string" ? args[0].length / 2 : 0) ?? changed(args, budget);
+};
 
 const substring: Call = onText("substring", (text, [from, to = text.length]) => {
   const start = position(from, text.length);
@@ -98,8 +110,8 @@ export const FUNCTIONS: ReadonlyMap<string, Call> = new Map<string, Call>([
   ["endsWith/2", withText("endsWith", (text, part) => text.endsWith(part))],
   ["indexOf/2", withText("indexOf", (text, part) => text.indexOf(part))],
   ["lastIndexOf/2", withText("lastIndexOf", (text, part) => text.lastIndexOf(part))],
-  ["lowerAscii/1", onText("lowerAscii", (text) => text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase()))],
-  ["upperAscii/1", onText("upperAscii", (text) => text.replaceAll(/[a-z]/g, (letter) => letter.toUpperCase()))],
+  ["lowerAscii/1", perLetter("lowerAscii", /[A-Z]/g, (letter) => letter.toLowerCase())],
+  ["upperAscii/1", perLetter("upperAscii", /[a-z]/g, (letter) => letter.toUpperCase())],
   ["trim/1", onText("trim", (text) => text.trim())],
   ["substring/2", substring],
   ["substring/3", substring],

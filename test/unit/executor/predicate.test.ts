@@ -48,6 +48,16 @@ const overNetwork = async (
   return { outcome, requests: server.requests };
 };
 
+const never: typeof fetch = async (_input, init) =>
+  new Promise((_resolve, reject) => {
+    init?.signal?.addEventListener("abort", () => reject(init.signal?.reason as Error));
+  });
+
+const decided = (response: ServerResponse) => sendJson(response, 200, chat('{"result": true}'));
+
+const echo = (response: ServerResponse) =>
+  sendJson(response, 401, { error: { message: "wrong key sk-secret-0123456789" } });
+
 describe("a question to a model", () => {
   it("[T-9.1] a decision is an answer with what it took", async () => {
     const outcome = await scripted('{"result": true}');
@@ -81,10 +91,6 @@ describe("a question to a model", () => {
   });
 
   it("[T-9.1] a call that takes too long is a timeout, and a caller that gave up gets no outcome", async () => {
-    const never: typeof fetch = async (_input, init) =>
-      new Promise((_resolve, reject) => {
-        init?.signal?.addEventListener("abort", () => reject(init.signal?.reason as Error));
-      });
     const env = { GODWIT_MODEL_URL: "https://models.example/v1" };
     const predicate = { provider: "openai-compatible", model: "m", prompt: "?" };
     const question = questionOf({ predicate, timeout_ms: 20 });
@@ -94,7 +100,6 @@ describe("a question to a model", () => {
   });
 
   it("[T-9.1] a priced model costs what its tokens cost, and one without a price is refused under a budget", async () => {
-    const decided = (response: ServerResponse) => sendJson(response, 200, chat('{"result": true}'));
     const priced = await overNetwork(decided, { has_cost_limit: true });
     expect(priced.outcome).toMatchObject({ type: "answered", value: true, tokens: 9, cost_usd: 0.0027 });
     expect(priced.requests).toHaveLength(1);
@@ -108,8 +113,6 @@ describe("a question to a model", () => {
   });
 
   it("[T-9.1] an error that echoes a secret is shown without it", async () => {
-    const echo = (response: ServerResponse) =>
-      sendJson(response, 401, { error: { message: "wrong key sk-secret-0123456789" } });
     const { outcome } = await overNetwork(echo);
     expect(outcome).toMatchObject({ type: "failed", llm_calls: 1 });
     expect(JSON.stringify(outcome)).toContain("[redacted]");

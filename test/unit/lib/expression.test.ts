@@ -148,6 +148,8 @@ describe("missing fields", () => {
   });
 });
 
+const nested = (depth: number): Json => JSON.parse(`${"[".repeat(depth)}${"]".repeat(depth)}`) as Json;
+
 describe("safety", () => {
   it("[T-5.1] nothing of a prototype is reachable", () => {
     for (const name of ["constructor", "toString", "__proto__", "hasOwnProperty"]) {
@@ -161,7 +163,7 @@ describe("safety", () => {
 
   const many = Array.from({ length: 250_000 }, (_, index) => index);
   const long = "a".repeat(1_000_000);
-  const nested = (depth: number): Json => JSON.parse(`${"[".repeat(depth)}${"]".repeat(depth)}`) as Json;
+  const needle = `${"a".repeat(50_000)}b${"a".repeat(50_000)}`;
 
   it.each([
     "event.many.exists(x, event.many.exists(y, x + y == -1))",
@@ -169,12 +171,15 @@ describe("safety", () => {
     "event.many.exists(x, event.long.contains('b'))",
     "event.long.matches('a*a*b')",
     "event.long.matches('a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?')",
+    "event.long.contains(event.needle)",
+    "event.long.lastIndexOf(event.needle) == 1 || event.long.split(event.needle) == []",
+    "event.long.upperAscii().lowerAscii().upperAscii().size() == 1",
     "event.many.map(x, event.long + event.long).size() == 1",
     "event.many.map(x, event.many + event.many).size() == 1",
     "event.many.exists(x, event.long == event.long + 'b' || event.many == event.many + [x])",
     "event.many.exists(x, x == -1) || event.many.map(x, x).size() == 1 || event.many.all(x, x >= 0)",
   ])("[T-5.1] %s over a megabyte is refused and not waited for", (text) => {
-    expect(valueOf(text, { many, long })).toBe(
+    expect(valueOf(text, { many, long, needle })).toBe(
       "failed: the expression takes too many steps on this value; look at less of it",
     );
   });
@@ -183,6 +188,7 @@ describe("safety", () => {
     const commits = Array.from({ length: 10_000 }, () => ({ id: "0".repeat(40), modified: ["src/a.ts", "src/b.ts"] }));
     const text = "event.commits.exists(c, c.modified.exists(file, file.startsWith('docs/')))";
     expect(valueOf(text, { commits })).toBe(false);
+    expect(valueOf("event.long.contains('needle') || event.long.upperAscii().contains('B')", { long })).toBe(false);
   });
 
   it("[T-5.1] deep values cannot break the stack", () => {
@@ -191,6 +197,11 @@ describe("safety", () => {
     );
   });
 });
+
+const typeOf = (text: string): unknown => {
+  const compiled = compileExpression(text, ["event"]);
+  return compiled.ok ? compiled.value.type : null;
+};
 
 describe("definitions", () => {
   it("[T-5.7] what is wrong is said with its place", () => {
@@ -223,10 +234,6 @@ describe("definitions", () => {
   });
 
   it("[T-5.7] the type is known as far as the text tells it", () => {
-    const typeOf = (text: string): unknown => {
-      const compiled = compileExpression(text, ["event"]);
-      return compiled.ok ? compiled.value.type : null;
-    };
     expect([typeOf("event.x == 1"), typeOf("event.x"), typeOf("'a'")]).toEqual(["bool", "dyn", "string"]);
   });
 

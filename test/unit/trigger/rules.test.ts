@@ -29,6 +29,8 @@ const messagesOf = (rules: unknown): readonly string[] => {
   return read.success ? [] : read.error.issues.map(({ message }) => message);
 };
 
+const timeout = (text: string | number) => messagesOf({ when: "event.x", when_budget: { timeout: text } });
+
 describe("validation", () => {
   it("[T-5.7] points 6 and 8 to 11 in their order and with their texts", () => {
     const wrong = {
@@ -66,7 +68,6 @@ describe("validation", () => {
   });
 
   it("[T-5.7] every text of a time limit", () => {
-    const timeout = (text: string | number) => messagesOf({ when: "event.x", when_budget: { timeout: text } });
     expect(timeout(" ")).toEqual(["when_budget.timeout duration cannot be empty"]);
     expect(timeout("ms")).toEqual(["when_budget.timeout invalid duration 'ms'"]);
     expect(timeout("-1s")).toEqual(["when_budget.timeout invalid duration '-1s'"]);
@@ -149,12 +150,15 @@ describe("limits", () => {
 
 const event = { dedupe_key: "delivery:1", n: 7, yes: true, none: null, issue: { number: 5 }, title: "Hi" };
 
+const reasonOf = (filter: string | undefined) => {
+  const { outcome, reason } = filterVerdict(filter, event);
+  return `${outcome}: ${reason}`;
+};
+
+const keyed = (text?: string) => dedupeKeyOf(text, event);
+
 describe("filters and keys", () => {
   it("[T-5.5] a filter is true, false or without a value, and says which", () => {
-    const reasonOf = (filter: string | undefined) => {
-      const { outcome, reason } = filterVerdict(filter, event);
-      return `${outcome}: ${reason}`;
-    };
     expect(reasonOf(undefined)).toBe("passed: there is no filter");
     expect(reasonOf("event.n == 7")).toBe("passed: the filter is true");
     expect(reasonOf("event.n == 8")).toBe("skipped: the filter is false");
@@ -183,7 +187,6 @@ describe("filters and keys", () => {
   });
 
   it("[T-5.5] a dedupe key falls back to the connector's, with the reason", () => {
-    const keyed = (text?: string) => dedupeKeyOf(text, event);
     expect(keyed()).toEqual({ key: "delivery:1", reason: null });
     expect(keyed("'issue:' + string(event.issue.number)")).toEqual({ key: "issue:5", reason: null });
     expect(keyed("event.issue.number")).toEqual({ key: "5", reason: null });
@@ -224,12 +227,12 @@ const record = {
   audit: { cancel_requested: false },
 };
 
-describe("bulk filters", () => {
-  const taken = (text: string): boolean | string => {
-    const filter = compileBulkFilter(text);
-    return filter.ok ? matchesBulkFilter(filter.value, record) : filter.error;
-  };
+const taken = (text: string): boolean | string => {
+  const filter = compileBulkFilter(text);
+  return filter.ok ? matchesBulkFilter(filter.value, record) : filter.error;
+};
 
+describe("bulk filters", () => {
   it("[T-22.6] AND, OR and NOT in any case, but not in texts and names", () => {
     expect(taken("attempt.status == 'dlq' AND binding.version >= 2")).toBe(true);
     expect(taken("attempt.status == 'x' or NOT audit.cancel_requested")).toBe(true);

@@ -31,6 +31,8 @@ export type AutonomyVerdict =
       readonly day_count: number;
     };
 
+const isOver = (count: number, limit: number | null): boolean => limit !== null && count + 1 > limit;
+
 /** Counts a decision of a trigger of the tier `act_auto`, or says that it takes a person (spec/triggers 9.5). */
 export const autonomyVerdict = (
   state: AutonomyState,
@@ -40,7 +42,6 @@ export const autonomyVerdict = (
   const { hour, day } = windowsAt(now);
   const hour_count = state.hour === hour ? state.hour_count : 0;
   const day_count = state.day === day ? state.day_count : 0;
-  const isOver = (count: number, limit: number | null): boolean => limit !== null && count + 1 > limit;
   const reason = isOver(hour_count, limits.per_hour)
     ? "hourly_autonomy_budget_exceeded"
     : isOver(day_count, limits.per_day)
