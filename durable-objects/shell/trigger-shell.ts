@@ -1,18 +1,7 @@
 import { type Answer, reject } from "../../src/engine/machine.ts";
-import {
-  type BindingCommand,
-  type BindingReply,
-  type BindingState,
-  definitionOf,
-} from "../../src/engine/trigger/binding.ts";
+import { type BindingCommand, type BindingReply, type BindingState } from "../../src/engine/trigger/binding.ts";
 import type { BindingLoad } from "../../src/engine/trigger/binding-load.ts";
-import type {
-  EventCommand,
-  EventRecord,
-  ReplayOf,
-  ReplaySummary,
-  SettleDispatch,
-} from "../../src/engine/trigger/event.ts";
+import type { EventCommand, EventRecord, SettleDispatch } from "../../src/engine/trigger/event.ts";
 import type { LogRecord } from "../../src/engine/trigger/log.ts";
 import { type BindingCopy, bindingCopy } from "./binding-replica.ts";
 import type { EventChange } from "./event-commits.ts";

@@ -5,7 +5,6 @@ import type { BindingCopy } from "../../durable-objects/shell/binding-replica.ts
 import type { Judgement } from "../../durable-objects/shell/predicate-desk.ts";
 import type { Coordination, DispatchGiven, ReplayRequest } from "../../durable-objects/shell/trigger-requests.ts";
 import type { BindingReply } from "../engine/trigger/binding.ts";
-import type { BindingSource } from "../engine/trigger/binding-version.ts";
 import type { EventRecord, SettleDispatch } from "../engine/trigger/event.ts";
 import type { EventView } from "../schema/trigger-event.ts";
 import type { ResealedSecret, SealedHandshake, SealedSecret } from "../schema/trigger-secret.ts";
