@@ -29,15 +29,16 @@ import type {
   SettleDispatch,
 } from "../../src/engine/trigger/event.ts";
 import { isFinal } from "../../src/engine/trigger/evolve.ts";
-import type { HandlerCall } from "../../src/engine/trigger/handler.ts";
+import type { CancelCause, HandlerCall } from "../../src/engine/trigger/handler.ts";
 import { type LogRecord, logRecords } from "../../src/engine/trigger/log.ts";
 import { claimIsExpired } from "../../src/engine/trigger/machine.ts";
 import { nextStep } from "../../src/engine/trigger/proceed.ts";
+import type { TriggerEvent } from "../../src/schema/trigger.ts";
 import { TRIGGER } from "../migrations/trigger.ts";
 import type { Store } from "../storage/store.ts";
 import { EventDraft } from "./event-draft.ts";
 import { leaseOf, mustHold, wakeTime } from "./event-waking.ts";
-import { insertEvent, isDedupeKey, type KeptEvent, loadEvent, replayKey, updateEvent } from "./keyed-events.ts";
+import { insertEvent, isDedupeKey, type KeptEvent, loadEvent, replayedKey, replayKey, updateEvent } from "./keyed-events.ts";
 import { withoutStaleBody } from "./keyed-bodies.ts";
 import { heldMessages, holdMessage, RESEND_MS, takeDueMessages } from "./keyed-outbox.ts";
 import { MachineShell } from "./machine-shell.ts";
@@ -73,8 +74,10 @@ interface ListedMessage {
 
 /** A verified delivery, with the version of the binding that it was verified under. */
 export type Delivery = Omit<AcceptEvent, "type" | "binding" | "tenant_id"> & {
-  readonly tenant: string;
+  readonly tenant: string | null;
   readonly version: number;
+  /** The key of its row, for an event that is dispatched without claiming its dedupe key. */
+  readonly key?: string | undefined;
 };
 
 /** What whoever dispatches an event has to do next, and to report with `dispatch` or `settle`. */
@@ -83,7 +86,7 @@ export type Order =
   /** A model decides whether the event is handled. */
   | { readonly type: "ask_model"; readonly question: Question }
   /** Whether calls of the destination pass just now. */
-  | { readonly type: "check_circuit"; readonly destination: string };
+  | { readonly type: "check_circuit"; readonly destination: string; readonly attempt_id: string };
 
 /** What is brought along when an event is dispatched again after an order. */
 export interface DispatchGiven {
@@ -226,16 +229,17 @@ export class TriggerShell {
    * Takes in a verified delivery: claim, event, waker and alarm in one commit, or the receipt of the first delivery.
    * `stale` asks to verify again: the binding has changed since.
    */
-  accept({ tenant, version, ...delivery }: Delivery): Answer<EventAnswer> | "stale" {
+  accept({ tenant, version, key: rowKey, ...delivery }: Delivery): Answer<EventAnswer> | "stale" {
     const binding = acceptingBinding(this.binding.state);
     if (!binding.ok) return { ok: false, rejection: binding.error };
     if (binding.value.version !== version) return "stale";
-    const { key, reason } = dedupeKeyOf(binding.value.definition.dedupe_key, delivery.event);
+    const { key: claimed, reason } = dedupeKeyOf(binding.value.definition.dedupe_key, delivery.event);
+    const key = rowKey ?? claimed;
     if (!isDedupeKey(key))
       return reject("invalid_request", "the dedupe key is empty or begins with a control character");
     const known = this.#draft(key);
     const draft = claimIsExpired(known.state, this.#now()) ? this.#newDraft(key) : known;
-    const event = { ...delivery.event, dedupe_key: key };
+    const event = { ...delivery.event, dedupe_key: claimed };
     const problem = reason === null ? {} : { dedupe_problem: reason };
     const command = {
       type: "accept",
@@ -274,7 +278,11 @@ export class TriggerShell {
   /** Stops an event's dispatch wherever it is. */
   cancel(
     key: string,
-    by: { readonly requested_by: string | null; readonly audit_id: string | null },
+    by: {
+      readonly requested_by: string | null;
+      readonly audit_id: string | null;
+      readonly cause?: CancelCause | undefined;
+    },
   ): Answer<EventAnswer> {
     return this.#tell(key, { type: "cancel", ...by });
   }
@@ -322,6 +330,15 @@ export class TriggerShell {
     };
     original.tell({ type: "note_replay", summary });
     return this.#commit(draft, null, [original]);
+  }
+
+  /** Dispatches an event that was recorded elsewhere as a replay; the key is the one that its original would have here. */
+  replayRecorded(key: string, event: TriggerEvent, replay: ReplayOf): Answer<EventAnswer> {
+    const binding = acceptingBinding(this.binding.state);
+    if (!binding.ok) return { ok: false, rejection: binding.error };
+    const draft = this.#draft(replayKey(key, replay.number));
+    draft.tell({ type: "accept_replay", event, binding: binding.value, replay, not_before: null });
+    return this.#commit(draft);
   }
 
   /** The event of a key, if it still is the one with this id; null when there is none. */
@@ -431,8 +448,11 @@ export class TriggerShell {
   #attempt(draft: EventDraft, given: DispatchGiven): Order | null {
     const { definition } = draft.record.binding;
     const isNext = draft.record.status !== "dispatching";
-    if (isNext && hasCircuit(definition) && given.circuit === undefined)
-      return { type: "check_circuit", destination: destinationOf(definition) };
+    if (isNext && hasCircuit(definition) && given.circuit === undefined) {
+      const { binding, attempts } = draft.record;
+      const attempt_id = `${binding.trigger_id}:${draft.key}#${attempts.length + 1}`;
+      return { type: "check_circuit", destination: destinationOf(definition), attempt_id };
+    }
     // Permits that were lost meanwhile have to be had again; the event is woken when they are.
     if (isNext && !this.#controls().hold(draft.key, this.#now())) return null;
     draft.tell({ type: "attempt", circuit: given.circuit ?? CLOSED, lease_ms: leaseOf(draft.record) });
@@ -481,7 +501,7 @@ export class TriggerShell {
     this.#controls().leave(draft.key, this.#now());
     const { replay, event, status, error, run_id, dead_letter } = draft.record;
     if (replay === null) return;
-    const original = this.#draft(event.dedupe_key);
+    const original = this.#draft(replayedKey(draft.key));
     if (original.state.status === "absent" || original.state.event.id !== event.id) return;
     original.tell({
       type: "end_replay",

@@ -3,23 +3,13 @@ import { classifyError } from "../../../src/engine/trigger/error-class.ts";
 import { destinationOf, handlerCallFor, handlerOf, type HandlerOutcome } from "../../../src/engine/trigger/handler.ts";
 import { DEFAULT_RETRY, delayAfter, type Retry } from "../../../src/engine/trigger/retry.ts";
 import { performHandler } from "../../../src/executor/handlers/perform.ts";
-import type { HandlerPorts } from "../../../src/executor/handlers/ports.ts";
-import { createRegistry } from "../../../src/executor/registry.ts";
 import { parseHandlerUri } from "../../../src/lib/handler-uri.ts";
 import { isObject, type Json, type JsonObject } from "../../../src/lib/json.ts";
 import { rfc3339 } from "../../../src/lib/time.ts";
 import type { TriggerEvent } from "../../../src/schema/trigger.ts";
+import { handlerPortsOf } from "../handler-ports.ts";
 import { type Operations, textArg, valueOf } from "../operation.ts";
 import type { System } from "../system.ts";
-
-/** What the calls of handlers reach: scripted agents, the system's queues, and no functions. */
-const portsOf = (system: System): HandlerPorts => ({
-  env: { GODWIT_ALLOW_PRIVATE_HOSTS: system.agents.authorities.join(",") },
-  fetcher: system.agents.fetch,
-  functions: createRegistry({}),
-  now: () => system.clock.now,
-  enqueue: async (queue, request) => system.queues.named(queue).enqueue(request),
-});
 
 const eventArg = (system: System, args: JsonObject): TriggerEvent => {
   const given = (args["event"] ?? {}) as JsonObject;
@@ -78,7 +68,7 @@ const dispatchToAgent = async (system: System, args: JsonObject): Promise<unknow
     }
     const facts = { dispatch_id, attempt, trigger_id: trigger, binding_version: 1, replay_of_event_id: null };
     const call = handlerCallFor(event, handler, facts);
-    const outcome = await performHandler(call, portsOf(system), new AbortController().signal);
+    const outcome = await performHandler(call, handlerPortsOf(system), new AbortController().signal);
     const isFailure = outcome.type === "failed" && outcome.retryable;
     const report = outcome.type === "succeeded" ? "success" : isFailure ? "failure" : "unused";
     const { opened } = circuit.report({ attempt_id, outcome: report });
