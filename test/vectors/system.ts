@@ -9,6 +9,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import { handlerPortsOf } from "./handler-ports.ts";
 import { Crons } from "./cron-object.ts";
 import { Hooks } from "./hook-objects.ts";
+import { Inbox } from "./inbox.ts";
 import { MailboxObject } from "./mailbox-object.ts";
 import { OperationFailure } from "./operation.ts";
 import { Queues } from "./queue-object.ts";
@@ -38,6 +39,7 @@ export class System {
   readonly script: ScriptedExecutor;
   readonly hooks: Hooks;
   readonly dispatcher: Dispatcher;
+  readonly inbox: Inbox;
   readonly #runs: RunObject[] = [];
   readonly #mailboxes = new Map<string, MailboxObject>();
   readonly #records = new Map<string, Kept>();
@@ -49,6 +51,7 @@ export class System {
     const { clock, circuits } = this;
     const isAgent = (authority: string): boolean => this.agents.authorities.includes(authority);
     this.dispatcher = new Dispatcher({ clock, circuits, handlers: () => handlerPortsOf(this), isAgent });
+    this.inbox = new Inbox(clock, this.dispatcher);
   }
 
   /** Creates a run in an object of its own and keeps its record under its path. */
@@ -138,7 +141,7 @@ export class System {
   /** Throws away all that is only in memory. */
   restart(): void {
     for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.restart();
-    for (const group of [this.queues, this.triggers, this.claims, this.crons, this.dispatcher]) group.restart();
+    for (const group of [this.queues, this.triggers, this.claims, this.crons, this.dispatcher, this.inbox]) group.restart();
   }
 
   close(): void {

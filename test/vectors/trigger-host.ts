@@ -10,6 +10,9 @@ import type { StoredDefinition } from "../../src/schema/trigger-definition.ts";
 import type { VirtualClock } from "./clock.ts";
 import { OperationFailure } from "./operation.ts";
 
+/** The time of an object. */
+export type HostClock = Pick<VirtualClock, "now" | "context">;
+
 /** What a trigger's object does to its surroundings. */
 interface Around {
   readonly send: (messages: readonly DispatchMessage[]) => void;
@@ -28,14 +31,14 @@ const shown = (answer: Answer<ShellAnswer>): Answer<EventAnswer> => {
 /** One trigger's object: the product's shell on its storage, with virtual time in place of the platform's. */
 export class TriggerHost implements DispatchedTrigger {
   readonly id: string;
-  readonly #clock: VirtualClock;
+  clock: HostClock;
   readonly #around: Around;
   readonly #store = sqliteStore();
   shell: TriggerShell;
 
-  constructor(id: string, clock: VirtualClock, around: Around = NOWHERE) {
+  constructor(id: string, clock: HostClock, around: Around = NOWHERE) {
     this.id = id;
-    this.#clock = clock;
+    this.clock = clock;
     this.#around = around;
     this.shell = this.#load();
   }
@@ -76,7 +79,7 @@ export class TriggerHost implements DispatchedTrigger {
   /** Rings the alarm when its time has come. */
   wake(): void {
     const at = this.#store.alarmAt();
-    if (at === null || at > this.#clock.now) return;
+    if (at === null || at > this.clock.now) return;
     this.#store.setAlarm(null);
     const messages = this.shell.alarm();
     this.#around.send(messages.filter((message): message is DispatchMessage & { version: number } => "event_id" in message));
@@ -95,7 +98,7 @@ export class TriggerHost implements DispatchedTrigger {
   #load(): TriggerShell {
     const shell = new TriggerShell({
       store: this.#store,
-      context: () => this.#clock.context,
+      context: () => this.clock.context,
       objectId: `trigger/${this.id}`,
       queuesForget: false,
       changed: () => {},

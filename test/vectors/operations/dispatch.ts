@@ -4,6 +4,7 @@ import { isObject, type Json, type JsonObject } from "../../../src/lib/json.ts";
 import { rfc3339 } from "../../../src/lib/time.ts";
 import type { TriggerEvent } from "../../../src/schema/trigger.ts";
 import type { Located } from "../dispatcher.ts";
+import { envelopeOf } from "../inbox.ts";
 import { listArg, OperationFailure, type Operations, textArg } from "../operation.ts";
 import type { System } from "../system.ts";
 
@@ -182,6 +183,16 @@ export const dispatchOperations: Operations = {
   },
   drain_dispatcher: drain,
   request_cancel: cancel,
+  enqueue_event: async (system, args) => {
+    const put = system.inbox.put(envelopeOf(eventArg(system, args), args));
+    await system.dispatcher.settle();
+    return put;
+  },
+  start_dispatcher: async (system) => {
+    system.inbox.start();
+    await system.dispatcher.settle();
+  },
+  stranded_envelopes: (system, args) => system.inbox.stranded(Number(args["min_age_ms"] ?? 0)),
   trigger_fire: fire,
   dlq_list: (system) => letters(system).flatMap(([, letter]) => (letter["state"] === "pending" ? [letter] : [])),
   dlq_get: (system, args) => letterArg(system, args)[1],
