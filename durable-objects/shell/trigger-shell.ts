@@ -38,7 +38,15 @@ import { TRIGGER } from "../migrations/trigger.ts";
 import type { Store } from "../storage/store.ts";
 import { EventDraft } from "./event-draft.ts";
 import { leaseOf, mustHold, wakeTime } from "./event-waking.ts";
-import { insertEvent, isDedupeKey, type KeptEvent, loadEvent, replayedKey, replayKey, updateEvent } from "./keyed-events.ts";
+import {
+  insertEvent,
+  isDedupeKey,
+  type KeptEvent,
+  loadEvent,
+  replayedKey,
+  replayKey,
+  updateEvent,
+} from "./keyed-events.ts";
 import { withoutStaleBody } from "./keyed-bodies.ts";
 import { heldMessages, holdMessage, RESEND_MS, takeDueMessages } from "./keyed-outbox.ts";
 import { MachineShell } from "./machine-shell.ts";

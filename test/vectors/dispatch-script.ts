@@ -48,7 +48,11 @@ export class DispatchScript {
   }
 
   /** The next question to the predicate. */
-  judging(question: Question): { readonly takes_ms: number; readonly judgement: Judgement; readonly llm_calls: number } {
+  judging(question: Question): {
+    readonly takes_ms: number;
+    readonly judgement: Judgement;
+    readonly llm_calls: number;
+  } {
     const entry = nth(this.#judged, this.#judgings);
     this.#judgings += 1;
     const takes = Number(entry["takes_ms"] ?? 0);

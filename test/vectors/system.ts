@@ -141,12 +141,21 @@ export class System {
   /** Throws away all that is only in memory. */
   restart(): void {
     for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.restart();
-    for (const group of [this.queues, this.triggers, this.claims, this.crons, this.dispatcher, this.inbox]) group.restart();
+    for (const group of [this.queues, this.triggers, this.claims, this.crons, this.dispatcher, this.inbox])
+      group.restart();
   }
 
   close(): void {
     for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.close();
-    for (const group of [this.queues, this.triggers, this.claims, this.crons, this.circuits, this.hooks, this.dispatcher])
+    for (const group of [
+      this.queues,
+      this.triggers,
+      this.claims,
+      this.crons,
+      this.circuits,
+      this.hooks,
+      this.dispatcher,
+    ])
       group.close();
   }
 }

@@ -1,4 +1,8 @@
-import { type EventAnswer as ShellAnswer, type Delivery, TriggerShell } from "../../durable-objects/shell/trigger-shell.ts";
+import {
+  type EventAnswer as ShellAnswer,
+  type Delivery,
+  TriggerShell,
+} from "../../durable-objects/shell/trigger-shell.ts";
 import type { DispatchMessage } from "../../durable-objects/shell/trigger-shell.ts";
 import { sqliteStore } from "../../durable-objects/storage/sqlite-store.ts";
 import type { EventAnswer } from "../../durable-objects/trigger.ts";
@@ -82,7 +86,9 @@ export class TriggerHost implements DispatchedTrigger {
     if (at === null || at > this.clock.now) return;
     this.#store.setAlarm(null);
     const messages = this.shell.alarm();
-    this.#around.send(messages.filter((message): message is DispatchMessage & { version: number } => "event_id" in message));
+    this.#around.send(
+      messages.filter((message): message is DispatchMessage & { version: number } => "event_id" in message),
+    );
   }
 
   /** Throws away everything in memory. */

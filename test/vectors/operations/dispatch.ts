@@ -1,5 +1,5 @@
 import { resolveLiveOrAsOf } from "../../../src/engine/trigger/binding-history.ts";
-import { bindingKey, dispatchOutcome } from "../../../src/engine/trigger/view.ts";
+import { dispatchOutcome } from "../../../src/engine/trigger/view.ts";
 import { isObject, type Json, type JsonObject } from "../../../src/lib/json.ts";
 import { rfc3339 } from "../../../src/lib/time.ts";
 import type { TriggerEvent } from "../../../src/schema/trigger.ts";
@@ -110,7 +110,9 @@ const replayLetter = async (system: System, args: JsonObject): Promise<JsonObjec
   noteEvent(system, answer.reply, record.event.id);
   const row = host.keys.find((one) => {
     const known = host.shell.latest(one)?.record;
-    return known?.event.id === record.event.id && known.replay?.number === replay?.number && known.replay?.dlq_id === dlq_id;
+    return (
+      known?.event.id === record.event.id && known.replay?.number === replay?.number && known.replay?.dlq_id === dlq_id
+    );
   });
   return fired(await system.until(system.dispatcher.ended(host, row ?? "")), dlq_id);
 };

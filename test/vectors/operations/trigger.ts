@@ -109,7 +109,11 @@ const resolveBinding = (system: System, args: JsonObject): unknown => {
 /** Every trigger with its load: those that are only registered, and those that dispatch. */
 const bindings = (system: System) => {
   const registered = system.triggers.all.map(([id, { state, load }]) => ({ id, state, load }));
-  const dispatched = system.dispatcher.hosts.map(({ id, shell }) => ({ id, state: shell.binding.state, load: shell.load }));
+  const dispatched = system.dispatcher.hosts.map(({ id, shell }) => ({
+    id,
+    state: shell.binding.state,
+    load: shell.load,
+  }));
   return [...registered, ...dispatched].toSorted((left, right) => byCodePoint(left.id, right.id));
 };
 
@@ -129,7 +133,9 @@ export const triggerOperations: Operations = {
   list_bindings: (system) => bindings(system).flatMap(({ state, load }) => listedVersions(state, load)),
   lifecycle_log: (system, args) => {
     const id = optionalText(args["id"]);
-    const all = bindings(system).flatMap((binding) => (id === null || binding.id === id ? lifecycleLog(binding.state) : []));
+    const all = bindings(system).flatMap((binding) =>
+      id === null || binding.id === id ? lifecycleLog(binding.state) : [],
+    );
     return all.toSorted((left, right) => Date.parse(left.at) - Date.parse(right.at));
   },
   matching_bindings: (system, args) => {
