@@ -12,16 +12,15 @@ export type CronEvent = TriggerEvent & { readonly binding_id: string };
 /** The process ended in the middle of a step. */
 class Crash extends Error {}
 
-const definitionOf = ({ schedule, timezone }: CronBinding): StoredDefinition =>
-  ({
-    provider: "cron",
-    kind: "cron",
-    schedule,
-    timezone,
-    match: {},
-    handler: { workflow: "w" },
-    dedupe: { retention_days: 7 },
-  }) as unknown as StoredDefinition;
+/** A definition without the schedule: its clock runs beside the object here, so that a crash can part them. */
+const DEFINITION: StoredDefinition = {
+  provider: "manual",
+  kind: "manual",
+  match: {},
+  handler: { workflow: "w" },
+  dedupe: { retention_days: 7 },
+  max_body_bytes: 1,
+};
 
 const unknown = (trigger_id: string): CronBinding => ({
   trigger_id,
@@ -73,7 +72,7 @@ class CronObject {
 
   #accept(event: NormalisedEvent): void {
     const binding = this.#binding();
-    this.#host.configure(definitionOf(binding));
+    this.#host.configure(DEFINITION);
     const { reply, record } = this.#host.accept({ tenant: null, event });
     if (reply?.type === "receipt" && !reply.duplicate) this.#emit({ ...record.event, binding_id: binding.trigger_id });
   }

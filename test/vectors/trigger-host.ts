@@ -8,6 +8,7 @@ import { sqliteStore } from "../../durable-objects/storage/sqlite-store.ts";
 import type { EventAnswer } from "../../durable-objects/trigger.ts";
 import type { DispatchedTrigger } from "../../src/driver/dispatch.ts";
 import type { Answer } from "../../src/engine/machine.ts";
+import { handlerKindOf } from "../../src/engine/trigger/definition-handler.ts";
 import type { LogRecord } from "../../src/engine/trigger/log.ts";
 import { deadLetterChange, eventRow } from "../../src/engine/trigger/view.ts";
 import type { StoredDefinition } from "../../src/schema/trigger-definition.ts";
@@ -28,8 +29,9 @@ const NOWHERE: Around = { send: () => {}, log: () => {} };
 const shown = (answer: Answer<ShellAnswer>): Answer<EventAnswer> => {
   if (!answer.ok) return answer;
   const { record, seq, reply, order, cancel_run } = answer.reply;
-  const row = eventRow(record);
-  return { ok: true, reply: { reply, row, seq, dead_letter: deadLetterChange(record, seq), order, cancel_run } };
+  const dead_letter = deadLetterChange(record, seq);
+  const handler_kind = handlerKindOf(record.binding.definition);
+  return { ok: true, reply: { reply, row: eventRow(record), seq, dead_letter, handler_kind, order, cancel_run } };
 };
 
 /** One trigger's object: the product's shell on its storage, with virtual time in place of the platform's. */
