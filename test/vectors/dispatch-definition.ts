@@ -12,10 +12,10 @@ const given = (entries: JsonObject): JsonObject =>
 const objectOf = (value: Json | undefined): JsonObject => (isObject(value) ? value : {});
 
 const handlerOf = (trigger: JsonObject): JsonObject => {
-  const { uri = "" } = objectOf(trigger["handler"]);
+  const { uri = "", allow_cleartext = null } = objectOf(trigger["handler"]);
   const address = typeof uri === "string" ? uri.trim() : "";
   if (address.startsWith("worker://")) return given({ uri: address, priority: trigger["dispatch_priority"] ?? null });
-  return { uri: address, timeout_ms: HANDLER_MS };
+  return given({ uri: address, allow_cleartext, timeout_ms: HANDLER_MS });
 };
 
 const retryOf = ({ max_attempts, policy }: JsonObject): JsonObject =>

@@ -39,6 +39,11 @@ export class DispatchScript {
     this.#judged = resultsOf("when");
   }
 
+  /** Whether it says what the handler yields. */
+  get isHandled(): boolean {
+    return this.#handled.length > 0;
+  }
+
   /** The next call of the handler. */
   handling(call: OutsideCall): { readonly takes_ms: number; readonly outcome: HandlerOutcome } {
     const entry = nth(this.#handled, this.#handlings);

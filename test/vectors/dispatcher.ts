@@ -353,8 +353,9 @@ export class Dispatcher {
     if (this.#shutdown) controller.abort(SHUTDOWN);
     const name = `${host.id}\n${key}`;
     this.#working.set(name, controller);
-    const isReal = call.kind === "a2a" && isAgent(authorityOf(call.target));
-    const { takes_ms, outcome } = this.#script(host).handling(call);
+    const script = this.#script(host);
+    const isReal = call.kind === "a2a" && (isAgent(authorityOf(call.target)) || !script.isHandled);
+    const { takes_ms, outcome } = script.handling(call);
     if (!isReal) await this.agenda.wait(takes_ms, signal);
     if (this.#working.get(name) === controller) this.#working.delete(name);
     return isReal || signal.aborted ? performHandler(call, handlers(), signal) : outcome;

@@ -142,6 +142,20 @@ const drain = async (system: System, args: JsonObject): Promise<JsonObject> => {
   return { drained: in_flight === 0 && retry_queue_depth === 0, in_flight, retry_queue_depth, dlq_depth };
 };
 
+/** Dispatches an event to a remote agent that is really called, and counts the calls that reach it. */
+const dispatchToAgent = async (system: System, args: JsonObject): Promise<JsonObject> => {
+  const id = "a2a";
+  const uri = `a2a://${textArg(args, "target").replace(/^a2a:\/\//, "")}`;
+  const handler = { uri, allow_cleartext: args["allow_cleartext"] === true };
+  // No event is of this provider: only what is dispatched here goes there.
+  system.dispatcher.install([{ id, provider: "manual", handler, retry: args["retry"] ?? null }]);
+  const before = system.agents.calls;
+  const given = (args["event"] ?? {}) as JsonObject;
+  const event = eventArg(system, { event: { provider: "github", kind: "issues.opened", ...given } });
+  const { record } = await system.until(system.dispatcher.accept(system.dispatcher.host(id), event));
+  return { ...dispatchOutcome(record), remote_requests: system.agents.calls - before };
+};
+
 const cancel = async (system: System, args: JsonObject): Promise<void> => {
   system.dispatcher.requestCancel({
     binding_key: textArg(args, "binding_key"),
@@ -176,6 +190,7 @@ export const dispatchOperations: Operations = {
     const ended = system.dispatcher.replay(host, event, optionalText(args["replay_of_event_id"]) ?? event.id);
     return dispatchOutcome((await system.until(ended)).record);
   },
+  dispatch_a2a: dispatchToAgent,
   dispatcher_dlq: (system) => system.dispatcher.deadLetters,
   dispatcher_stats: (system) => system.dispatcher.stats,
   llm_calls: (system) => system.dispatcher.llmCalls,
