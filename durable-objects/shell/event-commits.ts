@@ -7,6 +7,7 @@ import type { EventAlarm } from "./event-alarm.ts";
 import type { EventBook } from "./event-book.ts";
 import type { EventDraft } from "./event-draft.ts";
 import type { EventOutbox } from "./event-outbox.ts";
+import { replayedKey } from "./keyed-events.ts";
 import { parseTicket, ticketMessage, ticketText } from "./shard-ticket.ts";
 import { admittedBy, type Moved, skippedBy, TriggerControl } from "./trigger-control.ts";
 import { type DispatchMessage, outboxId } from "./trigger-messages.ts";
@@ -140,7 +141,8 @@ export class EventCommits {
     outbox.end(draft, ticket);
     if (ticket !== null) this.#ended.push({ id: outboxId(draft.record), ticket });
     if (replay === null) return;
-    const original = drafts.find(({ key }) => key === event.dedupe_key) ?? book.draft(event.dedupe_key);
+    const key = replayedKey(draft.key);
+    const original = drafts.find((one) => one.key === key) ?? book.draft(key);
     if (original.state.status === "absent" || original.state.event.id !== event.id) return;
     original.tell({
       type: "end_replay",

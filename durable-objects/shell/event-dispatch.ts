@@ -63,8 +63,11 @@ export class EventDispatch {
   #attempt(draft: EventDraft, given: DispatchGiven): Order | null {
     const { definition } = draft.record.binding;
     const isNext = draft.record.status !== "dispatching";
-    if (isNext && hasCircuit(definition) && given.circuit === undefined)
-      return { type: "check_circuit", destination: destinationOf(definition) };
+    if (isNext && hasCircuit(definition) && given.circuit === undefined) {
+      const { binding, attempts } = draft.record;
+      const attempt_id = `${binding.trigger_id}:${draft.key}#${attempts.length + 1}`;
+      return { type: "check_circuit", destination: destinationOf(definition), attempt_id };
+    }
     // Permits that were lost meanwhile have to be had again; the event is woken when they are.
     if (isNext && !this.#holds(draft, given)) {
       const ticket = this.#ticketOf(draft.record, draft.key);

@@ -17,19 +17,20 @@ export class EventIntake {
   }
 
   /** The event of a delivery, told of it and not committed yet; or why it has to be delivered in another way. */
-  accept({ tenant, version, shard, ...delivery }: Delivery): Answer<EventDraft> | "stale" | "behind" {
+  accept({ tenant, version, shard, key: rowKey, ...delivery }: Delivery): Answer<EventDraft> | "stale" | "behind" {
     const { book, hosting, state } = this.#parts;
     if (shard !== undefined && definitionOf(state(), version) === null) return "behind";
     const binding = acceptingBinding(state());
     if (!binding.ok) return { ok: false, rejection: binding.error };
     if (binding.value.version !== version) return "stale";
-    const { key, reason } = dedupeKeyOf(binding.value.definition.dedupe_key, delivery.event);
+    const { key: claimed, reason } = dedupeKeyOf(binding.value.definition.dedupe_key, delivery.event);
+    const key = rowKey ?? claimed;
     if (!isDedupeKey(key))
       return reject("invalid_request", "the dedupe key is empty or begins with a control character");
     const known = book.draft(key);
     const draft = claimIsExpired(known.state, hosting.context().now) ? book.blank(key) : known;
     const problem = reason === null ? {} : { dedupe_problem: reason };
-    const event = { ...delivery.event, dedupe_key: key };
+    const event = { ...delivery.event, dedupe_key: claimed };
     const command = { ...delivery, ...problem, event, binding: binding.value, tenant_id: tenant };
     const refusal = draft.tell({ type: "accept", ...command });
     return refusal === null ? { ok: true, reply: draft } : { ok: false, rejection: refusal };

@@ -1,6 +1,7 @@
 import { type Answer, reject } from "../../src/engine/machine.ts";
-import { definitionOf } from "../../src/engine/trigger/binding.ts";
+import { acceptingBinding, definitionOf } from "../../src/engine/trigger/binding.ts";
 import type { EventRecord, ReplayOf, ReplaySummary } from "../../src/engine/trigger/event.ts";
+import type { TriggerEvent } from "../../src/schema/trigger.ts";
 import type { EventDraft } from "./event-draft.ts";
 import { replayKey } from "./keyed-events.ts";
 import type { TriggerParts } from "./trigger-parts.ts";
@@ -49,4 +50,16 @@ export const makeReplay = (
   replay.tell({ type: "accept_replay", event, binding: versioned, replay: replayOf, not_before });
   original.tell({ type: "note_replay", summary: newReplay(replay.record, replayOf) });
   return { ok: true, reply: { replay, original } };
+};
+
+/** A replay of an event that was recorded elsewhere, under the version that accepts now; not committed yet. */
+export const recordedReplay = (
+  { book, state }: Pick<TriggerParts, "book" | "state">,
+  { key, event, replay }: { readonly key: string; readonly event: TriggerEvent; readonly replay: ReplayOf },
+): Answer<EventDraft> => {
+  const binding = acceptingBinding(state());
+  if (!binding.ok) return { ok: false, rejection: binding.error };
+  const draft = book.blank(replayKey(key, replay.number));
+  draft.tell({ type: "accept_replay", event, binding: binding.value, replay, not_before: null });
+  return { ok: true, reply: draft };
 };

@@ -35,6 +35,9 @@ const REPLAY_MARK = "\u0001";
 export const replayKey = (dedupeKey: string, number: number): string =>
   `${REPLAY_MARK}${number}${REPLAY_MARK}${dedupeKey}`;
 
+/** The key of the event of which the row of a key is a replay. */
+export const replayedKey = (key: string): string => key.slice(key.indexOf(REPLAY_MARK, 1) + 1);
+
 /** Whether a text can be the dedupe key of a delivery. */
 export const isDedupeKey = (key: string): boolean => key !== "" && !key.startsWith(REPLAY_MARK);
 

@@ -10,8 +10,10 @@ import type { DispatchMessage } from "./trigger-messages.ts";
 
 /** A verified delivery, with the version of the binding that it was verified under. */
 export type Delivery = Omit<AcceptEvent, "type" | "binding" | "tenant_id"> & {
-  readonly tenant: string;
+  readonly tenant: string | null;
   readonly version: number;
+  /** The key of its row, for an event that is dispatched without claiming its dedupe key. */
+  readonly key?: string | undefined;
   /** The shard that is meant, where the trigger has several. */
   readonly shard?: number | undefined;
 };
@@ -24,7 +26,7 @@ export type Order =
   /** The object that coordinates the shards decides whether the event is handled now. */
   | { readonly type: "coordinate"; readonly ticket: string; readonly record: EventRecord }
   /** Whether calls of the destination pass just now. */
-  | { readonly type: "check_circuit"; readonly destination: string };
+  | { readonly type: "check_circuit"; readonly destination: string; readonly attempt_id: string };
 
 /** What is brought along when an event is dispatched again after an order. */
 export interface DispatchGiven {

@@ -2,12 +2,14 @@ import { type Answer, reject } from "../../src/engine/machine.ts";
 import { type BindingCommand, type BindingReply, type BindingState } from "../../src/engine/trigger/binding.ts";
 import type { BindingLoad } from "../../src/engine/trigger/binding-load.ts";
 import type { EventCommand, EventRecord, SettleDispatch } from "../../src/engine/trigger/event.ts";
+import type { ReplayOf } from "../../src/engine/trigger/event.ts";
+import type { TriggerEvent } from "../../src/schema/trigger.ts";
 import type { LogRecord } from "../../src/engine/trigger/log.ts";
 import { type BindingCopy, bindingCopy } from "./binding-replica.ts";
 import type { EventChange } from "./event-commits.ts";
 import { EventDispatch } from "./event-dispatch.ts";
 import type { EventDraft } from "./event-draft.ts";
-import { makeReplay, unknownLetter } from "./event-replay.ts";
+import { makeReplay, recordedReplay, unknownLetter } from "./event-replay.ts";
 import { EventIntake } from "./event-intake.ts";
 import type { Judgement } from "./predicate-desk.ts";
 import type { HeldMessage } from "./trigger-messages.ts";
@@ -142,6 +144,12 @@ export class TriggerShell {
   replay(key: string, request: ReplayRequest): Answer<EventAnswer> {
     const made = makeReplay(this.#parts, key, request);
     return made.ok ? this.#answer(made.reply.replay, null, [made.reply.original]) : made;
+  }
+
+  /** Dispatches an event that was recorded elsewhere as a replay; the key is the one that its original would have here. */
+  replayRecorded(key: string, event: TriggerEvent, replay: ReplayOf): Answer<EventAnswer> {
+    const made = recordedReplay(this.#parts, { key, event, replay });
+    return made.ok ? this.#answer(made.reply) : made;
   }
 
   /** The event of a key, if it still is the one with this id; null when there is none. */

@@ -67,10 +67,9 @@ const circuitOutcome = (report: HandlerReport): AttemptReport["outcome"] => {
 /** Whether a destination's circuit lets the next attempt pass. */
 const circuitGiven = async (
   ports: DispatchPorts,
-  key: string,
-  destination: string,
+  { attempt_id, destination }: Extract<Order, { readonly type: "check_circuit" }>,
 ): Promise<DispatchGiven & { readonly ask: CircuitAsk }> => {
-  const ask = { attempt_id: `${key}#${ports.now()}`, lease_ms: PROBE_LEASE_MS };
+  const ask = { attempt_id, lease_ms: PROBE_LEASE_MS };
   const admission = await ports.circuit(destination).allow(ask);
   if (admission.allowed) return { circuit: { type: "closed" }, ask };
   return { circuit: { type: "open", retry_after_ms: Math.max(0, admission.retry_at_ms - ports.now()) }, ask };
@@ -142,7 +141,7 @@ export const dispatchEvent = async (ports: DispatchPorts, key: string): Promise<
       if (admission === null) return answer;
       given = { ...given, admission };
     } else if (order.type === "check_circuit") {
-      const { ask, ...circuit } = await circuitGiven(ports, key, order.destination);
+      const { ask, ...circuit } = await circuitGiven(ports, order);
       passed = { destination: order.destination, ask };
       given = { ...given, ...circuit };
     } else {

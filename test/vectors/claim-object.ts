@@ -1,14 +1,9 @@
-import { migrate } from "../../durable-objects/migrations/migration.ts";
-import { TRIGGER } from "../../durable-objects/migrations/trigger.ts";
-import { encodeEvent, insertEvent, loadEvent } from "../../durable-objects/shell/keyed-events.ts";
-import { sqliteStore } from "../../durable-objects/storage/sqlite-store.ts";
-import { fold } from "../../src/engine/machine.ts";
 import type { EventRecord } from "../../src/engine/trigger/event.ts";
-import { claimIsExpired, eventMachine } from "../../src/engine/trigger/machine.ts";
+import { claimIsExpired } from "../../src/engine/trigger/machine.ts";
 import { byCodePoint, type JsonObject } from "../../src/lib/json.ts";
 import type { StoredDefinition } from "../../src/schema/trigger-definition.ts";
 import type { VirtualClock } from "./clock.ts";
-import { OperationFailure } from "./operation.ts";
+import { TriggerHost } from "./trigger-host.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -35,21 +30,17 @@ const definitionFor = (ttlMs: number): StoredDefinition => ({
 /** The claims of one binding: events of the product, in its rows (spec/triggers 7.1). */
 class ClaimObject {
   readonly #clock: VirtualClock;
-  readonly #store = sqliteStore();
-  readonly #bindingId: string;
+  readonly #host: TriggerHost;
 
   constructor(clock: VirtualClock, bindingId: string) {
     this.#clock = clock;
-    this.#bindingId = bindingId;
-    this.#store.transaction(() => migrate(this.#store, TRIGGER));
+    this.#host = new TriggerHost(bindingId, clock);
   }
 
   /** Accepts an event under the key; says whether it is the first, and whether it took the place of an expired one. */
   claim({ kind, dedupe_key, ttl_ms }: Claim): { readonly isNew: boolean; readonly isReclaimed: boolean } {
-    const found = loadEvent(this.#store, dedupe_key);
-    const isReclaimed = claimIsExpired(found, this.#clock.now);
-    const state = isReclaimed ? eventMachine.initial : found;
-    const binding = { trigger_id: this.#bindingId, version: 1, definition: definitionFor(ttl_ms) };
+    const found = this.#host.shell.latest(dedupe_key)?.record ?? null;
+    const isReclaimed = found !== null && claimIsExpired(found, this.#clock.now);
     const event = {
       provider: "webhook",
       kind,
@@ -59,29 +50,21 @@ class ClaimObject {
       provider_payload: {},
       signature_status: { state: "verified" },
     } as const;
-    const decision = eventMachine.decide(
-      state,
-      { type: "accept", event, binding, tenant_id: null },
-      this.#clock.context,
-    );
-    if (!decision.ok) throw new OperationFailure(decision.rejection.detail);
-    if (decision.events.length === 0) return { isNew: false, isReclaimed };
-    const record = fold(eventMachine, state, decision.events);
-    const encoded = record.status === "absent" ? null : encodeEvent(record);
-    if (encoded === null) throw new OperationFailure("the claim cannot be stored");
-    insertEvent(this.#store, dedupe_key, encoded);
-    return { isNew: true, isReclaimed };
+    this.#host.configure(definitionFor(ttl_ms));
+    const { reply } = this.#host.accept({ tenant: null, event });
+    return { isNew: reply?.type === "receipt" && !reply.duplicate, isReclaimed };
   }
 
   get records(): readonly EventRecord[] {
-    return this.#store
-      .query("SELECT dedupe_key FROM event")
-      .map((row) => loadEvent(this.#store, String(row["dedupe_key"])))
-      .filter((state): state is EventRecord => state.status !== "absent");
+    return this.#host.keys.flatMap((key) => this.#host.shell.latest(key)?.record ?? []);
+  }
+
+  restart(): void {
+    this.#host.restart();
   }
 
   close(): void {
-    this.#store.close();
+    this.#host.close();
   }
 }
 
@@ -139,6 +122,7 @@ export class Claims {
 
   /** Only memory is lost: counters and what was seen. */
   restart(): void {
+    for (const object of this.#objects.values()) object.restart();
     this.#seen.clear();
     this.#counts = { written: 0, fast: 0, durable: 0, expired: 0 };
   }

@@ -1,15 +1,10 @@
-import { TRIGGER } from "../../durable-objects/migrations/trigger.ts";
-import { migrate } from "../../durable-objects/migrations/migration.ts";
 import { CronClock } from "../../durable-objects/shell/cron-clock.ts";
-import { encodeEvent, insertEvent, loadEvent } from "../../durable-objects/shell/keyed-events.ts";
 import { type SqliteStore, sqliteStore } from "../../durable-objects/storage/sqlite-store.ts";
 import type { CronBinding, CronState } from "../../src/engine/cron/state.ts";
-import { fold } from "../../src/engine/machine.ts";
-import type { BindingSnapshot } from "../../src/engine/trigger/binding.ts";
-import { eventMachine } from "../../src/engine/trigger/machine.ts";
 import type { NormalisedEvent, TriggerEvent } from "../../src/schema/trigger.ts";
 import type { StoredDefinition } from "../../src/schema/trigger-definition.ts";
 import type { VirtualClock } from "./clock.ts";
+import { TriggerHost } from "./trigger-host.ts";
 
 /** A tick's event with the trigger that took it in. */
 export type CronEvent = TriggerEvent & { readonly binding_id: string };
@@ -17,19 +12,15 @@ export type CronEvent = TriggerEvent & { readonly binding_id: string };
 /** The process ended in the middle of a step. */
 class Crash extends Error {}
 
-const snapshot = ({ trigger_id, schedule, timezone }: CronBinding): BindingSnapshot => ({
-  trigger_id,
-  version: 1,
-  definition: {
-    provider: "cron",
-    kind: "cron",
-    schedule,
-    timezone,
-    match: {},
-    handler: { workflow: "w" },
-    dedupe: { retention_days: 7 },
-  } as unknown as StoredDefinition,
-});
+/** A definition without the schedule: its clock runs beside the object here, so that a crash can part them. */
+const DEFINITION: StoredDefinition = {
+  provider: "manual",
+  kind: "manual",
+  match: {},
+  handler: { workflow: "w" },
+  dedupe: { retention_days: 7 },
+  max_body_bytes: 1,
+};
 
 const unknown = (trigger_id: string): CronBinding => ({
   trigger_id,
@@ -51,7 +42,7 @@ const stateAt = ({ schedule, timezone }: CronBinding, at: number): CronState => 
 class CronObject {
   readonly #clock: VirtualClock;
   readonly #binding: () => CronBinding;
-  readonly #events: SqliteStore = sqliteStore();
+  readonly #host: TriggerHost;
   readonly #state: SqliteStore = sqliteStore();
   readonly #emit: (event: CronEvent) => void;
   clock: CronClock;
@@ -60,16 +51,17 @@ class CronObject {
     this.#clock = clock;
     this.#binding = binding;
     this.#emit = emit;
-    this.#events.transaction(() => migrate(this.#events, TRIGGER));
+    this.#host = new TriggerHost(binding().trigger_id, clock);
     this.clock = this.#load();
   }
 
   restart(): void {
+    this.#host.restart();
     this.clock = this.#load();
   }
 
   close(): void {
-    this.#events.close();
+    this.#host.close();
     this.#state.close();
   }
 
@@ -79,17 +71,10 @@ class CronObject {
   }
 
   #accept(event: NormalisedEvent): void {
-    const state = loadEvent(this.#events, event.dedupe_key);
-    const accept = { type: "accept", event, binding: snapshot(this.#binding()), tenant_id: null } as const;
-    const decision = eventMachine.decide(state, accept, this.#clock.context);
-    if (!decision.ok) throw new Error(decision.rejection.detail);
-    if (decision.events.length === 0) return;
-    const record = fold(eventMachine, state, decision.events);
-    if (record.status === "absent") throw new Error("an accepted event is absent");
-    const encoded = encodeEvent(record);
-    if (encoded === null) throw new Error("a tick is too large");
-    this.#events.transaction(() => insertEvent(this.#events, event.dedupe_key, encoded));
-    this.#emit({ ...record.event, binding_id: this.#binding().trigger_id });
+    const binding = this.#binding();
+    this.#host.configure(DEFINITION);
+    const { reply, record } = this.#host.accept({ tenant: null, event });
+    if (reply?.type === "receipt" && !reply.duplicate) this.#emit({ ...record.event, binding_id: binding.trigger_id });
   }
 }
 

@@ -1,20 +1,15 @@
-import { migrate } from "../../durable-objects/migrations/migration.ts";
-import { TRIGGER } from "../../durable-objects/migrations/trigger.ts";
-import { encodeEvent, insertEvent, loadEvent } from "../../durable-objects/shell/keyed-events.ts";
-import { type SqliteStore, sqliteStore } from "../../durable-objects/storage/sqlite-store.ts";
 import type { ConnectorBinding, SignedRequest } from "../../src/connectors/connector.ts";
 import { harnAnswer, textAnswer } from "../../src/connectors/harn-answer.ts";
 import { IngestBuckets } from "../../src/connectors/ingest-bucket.ts";
 import { type Accepted, type Arrival, type Handshake, receive, type Reception } from "../../src/connectors/receive.ts";
 import { connectorFor } from "../../src/connectors/registry.ts";
 import type { SignatureRejection } from "../../src/connectors/webhook-error.ts";
-import { fold } from "../../src/engine/machine.ts";
-import { claimIsExpired, eventMachine } from "../../src/engine/trigger/machine.ts";
 import { isObject, type JsonObject } from "../../src/lib/json.ts";
 import { type NormalisedEvent } from "../../src/schema/trigger.ts";
-import { MAX_BODY_BYTES } from "../../src/schema/trigger-definition.ts";
+import { MAX_BODY_BYTES, type StoredDefinition } from "../../src/schema/trigger-definition.ts";
 import type { VirtualClock } from "./clock.ts";
 import { valueOf } from "./operation.ts";
+import { TriggerHost } from "./trigger-host.ts";
 import type { Values } from "./values.ts";
 
 /** A trigger as a delivery finds it. */
@@ -73,7 +68,7 @@ export class Hooks {
   readonly #clock: VirtualClock;
   readonly #values: Values;
   readonly #buckets = new IngestBuckets();
-  readonly #stores = new Map<string, SqliteStore>();
+  readonly #hosts = new Map<string, TriggerHost>();
 
   constructor(clock: VirtualClock, values: Values) {
     this.#clock = clock;
@@ -111,7 +106,7 @@ export class Hooks {
   }
 
   close(): void {
-    for (const store of this.#stores.values()) store.close();
+    for (const host of this.#hosts.values()) host.close();
   }
 
   #routes(): readonly JsonObject[] {
@@ -119,47 +114,27 @@ export class Hooks {
     return Array.isArray(routes) ? routes.filter(isObject) : [];
   }
 
-  #store(triggerId: string): SqliteStore {
-    const known = this.#stores.get(triggerId);
-    if (known !== undefined) return known;
-    const store = sqliteStore();
-    store.transaction(() => migrate(store, TRIGGER));
-    this.#stores.set(triggerId, store);
-    return store;
-  }
-
   #accept({ trigger_id, provider, request }: Addressed, { event }: Arrival): Accepted<HookReceipt, never> {
-    const store = this.#store(trigger_id);
-    const key = event.dedupe_key;
-    const found = loadEvent(store, key);
-    const state = claimIsExpired(found, request.now) ? eventMachine.initial : found;
-    const decision = eventMachine.decide(
-      state,
-      { type: "accept", event, tenant_id: null, binding: snapshot(trigger_id, provider) },
-      { now: request.now, nextId: (prefix) => this.#clock.nextId(prefix) },
-    );
-    if (!decision.ok || decision.reply.type !== "receipt") throw new Error("the event was not accepted");
-    const record = fold(eventMachine, state, decision.events);
-    const { event_id, duplicate } = decision.reply;
-    if (!duplicate && record.status !== "absent") {
-      const encoded = encodeEvent(record);
-      if (encoded === null) throw new Error("the event is too large");
-      store.transaction(() => insertEvent(store, key, encoded));
-      this.accepted.push({ ...event, trigger_id });
-    }
-    return { type: "accepted", receipt: { event_id, dedupe_key: key }, duplicate };
+    const known = this.#hosts.get(trigger_id);
+    // A delivery brings its time along.
+    const context = { now: request.now, nextId: (prefix: string) => this.#clock.nextId(prefix) };
+    const host = known ?? new TriggerHost(trigger_id, { now: request.now, context });
+    this.#hosts.set(trigger_id, host);
+    host.clock = { now: request.now, context };
+    host.configure(definitionOf(provider));
+    const { reply } = host.accept({ tenant: null, event });
+    if (reply?.type !== "receipt") throw new Error("the event was not accepted");
+    const { event_id, duplicate } = reply;
+    if (!duplicate) this.accepted.push({ ...event, trigger_id });
+    return { type: "accepted", receipt: { event_id, dedupe_key: event.dedupe_key }, duplicate };
   }
 }
 
-const snapshot = (trigger_id: string, provider: string) => ({
-  trigger_id,
-  version: 1,
-  definition: {
-    provider: provider as "webhook",
-    kind: "webhook",
-    match: {},
-    handler: { workflow: "none" },
-    dedupe: { retention_days: 7 },
-    max_body_bytes: MAX_BODY_BYTES,
-  },
+const definitionOf = (provider: string): StoredDefinition => ({
+  provider: provider as "webhook",
+  kind: "webhook",
+  match: {},
+  handler: { workflow: "none" },
+  dedupe: { retention_days: 7 },
+  max_body_bytes: MAX_BODY_BYTES,
 });

@@ -5,8 +5,11 @@ import type { RunRecord } from "../../src/schema/record.ts";
 import { Claims } from "./claim-object.ts";
 import { Circuits } from "./circuits.ts";
 import { VirtualClock } from "./clock.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { handlerPortsOf } from "./handler-ports.ts";
 import { Crons } from "./cron-object.ts";
 import { Hooks } from "./hook-objects.ts";
+import { Inbox } from "./inbox.ts";
 import { MailboxObject } from "./mailbox-object.ts";
 import { OperationFailure } from "./operation.ts";
 import { Queues } from "./queue-object.ts";
@@ -18,6 +21,9 @@ import type { Values } from "./values.ts";
 
 /** Where a record is kept: with its run, or as a document that was stored by hand. */
 type Kept = { readonly run: RunObject } | { readonly document: RunRecord };
+
+/** Longer than any schedule of retries; what takes longer never ends. */
+const LONGEST_MS = 7 * 86_400_000;
 
 /** The whole system under test, empty at the start of each vector. */
 export class System {
@@ -32,6 +38,8 @@ export class System {
   scheduler: SchedulerState = NEW_SCHEDULER;
   readonly script: ScriptedExecutor;
   readonly hooks: Hooks;
+  readonly dispatcher: Dispatcher;
+  readonly inbox: Inbox;
   readonly #runs: RunObject[] = [];
   readonly #mailboxes = new Map<string, MailboxObject>();
   readonly #records = new Map<string, Kept>();
@@ -40,6 +48,10 @@ export class System {
     this.script = new ScriptedExecutor(values);
     this.agents = new RemoteAgents(values);
     this.hooks = new Hooks(this.clock, values);
+    const { clock, circuits } = this;
+    const isAgent = (authority: string): boolean => this.agents.authorities.includes(authority);
+    this.dispatcher = new Dispatcher({ clock, circuits, handlers: () => handlerPortsOf(this), isAgent });
+    this.inbox = new Inbox(clock, this.dispatcher);
   }
 
   /** Creates a run in an object of its own and keeps its record under its path. */
@@ -87,23 +99,63 @@ export class System {
   }
 
   /** Moves the clock forward; what is due on the way happens at its time. */
-  advance(ms: number): void {
+  async advance(ms: number): Promise<void> {
     const end = this.clock.now + ms;
-    for (let at = this.crons.nextAt; at !== null && at <= end; at = this.crons.nextAt) {
-      this.clock.moveTo(at);
-      this.crons.wake();
-    }
+    await this.advanceUntil(() => false, ms);
     this.clock.moveTo(end);
+  }
+
+  /** Lets virtual time pass until something is so, at most for so long; without a limit it has to come to be so. */
+  async advanceUntil(isDone: () => boolean, limit: number | null = null): Promise<void> {
+    const end = this.clock.now + (limit ?? LONGEST_MS);
+    await this.dispatcher.settle();
+    while (!isDone()) {
+      const at = this.#nextAt;
+      if (at === null || at > end) {
+        if (limit === null) throw new Error("what is waited for does not come");
+        this.clock.moveTo(end);
+        return;
+      }
+      this.clock.moveTo(at);
+      this.dispatcher.wake();
+      this.crons.wake();
+      await this.dispatcher.settle();
+    }
+  }
+
+  /** The value of a promise that takes virtual time. */
+  async until<T>(promise: Promise<T>): Promise<T> {
+    let isDone = false;
+    const done = promise.finally(() => {
+      isDone = true;
+    });
+    await this.advanceUntil(() => isDone);
+    return done;
+  }
+
+  get #nextAt(): number | null {
+    const times = [this.dispatcher.nextAt, this.crons.nextAt].filter((at) => at !== null);
+    return times.length === 0 ? null : Math.min(...times);
   }
 
   /** Throws away all that is only in memory. */
   restart(): void {
     for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.restart();
-    for (const group of [this.queues, this.triggers, this.claims, this.crons]) group.restart();
+    for (const group of [this.queues, this.triggers, this.claims, this.crons, this.dispatcher, this.inbox])
+      group.restart();
   }
 
   close(): void {
     for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.close();
-    for (const group of [this.queues, this.triggers, this.claims, this.crons, this.circuits, this.hooks]) group.close();
+    for (const group of [
+      this.queues,
+      this.triggers,
+      this.claims,
+      this.crons,
+      this.circuits,
+      this.hooks,
+      this.dispatcher,
+    ])
+      group.close();
   }
 }

@@ -13,7 +13,9 @@ const DEVIATIONS = JSON.parse(read("deviations.json")) as Deviations;
 /** Vectors of features that do not exist yet, with the feature; each fails until it does. */
 const PENDING = JSON.parse(read("pending.json")) as Readonly<Record<string, string>>;
 
-describe.each(["workflow", "artifacts", "policy", "queue", "replay", "schedule"])("the vectors of %s", (area) => {
+const AREAS = "workflow artifacts policy queue replay schedule trigger dispatch webhook".split(" ");
+
+describe.each(AREAS)("the vectors of %s", (area) => {
   const files = readdirSync(join(import.meta.dirname, "data", area)).filter((name) => name.endsWith(".json"));
 
   it.each(files)("%s", async (file) => {

@@ -4,6 +4,7 @@ import type { RawBodyRef } from "../../schema/trigger-body.ts";
 import type { NormalisedEvent, TriggerEvent } from "../../schema/trigger.ts";
 import type { Admission } from "./admission.ts";
 import type { BindingSnapshot } from "./binding.ts";
+import type { CancelCause } from "./handler.ts";
 import type { Verdict } from "./match.ts";
 
 /** Where an event is; see `machine.ts` for how it moves. The last five never change again. */
@@ -214,7 +215,13 @@ export type EventCommand =
   /** Begins the next attempt, or names the current one again; `lease_ms` is how long it may take. */
   | { readonly type: "attempt"; readonly circuit: CircuitVerdict; readonly lease_ms: number }
   | SettleDispatch
-  | { readonly type: "cancel"; readonly requested_by: string | null; readonly audit_id: string | null }
+  | {
+      readonly type: "cancel";
+      readonly requested_by: string | null;
+      readonly audit_id: string | null;
+      /** A request unless told otherwise; the end of the process that dispatches is none, and is not recorded as one. */
+      readonly cause?: CancelCause | undefined;
+    }
   | {
       readonly type: "respond";
       readonly approved: boolean;

@@ -132,17 +132,17 @@ export const cancel = (
   if (isFinal(state))
     return reject("event_settled", `event '${state.event.id}' is ${state.status}: there is nothing left to cancel`);
   const at = rfc3339(context.now);
-  const { requested_by, audit_id } = command;
+  const { requested_by, audit_id, cause = "trigger cancel request" } = command;
   const request: EventEvent = { type: "cancel_requested", at, cancel: { requested_at: at, requested_by, audit_id } };
-  const asked = state.cancel === null ? [request] : [];
+  const asked = state.cancel === null && cause === "trigger cancel request" ? [request] : [];
   if (state.status === "dispatching") {
     const runId = state.attempts.at(-1)?.is_running === true ? state.run_id : null;
     return decided(state, asked, runId === null ? [] : [{ type: "cancel_run", run_id: runId }]);
   }
   const error =
     state.status === "retrying"
-      ? "trigger cancel request cancelled retry wait"
-      : `trigger cancel request cancelled dispatch before attempt ${state.attempts.length + 1}`;
+      ? `${cause} cancelled retry wait`
+      : `${cause} cancelled dispatch before attempt ${state.attempts.length + 1}`;
   return decided(state, [...asked, { type: "cancelled", at, error }]);
 };
 

@@ -1,6 +1,7 @@
 import type { Operations } from "../operation.ts";
 import { artifactOperations } from "./artifact.ts";
 import { clockOperations } from "./clock.ts";
+import { dispatchOperations } from "./dispatch.ts";
 import { flowOperations } from "./flow.ts";
 import { graphOperations } from "./graph.ts";
 import { handlerOperations } from "./handler.ts";
@@ -36,4 +37,5 @@ export const OPERATIONS: Operations = {
   ...scheduleOperations,
   ...handlerOperations,
   ...ruleOperations,
+  ...dispatchOperations,
 };

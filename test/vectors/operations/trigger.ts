@@ -15,7 +15,7 @@ import { fingerprintOf } from "../../../src/engine/trigger/binding.ts";
 import { type ExistingTrigger, planManifest } from "../../../src/engine/trigger/manifest.ts";
 import { tenantTopic } from "../../../src/engine/trigger/topics.ts";
 import type { Rejection } from "../../../src/engine/machine.ts";
-import type { Json, JsonObject } from "../../../src/lib/json.ts";
+import { byCodePoint, type Json, type JsonObject } from "../../../src/lib/json.ts";
 import type { Result } from "../../../src/lib/result.ts";
 import type { StoredDefinition } from "../../../src/schema/trigger-definition.ts";
 import { listArg, OperationFailure, type Operations, textArg, valueOf } from "../operation.ts";
@@ -106,6 +106,17 @@ const resolveBinding = (system: System, args: JsonObject): unknown => {
   return { version: binding.version, fallback };
 };
 
+/** Every trigger with its load: those that are only registered, and those that dispatch. */
+const bindings = (system: System) => {
+  const registered = system.triggers.all.map(([id, { state, load }]) => ({ id, state, load }));
+  const dispatched = system.dispatcher.hosts.map(({ id, shell }) => ({
+    id,
+    state: shell.binding.state,
+    load: shell.load,
+  }));
+  return [...registered, ...dispatched].toSorted((left, right) => byCodePoint(left.id, right.id));
+};
+
 const claimArgs = (args: JsonObject) => ({
   bindingId: textArg(args, "binding_id"),
   dedupe_key: textArg(args, "dedupe_key"),
@@ -119,17 +130,18 @@ export const triggerOperations: Operations = {
   drain_trigger: (system, args) => void liveTrigger(system, args).tell({ type: "delete" }),
   begin_in_flight: begin,
   finish_in_flight: finish,
-  list_bindings: (system) => system.triggers.all.flatMap(([, { state, load }]) => listedVersions(state, load)),
+  list_bindings: (system) => bindings(system).flatMap(({ state, load }) => listedVersions(state, load)),
   lifecycle_log: (system, args) => {
     const id = optionalText(args["id"]);
-    if (id !== null) return lifecycleLog(system.triggers.named(id).state);
-    const all = system.triggers.all.flatMap(([, { state }]) => lifecycleLog(state));
+    const all = bindings(system).flatMap((binding) =>
+      id === null || binding.id === id ? lifecycleLog(binding.state) : [],
+    );
     return all.toSorted((left, right) => Date.parse(left.at) - Date.parse(right.at));
   },
   matching_bindings: (system, args) => {
     const event = args["event"] as JsonObject;
     const [provider, kind] = [textArg(event, "provider"), textArg(event, "kind")];
-    const states = system.triggers.all.map(([, { state }]) => state);
+    const states = bindings(system).map(({ state }) => state);
     return matchingBindings(states, { provider, kind, provider_payload: {} });
   },
   binding_version_as_of: (system, args) => {
