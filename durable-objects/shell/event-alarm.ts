@@ -1,5 +1,8 @@
 import type { Store } from "../storage/store.ts";
 
+/** An alarm that should have gone off so long ago was lost. */
+const OVERDUE_MS = 5_000;
+
 interface AlarmHosting {
   readonly store: Store;
   readonly now: () => number;
@@ -26,9 +29,11 @@ export class EventAlarm {
   armFor(at: number | null): void {
     if (at === null) return;
     const now = this.#hosting.now();
-    if (this.#armedAt !== null && this.#armedAt > now && this.#armedAt <= at) return;
-    // An instance that knows of no alarm, or of one that is due, looks after what is still to be done (I1).
-    if (this.#armedAt === null || this.#armedAt <= now) this.arm(at);
+    // One that is overdue stays: it is about to go off, and may look after more than this.
+    const known = this.#armedAt !== null && this.#armedAt > now - OVERDUE_MS ? this.#armedAt : null;
+    if (known !== null && known <= at) return;
+    // An instance that knows of no alarm looks after what another one may have left behind (I1).
+    if (known === null) this.arm(at);
     else this.#set(Math.max(at, now));
   }
 
@@ -40,6 +45,7 @@ export class EventAlarm {
   }
 
   #set(at: number): void {
+    if (at === this.#armedAt) return;
     this.#armedAt = at;
     this.#hosting.store.setAlarm(at);
   }

@@ -58,9 +58,14 @@ export class EventCommits {
     return this.control.nextDueAt();
   }
 
+  /** Whether something has to be written although no event has changed. */
+  get isPending(): boolean {
+    return this.#control?.isPending === true;
+  }
+
   /** Commits some drafts; `asked` is the one whose caller tells the list of events of it. */
   commit(drafts: EventDraft[], asked: EventDraft | null): void {
-    if (drafts.every(({ fresh }) => fresh.length === 0) && this.#control?.isPending !== true) return;
+    if (drafts.every(({ fresh }) => fresh.length === 0) && !this.isPending) return;
     this.transaction(() => this.write(drafts));
     this.publish(drafts, asked);
   }
@@ -117,12 +122,12 @@ export class EventCommits {
 
   #writeOne(draft: EventDraft, drafts: EventDraft[]): void {
     const { book, outbox } = this.#hosting;
-    if (draft.fresh.length === 0) return;
+    const isEnded = draft.isOver && !draft.wasOver && draft.written < draft.fresh.length;
+    if (draft.written === draft.fresh.length) return;
+    draft.written = draft.fresh.length;
     book.write(draft);
-    if (draft.isOver) {
-      if (!draft.wasOver) this.#end(draft, drafts);
-      return;
-    }
+    if (isEnded) this.#end(draft, drafts);
+    if (draft.isOver) return;
     const at = outbox.hold(draft);
     // Permits are held over every attempt, however long the wait between them is.
     if (at !== null && draft.record.status === "retrying") this.#control?.renew(draft.key, at);
@@ -153,7 +158,7 @@ export class EventCommits {
       run_id,
     });
     if (!drafts.includes(original)) drafts.push(original);
-    else book.write(original);
+    this.#writeOne(original, drafts);
   }
 
   /** Flow control lets an event go on. */

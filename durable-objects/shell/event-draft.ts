@@ -24,6 +24,8 @@ export class EventDraft {
   #fresh: readonly EventEvent[] = [];
   #effects: readonly EventEffect[] = [];
   #reply: EventReply | null = null;
+  /** How much of what has happened in this request is written down. */
+  written = 0;
 
   constructor(key: string, kept: KeptEvent, context: Context) {
     this.key = key;

@@ -104,7 +104,10 @@ export class TriggerShell {
   dispatch(key: string, given: DispatchGiven = {}): Answer<EventAnswer> {
     const draft = this.#parts.book.draft(key);
     if (draft.state.status === "absent") return unknownEvent;
-    return this.#answer(draft, this.#dispatch.advance(draft, given));
+    const order = this.#dispatch.advance(draft, given);
+    // Before the circuit has answered nothing is worth a row: what was decided is decided again.
+    const isAgain = order?.type === "check_circuit" && draft.effects.length === 0 && !this.#parts.commits.isPending;
+    return isAgain ? { ok: true, reply: answerOf(draft, order) } : this.#answer(draft, order);
   }
 
   /** Decides about an event of a shard: whether it is handled now, or whether it still holds its permits. */
@@ -220,8 +223,12 @@ export class TriggerShell {
     if (draft.isNew && draft.fresh.length > 0 && draft.encoded === null)
       return reject("payload_too_large", "the delivery is too large to be stored");
     this.#parts.commits.commit([draft, ...others], draft);
-    const stop = draft.effects.find((effect) => effect.type === "cancel_run");
-    const { record, seq, reply } = draft;
-    return { ok: true, reply: { record, seq, reply, order, cancel_run: stop?.run_id ?? null } };
+    return { ok: true, reply: answerOf(draft, order) };
   }
 }
+
+const answerOf = (draft: EventDraft, order: Order | null): EventAnswer => {
+  const { record, seq, reply, effects } = draft;
+  const stop = effects.find((effect) => effect.type === "cancel_run");
+  return { record, seq, reply, order, cancel_run: stop?.run_id ?? null };
+};
