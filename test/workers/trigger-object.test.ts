@@ -38,21 +38,20 @@ const within = <T>(id: string, body: (trigger: Trigger, rows: () => number) => T
     const instance = object as Trigger;
     const inside = object as unknown as Inside;
     const { store, env: whole } = inside;
+    const { write, setAlarm } = store;
     let rows = 0;
-    inside.store = Object.assign(
-      { ...store },
-      {
-        write: (sql: string, ...bindings: unknown[]) => {
-          const written = store.write(sql, ...bindings);
-          rows += written;
-          return written;
-        },
-        setAlarm: (at: number | null) => {
-          rows += 1;
-          store.setAlarm(at);
-        },
+    // The shell holds the same store.
+    Object.assign(store, {
+      write: (sql: string, ...bindings: unknown[]) => {
+        const written = write(sql, ...bindings);
+        rows += written;
+        return written;
       },
-    );
+      setAlarm: (at: number | null) => {
+        rows += 1;
+        setAlarm(at);
+      },
+    });
     inside.env = { ...whole, DISPATCH_QUEUE: { sendBatch: () => Promise.resolve() } };
     try {
       return await body(instance, () => {
@@ -61,7 +60,8 @@ const within = <T>(id: string, body: (trigger: Trigger, rows: () => number) => T
         return counted;
       });
     } finally {
-      Object.assign(inside, { store, env: whole });
+      Object.assign(store, { write, setAlarm });
+      inside.env = whole;
     }
   });
 
