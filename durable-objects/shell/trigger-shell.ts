@@ -307,7 +307,8 @@ export class TriggerShell {
       return reject("invalid_request", `unknown trigger binding '${binding.trigger_id}' version ${version}`);
     const number = replay_count + 1;
     const replay: ReplayOf = { event_id: event.id, number, dlq_id, as_of, requested_by };
-    const draft = this.#draft(replayKey(key, number));
+    // Whatever lies there is a replay of the event that had the key before.
+    const draft = this.#newDraft(replayKey(key, number));
     draft.tell({ type: "accept_replay", event, binding: { ...binding, version, definition }, replay, not_before });
     const summary: ReplaySummary = {
       number,
@@ -507,8 +508,9 @@ export class TriggerShell {
         if (draft.state.status === "absent" || draft.isOver) continue;
         const verdicts = [{ stage: "flow_control", outcome: "skipped", reason }] as const;
         draft.tell({ type: "admit", admission: skippedBy(reason, verdicts) });
-        drafts.push(draft);
-        this.#writeOne(draft, drafts);
+        // The end of a replay adds its original.
+        for (let next = drafts.push(draft) - 1; next < drafts.length; next += 1)
+          this.#writeOne(drafts[next] as EventDraft, drafts);
       }
       if (more) this.#armedAt = null;
       if (!control.isPending) break;
@@ -607,8 +609,8 @@ export class TriggerShell {
     if (at === null) return;
     const now = this.#now();
     if (this.#armedAt !== null && this.#armedAt > now && this.#armedAt <= at) return;
-    // An instance that knows of no alarm looks after what another one may have left behind (I1).
-    if (this.#armedAt === null) return this.#arm(at);
+    // An instance that knows of no alarm looks after what another one may have left behind (I1); a late one stays due.
+    if (this.#armedAt === null || this.#armedAt <= now) return this.#arm(at);
     this.#setAlarm(Math.max(at, now));
   }
 

@@ -191,6 +191,7 @@ describe("secrets", () => {
     const before = await objectOf("owned").binding();
     const given = {
       source: "manifest",
+      tenant: "default",
       secret: { sealed: "v1.00000000.stolen", digests: ["00000000.stolen"] },
     } as const;
     expect(await objectOf("owned").configure("owned", written, given)).toMatchObject({ ok: false });

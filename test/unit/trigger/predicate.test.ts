@@ -112,7 +112,8 @@ describe("answers", () => {
 describe("the breaker", () => {
   it("[T-9.1] three failures open it for five minutes, one more opens it again at once, an answer closes it", () => {
     const { judge, calls } = started();
-    const reasons = (now: number, outcome: PredicateOutcome = thrown) => judge(requestOf(`e${now}`), outcome, now).reason;
+    const reasons = (now: number, outcome: PredicateOutcome = thrown) =>
+      judge(requestOf(`e${now}`), outcome, now).reason;
     expect([reasons(NOON), reasons(NOON)]).toEqual(["predicate failed", "predicate failed"]);
     expect(judge(requestOf("third"), thrown).warnings).toEqual([
       { category: "trigger.predicate.circuit_breaker", failure_count: 3 },
