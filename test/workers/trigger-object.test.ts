@@ -192,6 +192,7 @@ describe("secrets", () => {
     const given = {
       source: "manifest",
       tenant: "default",
+      code_version: null,
       secret: { sealed: "v1.00000000.stolen", digests: ["00000000.stolen"] },
     } as const;
     expect(await objectOf("owned").configure("owned", written, given)).toMatchObject({ ok: false });
