@@ -39,7 +39,7 @@ describe("from webhook to run", () => {
       trigger_id: "hub",
       kind: "issues.opened",
       verdicts: [{ stage: "match", outcome: "passed" }],
-      attempts: [{ attempt: 1, outcome: "started", error: null }],
+      attempts: [{ attempt: 1, outcome: "success", error: null }],
       runs: [event.run_id],
       error: null,
     });
@@ -83,7 +83,7 @@ describe("from webhook to run", () => {
       { timeout: 10_000, interval: 20 },
     );
     expect(event).toMatchObject({
-      status: "accepted",
+      status: "retrying",
       attempts: [{ attempt: 1, outcome: "failed" }],
       error: { code: "workflow_not_found", detail: "there is no workflow not-yet" },
       runs: [],
@@ -92,7 +92,7 @@ describe("from webhook to run", () => {
     // Defined meanwhile: the next attempt finds it.
     await defineWorkflow("not-yet");
     expect(await eventIn(id, "dispatched")).toMatchObject({
-      attempts: [{ outcome: "failed" }, { outcome: "started" }],
+      attempts: [{ outcome: "failed" }, { outcome: "success" }],
     });
   }, 20_000);
 

@@ -6,7 +6,7 @@ import type { EventAnswer, Trigger } from "../../durable-objects/trigger.ts";
 import { PROVEN } from "../../src/connectors/connector.ts";
 import { github } from "../../src/connectors/github.ts";
 import type { TriggerObject } from "../../src/http/trigger-object.ts";
-import { dispatchEvent } from "../../src/queue/dispatch.ts";
+import { dispatchOne } from "../../src/queue/dispatch.ts";
 import { type NormalisedEvent } from "../../src/schema/trigger.ts";
 import { triggerDefinitionSchema } from "../../src/schema/trigger-definition.ts";
 import { migrateDatabase } from "./http-setup.ts";
@@ -38,21 +38,20 @@ const within = <T>(id: string, body: (trigger: Trigger, rows: () => number) => T
     const instance = object as Trigger;
     const inside = object as unknown as Inside;
     const { store, env: whole } = inside;
+    const { write, setAlarm } = store;
     let rows = 0;
-    inside.store = Object.assign(
-      { ...store },
-      {
-        write: (sql: string, ...bindings: unknown[]) => {
-          const written = store.write(sql, ...bindings);
-          rows += written;
-          return written;
-        },
-        setAlarm: (at: number | null) => {
-          rows += 1;
-          store.setAlarm(at);
-        },
+    // The shell holds the same store.
+    Object.assign(store, {
+      write: (sql: string, ...bindings: unknown[]) => {
+        const written = write(sql, ...bindings);
+        rows += written;
+        return written;
       },
-    );
+      setAlarm: (at: number | null) => {
+        rows += 1;
+        setAlarm(at);
+      },
+    });
     inside.env = { ...whole, DISPATCH_QUEUE: { sendBatch: () => Promise.resolve() } };
     try {
       return await body(instance, () => {
@@ -61,7 +60,8 @@ const within = <T>(id: string, body: (trigger: Trigger, rows: () => number) => T
         return counted;
       });
     } finally {
-      Object.assign(inside, { store, env: whole });
+      Object.assign(store, { write, setAlarm });
+      inside.env = whole;
     }
   });
 
@@ -71,7 +71,7 @@ const replyOf = (answer: Answer<EventAnswer> | "stale"): EventAnswer => {
 };
 
 /** What a delivery says of a trigger that was put once. */
-const FIRST = { tenant: "default", version: 1, secret_generation: 1 } as const;
+const FIRST = { tenant: "default", version: 1 } as const;
 
 const acceptLost = async (trigger: string, key: string, body = ISSUE_OPENED): Promise<EventAnswer> => {
   const event = await normalised(key, body);
@@ -91,10 +91,10 @@ describe("rows", () => {
       const duplicate = rows();
       take(second as NormalisedEvent);
       const next = rows();
-      const { start } = replyOf(trigger.dispatch("1"));
+      const { order } = replyOf(trigger.dispatch("1"));
       const dispatched = rows();
-      const dispatch_id = start?.dispatch.dispatch_id ?? "";
-      trigger.settle("1", { dispatch_id, attempt: 1, outcome: { type: "started" } });
+      const dispatch_id = order?.type === "handle" ? order.call.dispatch_id : "";
+      trigger.settle("1", { dispatch_id, attempt: 1, outcome: { type: "succeeded", result: null } });
       return { accepted, duplicate, next, dispatched, settled: rows(), is_duplicate: again.reply };
     });
     // Event, waker, alarm; the second event finds the alarm set.
@@ -171,28 +171,38 @@ describe("secrets", () => {
 
   it("[T-6.1] a delivery that was verified under an earlier version or an earlier secret is not accepted", async () => {
     await put("stale");
+    const first = await objectOf("stale").binding();
     await put("stale", { secret: "new" });
     const event = await normalised("1", ISSUE_OPENED);
     const stale = objectOf("stale");
-    expect(await stale.accept({ ...FIRST, event })).toBe("stale");
-    expect(await stale.binding()).toMatchObject({ version: 1, secret_generation: 2, secrets: ["new"] });
+    expect(await stale.accept({ ...FIRST, secrets_tag: first?.secrets_tag ?? "", event })).toBe("stale");
+    const second = await stale.binding();
+    expect(second).toMatchObject({ version: 1, has_secret: true });
+    const secrets_tag = second?.secrets_tag ?? "";
     await put("stale", { secret: "new", match: {} });
-    expect(await stale.accept({ ...FIRST, secret_generation: 2, event })).toBe("stale");
-    expect(await stale.accept({ ...FIRST, version: 2, secret_generation: 2, event })).toMatchObject({ ok: true });
+    expect(await stale.accept({ ...FIRST, secrets_tag, event })).toBe("stale");
+    expect(await stale.accept({ ...FIRST, version: 2, secrets_tag, event })).toMatchObject({ ok: true });
   });
 
   it("[T-6.2] what the owner of a trigger is refused leaves its secret as it is", async () => {
     await put("owned");
     const stolen = { provider: "github", secret: "stolen", handler: { workflow: "triage" } };
     const written = triggerDefinitionSchema.parse(stolen);
-    expect(await objectOf("owned").configure("owned", written, "manifest")).toMatchObject({ ok: false });
-    expect(await objectOf("owned").binding()).toMatchObject({ secret_generation: 1, secrets: [SECRET] });
+    const before = await objectOf("owned").binding();
+    const given = {
+      source: "manifest",
+      tenant: "default",
+      code_version: null,
+      secret: { sealed: "v1.00000000.stolen", digests: ["00000000.stolen"] },
+    } as const;
+    expect(await objectOf("owned").configure("owned", written, given)).toMatchObject({ ok: false });
+    expect(await objectOf("owned").binding()).toEqual(before);
   });
 });
 
 const dispatched = async (answer: EventAnswer): Promise<string> => {
   const event = await eventIn(answer.row.event_id, "dispatched");
-  expect(event.attempts).toMatchObject([{ attempt: 1, outcome: "started" }]);
+  expect(event.attempts).toMatchObject([{ attempt: 1, outcome: "success" }]);
   expect((await endedRun(event.runs[0] ?? ""))["status"]).toBe("completed");
   return event.runs[0] ?? "";
 };
@@ -248,11 +258,11 @@ describe("crashes", () => {
       };
       const database = step === "dispatch" ? { DB: { prepare: died } } : {};
       const broken = { ...env, TRIGGER: { getByName: () => trigger }, ...database } as unknown as Env;
-      await expect(dispatchEvent(broken, context, request)).rejects.toThrow("died");
-      await dispatchEvent(env as Env, context, request);
-      await dispatchEvent(env as Env, context, request);
+      await expect(dispatchOne(broken, context, request)).rejects.toThrow("died");
+      await dispatchOne(env as Env, context, request);
+      await dispatchOne(env as Env, context, request);
       const event = await objectOf(id).event("1", answer.row.event_id);
-      expect(event).toMatchObject({ status: "dispatched", attempts: [{ attempt: 1, outcome: "started" }] });
+      expect(event).toMatchObject({ status: "dispatched", attempts: [{ attempt: 1, outcome: "success" }] });
       // The run of a dispatcher that died has a driver only when its lease is over, or when it is told of the death.
       const run = env.WORKFLOW_RUN.getByName(`default/${event?.run_id}`) as unknown as { recover: () => Promise<void> };
       await run.recover();

@@ -33,8 +33,8 @@ describe("triggers", () => {
   it("[T-5.7] every bad field is named with its path", async () => {
     const bad = {
       secret: undefined,
-      match: { events: [1], path: "/x" },
-      handler: { options: {} },
+      match: { events: [1], path: 1 },
+      handler: { workflow: "" },
       max_body_bytes: 0.5,
       when: 1,
     };

@@ -56,5 +56,7 @@ export const eventMachine: Machine<EventState, EventCommand, EventEvent, EventEf
  */
 export const claimIsExpired = (state: EventState, now: Context["now"]): boolean => {
   if (state.status === "absent" || !isFinal(state)) return false;
+  // The rows of its replays are found by its key.
+  if (state.replays.some(({ settled_at }) => settled_at === null)) return false;
   return state.claim_expires_at !== null && Date.parse(state.claim_expires_at) <= now;
 };

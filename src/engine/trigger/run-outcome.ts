@@ -4,6 +4,10 @@ import type { HandlerReport } from "./event.ts";
 const FAILED = { type: "failed", class: "local", code: "run_failed", retryable: true } as const;
 const CANCELLED = { type: "failed", class: "cancelled", code: "run_cancelled", retryable: false } as const;
 
+/** Whether a report tells of a run that has ended, and so of one that existed. */
+export const isRunEnd = ({ code }: Extract<HandlerReport, { readonly type: "failed" }>): boolean =>
+  code === FAILED.code || code === CANCELLED.code;
+
 /** How the end of a run settles the attempt that waits for it. */
 export const runOutcome = ({ status, error }: RunEnd): HandlerReport => {
   if (status === "completed") return { type: "succeeded", result: { status } };

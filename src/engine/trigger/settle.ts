@@ -14,9 +14,10 @@ import type {
   HandlerReport,
   SettleDispatch,
 } from "./event.ts";
-import { isFinal } from "./evolve.ts";
+import { evolve, isFinal } from "./evolve.ts";
 import { destinationOf } from "./definition-handler.ts";
 import { delayAfter, retryOf } from "./retry.ts";
+import { isRunEnd } from "./run-outcome.ts";
 
 type Failed = Extract<HandlerReport, { readonly type: "failed" }>;
 
@@ -70,6 +71,21 @@ const failed = (
   return decided(record, [end, { type: "retry_scheduled", at, ...retry }], [{ type: "enqueue_dispatch", at_ms }]);
 };
 
+/** A failure of the current attempt; the end of a run shows that there was one, should nobody have said so before. */
+const failedNow = (
+  record: EventRecord,
+  command: SettleDispatch & { outcome: Failed },
+  context: Context,
+): EventDecision => {
+  const { attempt, outcome } = command;
+  const isKnown = record.attempts.some((one) => one.attempt === attempt && one.is_running);
+  if (isKnown || !isRunEnd(outcome)) return failed(record, command, context);
+  const known: EventEvent = { type: "run_started", at: rfc3339(context.now), attempt };
+  const state = evolve(record, known);
+  const decision = state.status === "absent" ? decided(state, []) : failed(state, command, context);
+  return decision.ok ? { ...decision, events: [known, ...decision.events] } : decision;
+};
+
 /** An attempt whose end nobody reported in time: whoever had it is gone. */
 export const attemptLost = (record: EventRecord, attempt: number, context: Context): EventDecision =>
   failed(
@@ -116,7 +132,7 @@ export const settle = (state: EventState, command: SettleDispatch, context: Cont
   const one = state.attempts.find((known) => known.attempt === attempt);
   if (dispatch_id !== state.dispatch_id || one === undefined) return stale;
   const isCurrent = state.status === "dispatching" && attempt === state.attempts.length;
-  if (outcome.type === "failed") return isCurrent ? failed(state, { ...command, outcome }, context) : stale;
+  if (outcome.type === "failed") return isCurrent ? failedNow(state, { ...command, outcome }, context) : stale;
   // A run that was given up for lost and exists all the same counts: the next attempt would start the same one.
   const isSameRun = one.run_id !== null && one.run_id === state.run_id;
   return isCurrent || isSameRun ? succeeded(state, attempt, outcome, context) : stale;

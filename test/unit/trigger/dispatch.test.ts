@@ -1,10 +1,13 @@
 import { describe, expect, it } from "vitest";
+import { handlerFor } from "../../../src/engine/trigger/definition-handler.ts";
 import { dispatchIdFor, runIdFor, runRequestFor } from "../../../src/engine/trigger/dispatch.ts";
+import type { Handler } from "../../../src/engine/trigger/handler.ts";
 import { matchVerdict } from "../../../src/engine/trigger/match.ts";
 import { DEFAULT_RETRY, delayAfter, delayBefore, maxAttempts, type Retry } from "../../../src/engine/trigger/retry.ts";
 import { taskFor } from "../../../src/engine/trigger/task.ts";
+import type { StoredDefinition } from "../../../src/schema/trigger-definition.ts";
 import type { TriggerEvent } from "../../../src/schema/trigger.ts";
-import { binding, opened } from "./fixture.ts";
+import { binding, opened, stored } from "./fixture.ts";
 
 const event: TriggerEvent = {
   ...opened,
@@ -15,10 +18,18 @@ const event: TriggerEvent = {
   raw_body: "e30=",
 };
 
+const workflowOf = (definition: StoredDefinition): Extract<Handler, { readonly kind: "workflow" }> => {
+  const handler = handlerFor(definition);
+  if (handler.kind !== "workflow") throw new Error("the handler is no workflow");
+  return handler;
+};
+
 describe("run request", () => {
   it("[T-26.2] the run gets the payload as fresh evidence and the envelope without the raw bytes", () => {
     const handler = { workflow: "triage", version: 4, options: { max_steps: 9 } };
-    const request = runRequestFor(event, binding({ handler }));
+    const definition = stored({ handler });
+    const source = { event, binding: binding({ handler }), dispatch_id: null, run_id: null, replay: null };
+    const request = runRequestFor(source, workflowOf(definition));
     const { raw_body: _bytes, ...envelope } = event;
     expect(request).toEqual({
       run_id: runIdFor(request.dispatch.dispatch_id),
@@ -62,8 +73,34 @@ describe("run request", () => {
       dispatchIdFor({ ...binding(), trigger_id: "other" }, "e1"),
     ];
     expect(new Set(ids).size).toBe(4);
-    expect(new Set(ids.map(runIdFor)).size).toBe(4);
+    expect(new Set(ids.map((id) => runIdFor(id))).size).toBe(4);
     expect(dispatchIdFor(binding(), "e1")).toBe(ids[0]);
+  });
+
+  it("[T-23] a replay has a dispatch and a run of its own, and its run is told what it replays", () => {
+    const [first, replay, second] = [0, 1, 2].map((number) => dispatchIdFor(binding(), "e1", number));
+    expect(new Set([first, replay, second]).size).toBe(3);
+    const replayOf = { event_id: "trigger_evt_1", number: 1, dlq_id: null, as_of: null, requested_by: null };
+    const source = { event, binding: binding(), dispatch_id: null, run_id: null, replay: replayOf };
+    const request = runRequestFor(source, workflowOf(stored()));
+    expect(request.options).toEqual({ replay_of_event_id: "trigger_evt_1", trigger_id: "hub" });
+    expect(request.run_id).toBe(runIdFor(dispatchIdFor(binding(), "trigger_evt_1", 1)));
+  });
+
+  it("[T-12.2] a run follows the ended one under an id of its own, the same each time", () => {
+    expect(new Set([runIdFor("d"), runIdFor("d", 1), runIdFor("d", 2), runIdFor("e", 1)]).size).toBe(4);
+    expect(runIdFor("d", 1)).toBe(runIdFor("d", 1));
+    expect(runIdFor("d", 0)).toBe(runIdFor("d"));
+  });
+
+  it("[T-10] the run of a batch gets the payload of every member as evidence", () => {
+    const { raw_body: _bytes, ...leader } = event;
+    const other = { ...leader, id: "trigger_evt_2", dedupe_key: "delivery-124" };
+    const merged = { ...event, batch: [leader, other] as unknown as NonNullable<TriggerEvent["batch"]> };
+    const source = { event: merged, binding: binding(), dispatch_id: null, run_id: null, replay: null };
+    const request = runRequestFor(source, workflowOf(stored()));
+    expect(request.artifacts.map((one) => one.metadata["event_id"])).toEqual(["trigger_evt_1", "trigger_evt_2"]);
+    expect(new Set(request.artifacts.map((one) => one.id)).size).toBe(2);
   });
 });
 
@@ -95,7 +132,9 @@ describe("match", () => {
     for (const entry of ["issue", "issues.", "issues.closed", "opened", "ISSUES"]) {
       expect(matchVerdict({ events: [entry] }, opened).outcome).toBe("skipped");
     }
-    expect(matchVerdict({ events: ["x"] }, { kind: "order.paid", provider_payload: {} }).outcome).toBe("skipped");
+    expect(
+      matchVerdict({ events: ["x"] }, { provider: "webhook", kind: "order.paid", provider_payload: {} }).outcome,
+    ).toBe("skipped");
   });
 });
 

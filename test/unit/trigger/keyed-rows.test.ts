@@ -1,14 +1,23 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { migrate } from "../../../durable-objects/migrations/migration.ts";
 import { TRIGGER } from "../../../durable-objects/migrations/trigger.ts";
-import { encodeEvent, insertEvent, loadEvent, updateEvent } from "../../../durable-objects/shell/keyed-events.ts";
+import {
+  type EncodedEvent,
+  encodeEvent,
+  insertEvent,
+  isDedupeKey,
+  type KeptEvent,
+  loadEvent,
+  replayKey,
+  updateEvent,
+} from "../../../durable-objects/shell/keyed-events.ts";
 import { heldMessages, holdMessage, takeDueMessages } from "../../../durable-objects/shell/keyed-outbox.ts";
 import { RejectionCounts } from "../../../durable-objects/shell/keyed-rejections.ts";
 import { type SqliteStore, sqliteStore } from "../../../durable-objects/storage/sqlite-store.ts";
 import { fold } from "../../../src/engine/machine.ts";
-import type { EventRecord } from "../../../src/engine/trigger/event.ts";
 import { eventMachine } from "../../../src/engine/trigger/machine.ts";
-import { accept, contextAt, NOON, opened } from "./fixture.ts";
+import { accept, binding, contextAt, NOON, opened, stored } from "./fixture.ts";
+import { recordOf, tell } from "./telling.ts";
 
 let store: SqliteStore;
 
@@ -19,51 +28,74 @@ beforeEach(() => {
 
 afterEach(() => store.close());
 
-const record = (raw: unknown, rawBody?: string): EventRecord => {
+const kept = (raw: unknown, change: Readonly<Record<string, unknown>> = {}, rawBody?: string): KeptEvent => {
   const event = { ...opened, provider_payload: { raw: raw as string } };
-  const decision = eventMachine.decide(eventMachine.initial, accept({ event, raw_body: rawBody }), contextAt());
-  const state = decision.ok ? fold(eventMachine, eventMachine.initial, decision.events) : eventMachine.initial;
-  if (state.status === "absent") throw new Error("the event was not accepted");
-  return state;
+  const command = accept({ event, raw_body: rawBody, binding: binding(change) });
+  const decision = eventMachine.decide(eventMachine.initial, command, contextAt());
+  const journal = decision.ok ? decision.events : [];
+  return { state: fold(eventMachine, eventMachine.initial, journal), journal };
 };
 
-const insert = (event: EventRecord): number => {
-  const encoded = encodeEvent(event);
-  if (encoded === null) throw new Error("too large");
-  return insertEvent(store, "k", encoded);
+const encoded = ({ state, journal }: KeptEvent): EncodedEvent | null => encodeEvent(journal, recordOf(state));
+
+const insert = (event: KeptEvent): number => {
+  const text = encoded(event);
+  if (text === null) throw new Error("too large");
+  return insertEvent(store, "k", text);
 };
+
+const load = (key = "k"): KeptEvent => loadEvent(store, key, () => stored());
 
 describe("events", () => {
-  it("[T-7.1] an event comes back as it was; an ordinary one is one row", () => {
-    const small = record({ a: [1, "\ud800 🙂"] }, "e30=");
+  it("[T-7.1] an event comes back as it was, folded from its journal; an ordinary one is one row", () => {
+    const small = kept({ a: [1, "\ud800 🙂"] }, {}, "e30=");
     expect(insert(small)).toBe(1);
-    expect(loadEvent(store, "k")).toEqual(small);
-    expect(loadEvent(store, "other")).toEqual({ status: "absent" });
+    expect(load()).toEqual(small);
+    expect(load("other")).toEqual({ state: { status: "absent" }, journal: [] });
   });
 
   it("[T-7.1] a large event is cut into rows without tearing a character, and a later one takes its place", () => {
     for (const pad of ["", "x"]) {
-      const large = record(pad + "🙂".repeat(700_000));
+      const large = kept(pad + "🙂".repeat(700_000));
       expect(insert(large)).toBeGreaterThan(2);
-      expect(loadEvent(store, "k")).toEqual(large);
-      const failed: EventRecord = { ...large, status: "failed" };
-      expect(updateEvent(store, "k", failed)).toBe(1);
-      expect(loadEvent(store, "k")).toEqual(failed);
-      const small = record("small");
+      expect(load()).toEqual(large);
+      const told = tell(large.state, { type: "cancel", requested_by: "me", audit_id: null });
+      const journal = [...large.journal, ...told.journal];
+      expect(updateEvent(store, "k", journal)).toBe(1);
+      expect(load()).toEqual({ state: told.state, journal });
+      const small = kept("small");
       insert(small);
-      expect(loadEvent(store, "k")).toEqual(small);
+      expect(load()).toEqual(small);
       expect(store.query("SELECT * FROM event_part")).toEqual([]);
     }
   });
 
+  it("[T-6.3] the definition is kept with its version, not with each of the events", () => {
+    const task = "x".repeat(50_000);
+    const event = kept("x", { handler: { workflow: "triage", task } });
+    insert(event);
+    expect(JSON.stringify(store.query("SELECT * FROM event"))).not.toContain(task);
+    const asked: number[] = [];
+    const { state } = loadEvent(store, "k", (version) => {
+      asked.push(version);
+      return stored({ handler: { workflow: "triage", task } });
+    });
+    expect({ state, asked }).toEqual({ state: event.state, asked: [3] });
+    expect(() => loadEvent(store, "k", () => null)).toThrow("the definition of version 3 is missing");
+  });
+
   it("[T-20.2] what could never be stored is refused before anything is written", () => {
-    expect(encodeEvent(record("x".repeat(17_000_000)))).toBeNull();
-    const task = "x".repeat(500_000);
-    const { binding, ...rest } = record("x");
-    const handler = { ...binding.definition.handler, task };
-    expect(
-      encodeEvent({ ...rest, binding: { ...binding, definition: { ...binding.definition, handler } } }),
-    ).toBeNull();
+    expect(encoded(kept("x".repeat(65_000_000)))).toBeNull();
+    const { state, journal } = kept("x");
+    const noted = Array.from({ length: 4_000 }, () => journal[0]).filter((one) => one !== undefined);
+    expect(encodeEvent(noted, recordOf(state))).toBeNull();
+  });
+
+  it("[T-23] the row of a replay is never taken for the row of an event", () => {
+    expect(isDedupeKey("delivery-1")).toBe(true);
+    expect(isDedupeKey("")).toBe(false);
+    expect(isDedupeKey(replayKey("delivery-1", 1))).toBe(false);
+    expect(new Set([replayKey("a", 1), replayKey("a", 2), replayKey("b", 1)]).size).toBe(3);
   });
 });
 
