@@ -184,7 +184,8 @@ export class TriggerShell {
         reducerVersion: 2,
         headOf: (state) =>
           state.status === "absent" ? null : { status: state.status, version: state.current.version },
-        wakeAt: () => null,
+        // Loading the binding sets the alarm again: what flow control waits for may not be put off by that.
+        wakeAt: () => this.#controls().nextDueAt(),
         store,
         context,
         objectId,
@@ -606,9 +607,11 @@ export class TriggerShell {
   #armFor(at: number | null): void {
     if (at === null) return;
     const now = this.#now();
-    if (this.#armedAt !== null && this.#armedAt > now && this.#armedAt <= at) return;
+    // One that is overdue stays: it is about to go off, and may look after more than this.
+    const isKnown = this.#armedAt !== null && this.#armedAt > now - RESEND_MS;
+    if (isKnown && this.#armedAt !== null && this.#armedAt <= at) return;
     // An instance that knows of no alarm looks after what another one may have left behind (I1).
-    if (this.#armedAt === null) return this.#arm(at);
+    if (!isKnown) return this.#arm(at);
     this.#setAlarm(Math.max(at, now));
   }
 

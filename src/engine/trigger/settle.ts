@@ -116,7 +116,11 @@ export const settle = (state: EventState, command: SettleDispatch, context: Cont
   const one = state.attempts.find((known) => known.attempt === attempt);
   if (dispatch_id !== state.dispatch_id || one === undefined) return stale;
   const isCurrent = state.status === "dispatching" && attempt === state.attempts.length;
-  if (outcome.type === "failed") return isCurrent ? failed(state, { ...command, outcome }, context) : stale;
+  if (outcome.type === "failed") {
+    // Somebody else has started the run meanwhile: only its own end settles the attempt.
+    if (one.is_running && outcome.class === "infrastructure") return decided(state, []);
+    return isCurrent ? failed(state, { ...command, outcome }, context) : stale;
+  }
   // A run that was given up for lost and exists all the same counts: the next attempt would start the same one.
   const isSameRun = one.run_id !== null && one.run_id === state.run_id;
   return isCurrent || isSameRun ? succeeded(state, attempt, outcome, context) : stale;
