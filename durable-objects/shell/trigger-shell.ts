@@ -184,8 +184,8 @@ export class TriggerShell {
         reducerVersion: 2,
         headOf: (state) =>
           state.status === "absent" ? null : { status: state.status, version: state.current.version },
-        // Loading the binding sets the alarm again: what flow control waits for may not be put off by that.
-        wakeAt: () => this.#controls().nextDueAt(),
+        // Loading the binding sets the alarm again: flow control and ticks may not be put off by that.
+        wakeAt: () => this.#nextDueAt(),
         store,
         context,
         objectId,
@@ -262,7 +262,9 @@ export class TriggerShell {
       else if (admission.type !== "asked") draft.tell({ type: "admit", admission });
     }
     if (order === null && nextStep(draft.record, now) === "attempt") order = this.#attempt(draft, given);
-    return this.#commit(draft, order);
+    // Before the circuit has answered nothing is worth a row: what was decided is decided again.
+    const isAgain = order?.type === "check_circuit" && draft.effects.length === 0 && !this.#controls().isPending;
+    return isAgain ? this.#answer(draft, order) : this.#commit(draft, order);
   }
 
   /** Records how an attempt went. */
@@ -461,6 +463,10 @@ export class TriggerShell {
       this.#transaction(() => this.#write(drafts));
       this.#published(drafts, draft);
     }
+    return this.#answer(draft, order);
+  }
+
+  #answer(draft: EventDraft, order: Order | null): Answer<EventAnswer> {
     const stop = draft.effects.find((effect) => effect.type === "cancel_run");
     const { record, seq, reply } = draft;
     return { ok: true, reply: { record, seq, reply, order, cancel_run: stop?.run_id ?? null } };
@@ -615,18 +621,20 @@ export class TriggerShell {
     this.#setAlarm(Math.max(at, now));
   }
 
+  /** When flow control or the schedule has something to do. */
+  #nextDueAt(): number | null {
+    const times = [this.#controls().nextDueAt(), this.#ticks.nextAt].filter((time) => time !== null);
+    return times.length === 0 ? null : Math.min(...times);
+  }
+
   #arm(otherwise: number | null = null): void {
-    const times = [
-      nextEffectAt(this.#hosting.store),
-      this.#control?.nextDueAt() ?? null,
-      this.#ticks.nextAt,
-      otherwise,
-    ];
+    const times = [nextEffectAt(this.#hosting.store), this.#nextDueAt(), otherwise];
     const known = times.filter((time): time is number => time !== null);
     if (known.length > 0) this.#setAlarm(Math.max(Math.min(...known), this.#now()));
   }
 
   #setAlarm(at: number): void {
+    if (at === this.#armedAt) return;
     this.#armedAt = at;
     this.#hosting.store.setAlarm(at);
   }

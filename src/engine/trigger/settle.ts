@@ -92,7 +92,10 @@ export const attemptLost = (record: EventRecord, attempt: number, context: Conte
 const succeeded = (record: EventRecord, attempt: number, outcome: HandlerReport, context: Context): EventDecision => {
   const at = rfc3339(context.now);
   if (outcome.type === "running") {
-    const isKnown = record.attempts.some((one) => one.attempt === attempt && one.is_running);
+    // Of an attempt that was given up: the next one starts the same run, and finds it.
+    const isKnown = record.attempts.some(
+      (one) => one.attempt === attempt && (one.is_running || one.settled_at !== null),
+    );
     const events: readonly EventEvent[] = isKnown ? [] : [{ type: "run_started", at, attempt }];
     // Whoever asked for a cancellation did so before there was a run to stop.
     const stop = record.cancel !== null && record.run_id !== null;
@@ -108,6 +111,21 @@ const succeeded = (record: EventRecord, attempt: number, outcome: HandlerReport,
   return decided(record, [end, { type: "cancelled", at, error }], stop);
 };
 
+/** A run that has ended was there, whether or not anybody has said so before: the next attempt starts another one. */
+const runFailed = (
+  record: EventRecord,
+  command: SettleDispatch & { outcome: Failed },
+  context: Context,
+): EventDecision => {
+  const { attempt } = command;
+  if (record.attempts.at(-1)?.is_running === true) return failed(record, command, context);
+  const started: EventEvent = { type: "run_started", at: rfc3339(context.now), attempt };
+  const running = decided(record, [started]);
+  if (!running.ok || running.state === undefined || running.state.status === "absent") return running;
+  const end = failed(running.state, command, context);
+  return end.ok ? { ...end, events: [started, ...end.events] } : end;
+};
+
 /** Records how an attempt went (spec/triggers 8 and 12). */
 export const settle = (state: EventState, command: SettleDispatch, context: Context): EventDecision => {
   if (state.status === "absent" || isFinal(state)) return decided(state, []);
@@ -116,14 +134,18 @@ export const settle = (state: EventState, command: SettleDispatch, context: Cont
   const one = state.attempts.find((known) => known.attempt === attempt);
   if (dispatch_id !== state.dispatch_id || one === undefined) return stale;
   const isCurrent = state.status === "dispatching" && attempt === state.attempts.length;
-  if (outcome.type === "failed") {
-    // Somebody else has started the run meanwhile: only its own end settles the attempt.
-    if (one.is_running && outcome.class === "infrastructure") return decided(state, []);
-    return isCurrent ? failed(state, { ...command, outcome }, context) : stale;
-  }
   // A run that was given up for lost and exists all the same counts: the next attempt would start the same one.
   const isSameRun = one.run_id !== null && one.run_id === state.run_id;
-  return isCurrent || isSameRun ? succeeded(state, attempt, outcome, context) : stale;
+  const about = isSameRun && state.status === "dispatching" ? state.attempts.length : attempt;
+  if (outcome.type !== "failed") return isCurrent || isSameRun ? succeeded(state, about, outcome, context) : stale;
+  if (one.run_id === null) return isCurrent ? failed(state, { ...command, outcome }, context) : stale;
+  if (outcome.class !== "infrastructure")
+    return isSameRun && state.status === "dispatching"
+      ? runFailed(state, { ...command, attempt: about, outcome }, context)
+      : stale;
+  // Somebody else has started the run meanwhile: only its own end settles the attempt.
+  if (one.is_running) return decided(state, []);
+  return isCurrent ? failed(state, { ...command, outcome }, context) : stale;
 };
 
 /** Stops a dispatch where it is (spec/triggers 13.1); a handler that is at work is told, and then reports. */

@@ -1,4 +1,3 @@
-import { CronClock } from "../../../durable-objects/shell/cron-clock.ts";
 import { type DispatchMessage, type HeldMessage, TriggerShell } from "../../../durable-objects/shell/trigger-shell.ts";
 import { sqliteStore } from "../../../durable-objects/storage/sqlite-store.ts";
 import type { Store } from "../../../durable-objects/storage/store.ts";
@@ -30,7 +29,7 @@ export class CostRig {
   #ids = 0;
   #messages: DispatchMessage[] = [];
   readonly #ends: WorkflowCall[] = [];
-  /** How many events are over. */
+  /** How often a handler was called. */
   started = 0;
 
   constructor(change: Readonly<Record<string, unknown>>) {
@@ -50,11 +49,8 @@ export class CostRig {
       changed: () => undefined,
     });
     const given = definition({ match: {}, ...change });
-    const configured = this.#shell.configure({
-      type: "configure",
-      trigger_id: "hub",
-      definition: storedDefinition(given),
-    });
+    const command = { type: "configure", trigger_id: "hub", definition: storedDefinition(given) } as const;
+    const configured = this.#shell.configure(command, "default");
     if (!configured.ok) throw new Error(JSON.stringify(configured.rejection));
   }
 
@@ -82,23 +78,6 @@ export class CostRig {
       dedupe_key: `delivery-${number}`,
       provider_payload: { ...opened.provider_payload, raw },
     });
-  }
-
-  /** A schedule that ticks once a minute, for so many minutes. */
-  async tick(minutes: number): Promise<number> {
-    let most = 0;
-    const { store, accept } = this.#clock((rows) => {
-      most = Math.max(most, rows);
-    });
-    const clock = new CronClock({ store, now: () => this.#now, accept });
-    const binding = { trigger_id: "hub", schedule: "* * * * *", timezone: "UTC", catchup_mode: "skip" } as const;
-    clock.activate(binding);
-    for (let minute = 0; minute < minutes; minute += 1) {
-      this.#now = Math.max(this.#now, clock.nextAt ?? this.#now);
-      clock.wake(binding);
-      await this.pass(30_000);
-    }
-    return most;
   }
 
   /** Lets time pass: messages, runs and alarms come when they do. */
@@ -129,13 +108,6 @@ export class CostRig {
       const outcome = { type: "succeeded", result: null } as const;
       this.#shell.settle(dedupe_key, { dispatch_id, attempt: run.attempt, outcome });
     }
-  }
-
-  #clock(seen: (rows: number) => void): {
-    readonly store: Store;
-    readonly accept: (event: NormalisedEvent) => void;
-  } {
-    return { store: this.#disk, accept: (event) => seen(this.accept(event)) };
   }
 
   #ports(): DispatchPorts {
