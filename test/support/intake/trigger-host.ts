@@ -6,6 +6,7 @@ import {
 } from "../../../durable-objects/shell/trigger-shell.ts";
 import type { EventAnswer } from "../../../durable-objects/trigger.ts";
 import type { Answer } from "../../../src/engine/machine.ts";
+import { handlerKindOf } from "../../../src/engine/trigger/definition-handler.ts";
 import { deadLetterChange, eventRow } from "../../../src/engine/trigger/view.ts";
 import type { Scheduler } from "../../sim/scheduler.ts";
 import type { Random } from "../random.ts";
@@ -27,7 +28,8 @@ export const shown = (answer: Answer<ShellAnswer>): Answer<EventAnswer> => {
   if (!answer.ok) return answer;
   const { record, seq, reply, order, cancel_run } = answer.reply;
   const dead_letter = deadLetterChange(record, seq);
-  return { ok: true, reply: { reply, row: eventRow(record), seq, dead_letter, order, cancel_run } };
+  const handler_kind = handlerKindOf(record.binding.definition);
+  return { ok: true, reply: { reply, row: eventRow(record), seq, dead_letter, order, cancel_run, handler_kind } };
 };
 
 /** The platform around one trigger: disk and alarm live on, the instance does not. */
