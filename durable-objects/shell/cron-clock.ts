@@ -12,6 +12,10 @@ const CRON_TABLE =
 /** Ticks that one transaction takes in at most: each is an event with its rows and its message. */
 const TICKS_PER_STEP = 100;
 
+/** Whether there is nothing to do yet: looking at the clock costs no row. */
+const isEarly = ({ owed, next_at_ms: next, cursor_ms: cursor }: CronState, now: number): boolean =>
+  owed === null && next !== null && next > now && cursor <= now;
+
 /** What a clock needs around it. */
 export interface CronHosting {
   readonly store: Store;
@@ -57,7 +61,9 @@ export class CronClock {
     const { state } = this;
     const isSame = state?.schedule === binding.schedule && state.timezone === binding.timezone;
     if (state === null || !isSame) return this.activate(binding);
-    const wake = { binding, now: this.#hosting.now(), limit: TICKS_PER_STEP, wasRunning: this.#wasRunning };
+    const now = this.#hosting.now();
+    if (this.#wasRunning && isEarly(state, now)) return ok(null);
+    const wake = { binding, now, limit: TICKS_PER_STEP, wasRunning: this.#wasRunning };
     return this.#step(binding, wakeCron(state, wake));
   }
 
@@ -77,8 +83,9 @@ export class CronClock {
     const { store, accept } = this.#hosting;
     if (!step.ok) return step;
     store.transaction(() => {
-      for (const tick of step.value.ticks) accept(tickEvent(binding, tick));
+      // First of all, so that whoever takes a tick in knows when the next one comes.
       this.keep(step.value.state);
+      for (const tick of step.value.ticks) accept(tickEvent(binding, tick));
     });
     this.#wasRunning = true;
     return ok(null);

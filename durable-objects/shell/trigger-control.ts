@@ -18,6 +18,11 @@ import { type Judgement, PredicateDesk, type Question } from "./predicate-desk.t
 /** How long a permit is held without anybody saying that its event is still handled. */
 const PERMIT_LEASE_MS = 1_800_000;
 
+/** Leases are prolonged to the last such moment before their end: otherwise each step of an event would write a row. */
+const LEASE_STEP_MS = 600_000;
+
+const leaseFrom = (time: number): number => Math.floor((time + PERMIT_LEASE_MS) / LEASE_STEP_MS) * LEASE_STEP_MS;
+
 /** What flow control did to other events. */
 export interface Moved {
   /** Events that go on now. */
@@ -73,7 +78,7 @@ export class TriggerControl {
   /** Gives an event its permits back for the next attempt, should it have lost them; false while it has to wait. */
   hold(key: string, now: number): boolean {
     if (this.#flow.verdictOf(key).status !== "suspended") {
-      this.#pending.push(this.#flow.renew(key, now + PERMIT_LEASE_MS));
+      this.#pending.push(this.#flow.renew(key, leaseFrom(now)));
       return this.#flow.verdictOf(key).status !== "parked";
     }
     const { verdict, changes } = this.#flow.resume(key, now);
@@ -83,7 +88,7 @@ export class TriggerControl {
 
   /** Keeps the permits of an event until later. */
   renew(key: string, until: number): void {
-    this.#pending.push(this.#flow.renew(key, until + PERMIT_LEASE_MS));
+    this.#pending.push(this.#flow.renew(key, leaseFrom(until)));
   }
 
   /** An event is over. */

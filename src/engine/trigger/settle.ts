@@ -71,21 +71,6 @@ const failed = (
   return decided(record, [end, { type: "retry_scheduled", at, ...retry }], [{ type: "enqueue_dispatch", at_ms }]);
 };
 
-/** A failure of the current attempt; the end of a run shows that there was one, should nobody have said so before. */
-const failedNow = (
-  record: EventRecord,
-  command: SettleDispatch & { outcome: Failed },
-  context: Context,
-): EventDecision => {
-  const { attempt, outcome } = command;
-  const isKnown = record.attempts.some((one) => one.attempt === attempt && one.is_running);
-  if (isKnown || !isRunEnd(outcome)) return failed(record, command, context);
-  const known: EventEvent = { type: "run_started", at: rfc3339(context.now), attempt };
-  const state = evolve(record, known);
-  const decision = state.status === "absent" ? decided(state, []) : failed(state, command, context);
-  return decision.ok ? { ...decision, events: [known, ...decision.events] } : decision;
-};
-
 /** An attempt whose end nobody reported in time: whoever had it is gone. */
 export const attemptLost = (record: EventRecord, attempt: number, context: Context): EventDecision =>
   failed(
@@ -108,7 +93,10 @@ export const attemptLost = (record: EventRecord, attempt: number, context: Conte
 const succeeded = (record: EventRecord, attempt: number, outcome: HandlerReport, context: Context): EventDecision => {
   const at = rfc3339(context.now);
   if (outcome.type === "running") {
-    const isKnown = record.attempts.some((one) => one.attempt === attempt && one.is_running);
+    // Of an attempt that was given up: the next one starts the same run, and finds it.
+    const isKnown = record.attempts.some(
+      (one) => one.attempt === attempt && (one.is_running || one.settled_at !== null),
+    );
     const events: readonly EventEvent[] = isKnown ? [] : [{ type: "run_started", at, attempt }];
     // Whoever asked for a cancellation did so before there was a run to stop.
     const stop = record.cancel !== null && record.run_id !== null;
@@ -124,6 +112,21 @@ const succeeded = (record: EventRecord, attempt: number, outcome: HandlerReport,
   return decided(record, [end, { type: "cancelled", at, error }], stop);
 };
 
+/** A run that has ended was there, whether or not anybody has said so before: the next attempt starts another one. */
+const runFailed = (
+  record: EventRecord,
+  command: SettleDispatch & { outcome: Failed },
+  context: Context,
+): EventDecision => {
+  const { attempt } = command;
+  if (record.attempts.at(-1)?.is_running === true) return failed(record, command, context);
+  const started: EventEvent = { type: "run_started", at: rfc3339(context.now), attempt };
+  const running = decided(record, [started]);
+  if (!running.ok || running.state === undefined || running.state.status === "absent") return running;
+  const end = failed(running.state, command, context);
+  return end.ok ? { ...end, events: [started, ...end.events] } : end;
+};
+
 /** Records how an attempt went (spec/triggers 8 and 12). */
 export const settle = (state: EventState, command: SettleDispatch, context: Context): EventDecision => {
   if (state.status === "absent" || isFinal(state)) return decided(state, []);
@@ -132,10 +135,18 @@ export const settle = (state: EventState, command: SettleDispatch, context: Cont
   const one = state.attempts.find((known) => known.attempt === attempt);
   if (dispatch_id !== state.dispatch_id || one === undefined) return stale;
   const isCurrent = state.status === "dispatching" && attempt === state.attempts.length;
-  if (outcome.type === "failed") return isCurrent ? failedNow(state, { ...command, outcome }, context) : stale;
   // A run that was given up for lost and exists all the same counts: the next attempt would start the same one.
   const isSameRun = one.run_id !== null && one.run_id === state.run_id;
-  return isCurrent || isSameRun ? succeeded(state, attempt, outcome, context) : stale;
+  const about = isSameRun && state.status === "dispatching" ? state.attempts.length : attempt;
+  if (outcome.type !== "failed") return isCurrent || isSameRun ? succeeded(state, about, outcome, context) : stale;
+  const failure = { ...command, outcome };
+  if (one.run_id !== null && isRunEnd(outcome)) {
+    const isOpen = isSameRun && state.status === "dispatching";
+    return isOpen ? runFailed(state, { ...failure, attempt: about }, context) : stale;
+  }
+  // Somebody else has started the run meanwhile: only its own end settles the attempt.
+  if (one.is_running) return decided(state, []);
+  return isCurrent ? failed(state, failure, context) : stale;
 };
 
 /** Stops a dispatch where it is (spec/triggers 13.1); a handler that is at work is told, and then reports. */

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../port.ts";
+import { type DeliveryRound, playDeliveryRound } from "./delivery-round.ts";
 import { playRunRound, type RunRound, STAGES } from "./run-round.ts";
 import type { ServerOptions, Victim } from "./server-process.ts";
 import { openTarget } from "./target.ts";
@@ -44,3 +45,10 @@ export const runRound = (victim: Victim): Promise<RunRound> =>
 /** One round with webhooks, killed after 0.3 to 1 s of deliveries. */
 export const webhookRound = (): Promise<WebhookRound> =>
   inState(async (state) => playWebhookRound(await optionsFor(state, {}), randomInt(300, 1_000)));
+
+/** One round with so many deliveries, killed when 30 to 70 of a hundred have been answered. */
+export const deliveryRound = (deliveries: number): Promise<DeliveryRound> =>
+  inState(async (state) => {
+    const kill_after = randomInt(Math.floor(deliveries * 0.3), Math.ceil(deliveries * 0.7) + 1);
+    return playDeliveryRound(await optionsFor(state, {}), { deliveries, kill_after });
+  });

@@ -7,7 +7,11 @@ import type { Api } from "../api.ts";
 import { deliver, type Delivery, githubSignatureOf } from "../demo/delivery.ts";
 import { type ServerOptions, startProcess } from "./server-process.ts";
 
-const NAME = "crash-hook";
+/** Name of the trigger and of its workflow. */
+export const NAME = "crash-hook";
+
+/** How many of them are looked at together. */
+const LOOK_AT_ONCE = 50;
 
 /** How many senders deliver at the same time. */
 const SENDERS = 4;
@@ -30,12 +34,14 @@ export interface WebhookRound {
   readonly faults: readonly string[];
 }
 
-interface Acknowledged {
+/** A delivery that was answered. */
+export interface Acknowledged {
   readonly receipt: Receipt;
   readonly delivery: Delivery;
 }
 
-const delivery = (secret: string): Delivery => {
+/** A delivery like no other, signed. */
+export const delivery = (secret: string): Delivery => {
   const id = randomUUID();
   const body = JSON.stringify({ action: "opened", number: id, check: createHmac("sha256", id).digest("hex") });
   return {
@@ -49,7 +55,8 @@ const delivery = (secret: string): Delivery => {
   };
 };
 
-const register = async (api: Api, secret: string): Promise<void> => {
+/** Puts the trigger and the workflow of its runs. */
+export const register = async (api: Api, secret: string): Promise<void> => {
   const graph = { entry: "keep", nodes: { keep: { kind: "stage", mode: "function", function: "echo" } }, edges: [] };
   await api.client.defineWorkflow(NAME, graph);
   const handler = { workflow: NAME };
@@ -81,6 +88,16 @@ const eventStatus = async (api: Api, { receipt }: Acknowledged): Promise<string>
   return runs.length === 1 && status === "dispatched" ? "is dispatched" : `is ${status} and names ${runs.length} runs`;
 };
 
+const lookAtAll = async (
+  all: readonly Acknowledged[],
+  look: (one: Acknowledged) => Promise<string>,
+): Promise<readonly string[]> => {
+  const states: string[] = [];
+  for (let from = 0; from < all.length; from += LOOK_AT_ONCE)
+    states.push(...(await Promise.all(all.slice(from, from + LOOK_AT_ONCE).map(look))));
+  return states;
+};
+
 /** Waits until all are as they should be; answers what is wrong with the others. */
 const awaitAll = async (
   all: readonly Acknowledged[],
@@ -89,10 +106,28 @@ const awaitAll = async (
   let open = all;
   let states: readonly string[] = [];
   for (const deadline = Date.now() + within_ms; open.length > 0 && Date.now() < deadline; await sleep(50)) {
-    states = await Promise.all(open.map(look));
+    states = await lookAtAll(open, look);
     open = open.filter((_, index) => states[index] !== wanted);
   }
   return open.length === 0 ? [] : states.filter((state) => state !== wanted);
+};
+
+/** What has become of deliveries that were answered: when their runs were completed, and what is wrong with the others. */
+export const outcomeOf = async (
+  api: Api,
+  acknowledged: readonly Acknowledged[],
+  patienceMs = PATIENCE_MS,
+): Promise<{ readonly done_at_ms: number; readonly faults: readonly string[] }> => {
+  const trigger = await api.get<TriggerView>(`/v1/triggers/${NAME}`);
+  const look = (one: Acknowledged): Promise<string> => runStatus(api, trigger, one);
+  const unfinished = await awaitAll(acknowledged, { wanted: DONE, within_ms: patienceMs, look });
+  const done_at_ms = Date.now();
+  const unlisted = await awaitAll(acknowledged, {
+    wanted: "is dispatched",
+    within_ms: INDEX_PATIENCE_MS,
+    look: (one) => eventStatus(api, one),
+  });
+  return { done_at_ms, faults: [...unfinished, ...unlisted].map((state) => `an acknowledged delivery ${state}`) };
 };
 
 /** Sends the last deliveries again, as a sender does that saw no answer. */
@@ -122,21 +157,13 @@ export const playWebhookRound = async (options: ServerOptions, killAfterMs: numb
     await Promise.all(senders);
     server = await startProcess(options);
     const { api } = server;
-    const trigger = await api.get<TriggerView>(`/v1/triggers/${NAME}`);
-    const look = (one: Acknowledged): Promise<string> => runStatus(api, trigger, one);
-    const unfinished = await awaitAll(acknowledged, { wanted: DONE, within_ms: PATIENCE_MS, look });
-    const doneAt = Date.now();
-    const unlisted = await awaitAll(acknowledged, {
-      wanted: "is dispatched",
-      within_ms: INDEX_PATIENCE_MS,
-      look: (one) => eventStatus(api, one),
-    });
+    const { done_at_ms: doneAt, faults } = await outcomeOf(api, acknowledged);
     return {
       acknowledged: acknowledged.length,
       all_done_after_ready_ms: doneAt - server.ready_at_ms,
       faults: [
         ...(acknowledged.length === 0 ? ["no delivery was acknowledged before the kill: nothing was tested"] : []),
-        ...[...unfinished, ...unlisted].map((state) => `an acknowledged delivery ${state}`),
+        ...faults,
         ...(await redeliver(hook, acknowledged)),
       ],
     };
