@@ -558,8 +558,8 @@ export class TriggerShell {
     if (at === null) return;
     const now = this.#now();
     if (this.#armedAt !== null && this.#armedAt > now && this.#armedAt <= at) return;
-    // An instance that knows of no alarm looks after what another one may have left behind (I1).
-    if (this.#armedAt === null) return this.#arm(at);
+    // An instance that knows of no alarm, or of one that is due, looks after what is still to be done (I1).
+    if (this.#armedAt === null || this.#armedAt <= now) return this.#arm(at);
     this.#setAlarm(Math.max(at, now));
   }
 
