@@ -181,7 +181,8 @@ export class TriggerShell {
         headOf: (state) =>
           state.status === "absent" ? null : { status: state.status, version: state.current.version },
         wakeAt: () => null,
-        store,
+        // Loading the binding sets the alarm: flow control times things as well as the outbox (I1).
+        store: { ...store, setAlarm: (at) => this.#arm(at) },
         context,
         objectId,
       },
@@ -564,7 +565,8 @@ export class TriggerShell {
   }
 
   #arm(otherwise: number | null = null): void {
-    const times = [nextEffectAt(this.#hosting.store), this.#control?.nextDueAt() ?? null, otherwise];
+    // Also an instance that was not asked about flow control yet must not put off what that has timed.
+    const times = [nextEffectAt(this.#hosting.store), this.#controls().nextDueAt(), otherwise];
     const known = times.filter((time): time is number => time !== null);
     if (known.length > 0) this.#setAlarm(Math.max(Math.min(...known), this.#now()));
   }

@@ -44,7 +44,10 @@ export interface TriggerOptions {
 export const simulateTriggers = async (seed: number, options: TriggerOptions = {}): Promise<SimulatedTriggers> => {
   const world = new TriggerWorld({ seed, ...options });
   vi.spyOn(Date, "now").mockImplementation(() => world.clock());
-  vi.spyOn(console, "error").mockImplementation((line) => world.trace(`reported: ${String(line)}`));
+  vi.spyOn(console, "error").mockImplementation((line) => {
+    world.reportedAt = world.clock();
+    world.trace(`reported: ${String(line)}`);
+  });
   try {
     await live(world);
     return { world, violation: null };

@@ -80,6 +80,8 @@ export class TriggerWorld implements Platform {
   };
   hasEnded = false;
   violation: unknown = null;
+  /** When an object reported a fault last. */
+  reportedAt = -Infinity;
   /** Queues lose everything when the machine is switched off, as on the local server. */
   readonly queuesForget: boolean;
   readonly #trace: string[] = [];
