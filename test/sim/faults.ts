@@ -57,38 +57,38 @@ export const FAULTS = {
 
 export type FaultName = keyof typeof FAULTS;
 
-const NAMES = Object.keys(FAULTS) as FaultName[];
-
 /** Decides which faults happen. Each has choices of its own, so that leaving one out disturbs the others little. */
-export class Faults {
-  readonly counts: Record<FaultName, number> = Object.fromEntries(NAMES.map((name) => [name, 0])) as Record<
-    FaultName,
-    number
-  >;
-  readonly enabled: ReadonlySet<FaultName>;
+export class Faults<Name extends string = FaultName> {
+  readonly counts: Record<Name, number>;
+  readonly enabled: ReadonlySet<Name>;
   active = true;
-  readonly #random: ReadonlyMap<FaultName, Random>;
+  readonly #random: ReadonlyMap<Name, Random>;
+  readonly #table: Readonly<Record<Name, number>>;
 
-  constructor(seed: number, without: ReadonlySet<FaultName>) {
+  /** `table` says with which probability each of them happens at each opportunity. */
+  constructor(seed: number, without: ReadonlySet<Name>, table: Readonly<Record<Name, number>>) {
+    const names = Object.keys(table) as Name[];
     // Each seed leaves some faults out: combinations that hide each other are tried apart as well.
     const swarm = Random.named(seed, "swarm");
-    this.enabled = new Set(NAMES.filter((name) => swarm.chance(0.6) && !without.has(name)));
-    this.#random = new Map(NAMES.map((name) => [name, Random.named(seed, name)]));
+    this.#table = table;
+    this.counts = Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
+    this.enabled = new Set(names.filter((name) => swarm.chance(0.6) && !without.has(name)));
+    this.#random = new Map(names.map((name) => [name, Random.named(seed, name)]));
   }
 
   /** Whether the fault happens now. */
-  hits(name: FaultName): boolean {
+  hits(name: Name): boolean {
     if (!this.draws(name)) return false;
     this.counts[name] += 1;
     return true;
   }
 
   /** Whether the fault is to happen as soon as it can; whoever makes it happen counts it. */
-  draws(name: FaultName): boolean {
-    return this.active && this.enabled.has(name) && this.random(name).chance(FAULTS[name]);
+  draws(name: Name): boolean {
+    return this.active && this.enabled.has(name) && this.random(name).chance(this.#table[name]);
   }
 
-  random(name: FaultName): Random {
+  random(name: Name): Random {
     return this.#random.get(name) as Random;
   }
 }

@@ -1,6 +1,6 @@
 import { sqliteStore } from "../../durable-objects/storage/sqlite-store.ts";
 import type { HostedClass, HostedObject } from "./real-object.ts";
-import type { World } from "./world.ts";
+import type { Platform } from "./platform.ts";
 
 /** Whoever waits for an answer; nothing comes back to one that is gone. */
 export interface Caller {
@@ -39,13 +39,15 @@ interface Called<Reply> {
 /** The platform around one object: its disk and alarm live on, its memory does not. */
 export class ObjectHost<Instance extends HostedObject> {
   readonly store = sqliteStore();
-  readonly #world: World;
+  readonly #world: Platform;
   readonly #hosted: Hosted<Instance>;
   #instance: Instance | null = null;
   /** Counts instances: a stub, a promise or a pending call belongs to one of them. */
   #epoch = 0;
   #class: HostedClass<Instance>;
   #doom: Doom | null = null;
+  /** How many commits of the call go well before the one that is doomed. */
+  #spared = 0;
   /** A call is in the object just now; what an instance does later, by itself, is not. */
   #isEntered = false;
   /** The instance dies as soon as the call that it is in has come back. */
@@ -55,7 +57,7 @@ export class ObjectHost<Instance extends HostedObject> {
   #scheduledAlarm: number | null = null;
   #alarmFailures = 0;
 
-  constructor(world: World, hosted: Hosted<Instance>) {
+  constructor(world: Platform, hosted: Hosted<Instance>) {
     this.#world = world;
     this.#hosted = hosted;
     this.#class = hosted.variant;
@@ -184,6 +186,7 @@ export class ObjectHost<Instance extends HostedObject> {
   enter<Reply>(name: string, call: (object: Instance) => Reply): Called<Reply> | Error {
     const watch = this.#hosted.watch();
     this.#doom = this.#drawDoom();
+    this.#spared = this.#doom === null ? 0 : (this.#world.spared?.() ?? 0);
     const before = watch.diskSeq();
     this.#isEntered = true;
     try {
@@ -226,6 +229,10 @@ export class ObjectHost<Instance extends HostedObject> {
   #strike(): void {
     const doom = this.#isEntered ? this.#doom : this.#drawDoom();
     if (doom === null) return;
+    if (this.#isEntered && this.#spared > 0) {
+      this.#spared -= 1;
+      return;
+    }
     this.#doom = null;
     this.#world.faults.counts[doom] += 1;
     if (doom === "crash_in_commit") {

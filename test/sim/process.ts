@@ -1,11 +1,11 @@
-import type { World } from "./world.ts";
+import type { Platform } from "./platform.ts";
 
 /**
  * A process outside the object: a driver or a client. Everything it waits for goes through it, so that it can die or
  * stand still at any of its awaits.
  */
 export class Process {
-  readonly world: World;
+  readonly world: Platform;
   readonly name: string;
   readonly #isMortal: boolean;
   readonly #beats: boolean;
@@ -14,7 +14,7 @@ export class Process {
   #isAlive = true;
   #frozenUntil = 0;
 
-  constructor(world: World, name: string, isMortal: boolean) {
+  constructor(world: Platform, name: string, isMortal: boolean) {
     this.world = world;
     this.name = name;
     this.#isMortal = isMortal;

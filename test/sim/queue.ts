@@ -1,15 +1,15 @@
-import type { World } from "./world.ts";
+import type { Platform } from "./platform.ts";
 
 /** A queue: messages come at least once, in any order; one that may lose messages loses some. */
 export class Queue {
-  readonly #world: World;
+  readonly #world: Platform;
   readonly #name: string;
   readonly #consume: (message: unknown, isDuplicate: boolean) => void;
   readonly #isLossy: boolean;
   /** Messages that were taken in, oldest first. */
   readonly accepted: unknown[] = [];
 
-  constructor(world: World, name: string, isLossy: boolean, consume: (message: unknown, isDuplicate: boolean) => void) {
+  constructor(world: Platform, name: string, isLossy: boolean, consume: (message: unknown, isDuplicate: boolean) => void) {
     this.#world = world;
     this.#name = name;
     this.#isLossy = isLossy;

@@ -19,10 +19,20 @@ export const { WorkflowRun } = await import("../../durable-objects/workflow-run.
 
 export const { Mailbox } = await import("../../durable-objects/mailbox.ts");
 
+export const { Trigger } = await import("../../durable-objects/trigger.ts");
+
+const { Circuit } = await import("../../durable-objects/circuit.ts");
+
+/** The class of a circuit has no alarm and nothing to recover. */
+export class HostedCircuit extends Circuit {
+  override readonly alarm = async (): Promise<void> => {};
+  readonly recover = (): void => {};
+}
+
 /** What every hosted object can be told. */
 export interface HostedObject {
   readonly alarm: () => Promise<void>;
-  readonly recover: () => void;
+  readonly recover: () => unknown;
 }
 
 export type HostedClass<Instance> = new (ctx: DurableObjectState, env: Env) => Instance;
@@ -34,3 +44,7 @@ export type RunClass = HostedClass<RunObject>;
 export type MailboxObject = InstanceType<typeof Mailbox>;
 
 export type MailboxClass = HostedClass<MailboxObject>;
+
+export type TriggerObject = InstanceType<typeof Trigger>;
+
+export type TriggerClass = HostedClass<TriggerObject>;

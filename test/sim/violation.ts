@@ -24,7 +24,30 @@ export type Invariant =
   | "replay"
   | "liveness"
   | "lost completion"
-  | "stray fault";
+  | "stray fault"
+  | TriggerInvariant;
+
+/** What has to hold at every moment of a simulation of triggers; see `trigger/checker.ts`. */
+export type TriggerInvariant =
+  | "T1 kept"
+  | "T2 receipt"
+  | "T3 final"
+  | "T4 waker"
+  | "T5 load"
+  | "T6 run"
+  | "T7 handler"
+  | "T8 permits"
+  | "T9 window"
+  | "T10 debounce"
+  | "T11 batch"
+  | "T12 attempts"
+  | "T13 cancel"
+  | "T14 dead letter"
+  | "T15 budget"
+  | "T16 circuit"
+  | "T17 draining"
+  | "T18 version"
+  | "T19 secret";
 
 /** An invariant that did not hold. */
 export class Violation extends Error {

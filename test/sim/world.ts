@@ -1,7 +1,7 @@
 import type { RunIndexRow } from "../../src/engine/run/command.ts";
 import { Random } from "../support/random.ts";
 import type { Checker } from "./checker.ts";
-import { type FaultName, Faults } from "./faults.ts";
+import { FAULTS, type FaultName, Faults } from "./faults.ts";
 import { type Caller, ObjectHost } from "./host.ts";
 import { MailboxChecker } from "./mailbox-checker.ts";
 import type { Process } from "./process.ts";
@@ -95,7 +95,7 @@ export class World {
 
   constructor({ seed, variant, mailbox = Mailbox, without }: WorldOptions) {
     this.random = Random.named(seed, "world");
-    this.faults = new Faults(seed, without);
+    this.faults = new Faults(seed, without, FAULTS);
     const env = (caller: Caller, isAlive: () => boolean): Env => this.#env(caller, isAlive);
     this.addRun({ id: "run-1", name: "object", variant });
     this.mailbox = new ObjectHost(this, { name: "mailbox", variant: mailbox, watch: () => this.mailboxChecker, env });
