@@ -15,7 +15,7 @@ import type {
   Order,
   ReplayRequest,
 } from "./shell/trigger-requests.ts";
-import type { TriggerShell } from "./shell/trigger-shell.ts";
+import type { Told, TriggerShell } from "./shell/trigger-shell.ts";
 
 /** A verified delivery, with the version of the binding and the secrets that it was verified under. */
 export type Delivery = VerifiedDelivery & {
@@ -43,12 +43,17 @@ const ALARM_RETRY_MS = 10_000;
 export class Trigger extends TriggerOwner {
   /**
    * Takes in a verified delivery: claim, event, waker and alarm in one commit, or the receipt of the first delivery.
-   * `stale` asks to verify again: the binding has changed since; `behind` asks to bring the shard up to date.
+   * `stale` asks to verify again: the binding has changed since.
    */
-  accept({ secrets_tag: tag, ...delivery }: Delivery): Answer<EventAnswer> | "stale" | "behind" {
-    const isTagged = tag !== undefined && delivery.shard === undefined;
-    if (isTagged && tag !== this.secrets.tag(Date.now())) return "stale";
+  accept({ secrets_tag: tag, ...delivery }: Delivery): Answer<EventAnswer> | "stale" {
+    if (tag !== undefined && tag !== this.secrets.tag(Date.now())) return "stale";
     const answer = this.shell.accept(delivery);
+    return answer === "stale" ? answer : this.#shown(answer);
+  }
+
+  /** The same at a shard, which has no secrets; `behind` asks to bring the shard up to date. */
+  acceptInShard({ secrets_tag: _tag, ...delivery }: Delivery): Answer<EventAnswer> | "stale" | "behind" {
+    const answer = this.shell.acceptInShard(delivery);
     return typeof answer === "string" ? answer : this.#shown(answer);
   }
 
@@ -74,7 +79,7 @@ export class Trigger extends TriggerOwner {
 
   /** Stops an event's dispatch wherever it is. */
   cancel(key: string, by: Omit<Told<"cancel">, "type">): Answer<EventAnswer> {
-    return this.#shown(this.shell.tell(key, { type: "cancel", ...by }));
+    return this.#shown(this.shell.cancel(key, by));
   }
 
   /** Whether somebody has asked for an event's dispatch to stop; handlers at work ask. */
@@ -84,7 +89,7 @@ export class Trigger extends TriggerOwner {
 
   /** Takes a person's answer to what an autonomy budget asked. */
   respond(key: string, response: Omit<Told<"respond">, "type">): Answer<EventAnswer> {
-    return this.#shown(this.shell.tell(key, { type: "respond", ...response }));
+    return this.#shown(this.shell.respond(key, response));
   }
 
   /** Makes a replay of an event. */
@@ -127,11 +132,9 @@ export class Trigger extends TriggerOwner {
   #shown(answer: Answer<ShellAnswer>): Answer<EventAnswer> {
     if (!answer.ok) return answer;
     const { record, seq, reply, order, cancel_run } = answer.reply;
-    const row = { ...eventRow(record), shard: this.shell.shard };
+    const row = { ...eventRow(record), shard: this.shell.place.shard };
     const handler_kind = handlerKindOf(record.binding.definition);
     const dead_letter = deadLetterChange(record, seq);
     return { ok: true, reply: { reply, row, seq, dead_letter, handler_kind, order, cancel_run } };
   }
 }
-
-type Told<Type extends "cancel" | "respond"> = Extract<Parameters<TriggerShell["tell"]>[1], { readonly type: Type }>;

@@ -17,9 +17,8 @@ export class EventIntake {
   }
 
   /** The event of a delivery, told of it and not committed yet; or why it has to be delivered in another way. */
-  accept({ tenant, version, shard, key: rowKey, ...delivery }: Delivery): Answer<EventDraft> | "stale" | "behind" {
+  accept({ tenant, version, key: rowKey, ...delivery }: Delivery): Answer<EventDraft> | "stale" {
     const { book, hosting, state } = this.#parts;
-    if (shard !== undefined && definitionOf(state(), version) === null) return "behind";
     const binding = acceptingBinding(state());
     if (!binding.ok) return { ok: false, rejection: binding.error };
     if (binding.value.version !== version) return "stale";
@@ -34,6 +33,11 @@ export class EventIntake {
     const command = { ...delivery, ...problem, event, binding: binding.value, tenant_id: tenant };
     const refusal = draft.tell({ type: "accept", ...command });
     return refusal === null ? { ok: true, reply: draft } : { ok: false, rejection: refusal };
+  }
+
+  /** Whether this object, a shard, has still to be told of a version. */
+  isBehind(version: number): boolean {
+    return definitionOf(this.#parts.state(), version) === null;
   }
 
   /** Takes in a tick within the transaction of its clock; one that was taken in before is no error. */

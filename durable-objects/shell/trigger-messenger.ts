@@ -37,7 +37,7 @@ export class TriggerMessenger {
       if (isOpen(message)) continue;
       const found = message.listed === undefined ? null : shell().latest(message.listed);
       if (found !== null) await this.tellList([found]);
-      if (message.left === undefined) shell().forget(message.id);
+      if (message.left === undefined) shell().forget(message);
       else await this.tellLeft(message.id, message.left);
     }
   }
@@ -59,7 +59,7 @@ export class TriggerMessenger {
       const { record, seq } = change;
       if (record.replay !== null) return [];
       const dead = deadLetterChange(record, seq);
-      const about = { v: 1, seq, tenant: record.event.tenant_id ?? "", event: listedRow(change, shell().shard) };
+      const about = { v: 1, seq, tenant: record.event.tenant_id ?? "", event: listedRow(change, shell().place.shard) };
       return [dead === null ? about : { ...about, dead_letter: dead }];
     });
     await this.#try(async () => {
@@ -71,12 +71,12 @@ export class TriggerMessenger {
   /** Tells the coordinating object that an event of this shard is over. */
   async tellLeft(id: string, ticket: string): Promise<void> {
     const { env, shell } = this.#messaging;
-    const { state, tenant } = shell();
+    const { state, place } = shell();
     if (state.status === "absent") return;
     await this.#try(async () => {
-      const main = env.TRIGGER.getByName(`${tenant}/${state.trigger_id}`) as unknown as Coordinator;
+      const main = env.TRIGGER.getByName(`${place.tenant ?? ""}/${state.trigger_id}`) as unknown as Coordinator;
       await main.leave(ticket);
-      shell().forget(id);
+      shell().forget({ id });
     });
   }
 

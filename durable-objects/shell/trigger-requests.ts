@@ -14,8 +14,6 @@ export type Delivery = Omit<AcceptEvent, "type" | "binding" | "tenant_id"> & {
   readonly version: number;
   /** The key of its row, for an event that is dispatched without claiming its dedupe key. */
   readonly key?: string | undefined;
-  /** The shard that is meant, where the trigger has several. */
-  readonly shard?: number | undefined;
 };
 
 /** What whoever dispatches an event has to do next, and to report with `dispatch` or `settle`. */

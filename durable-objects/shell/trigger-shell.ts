@@ -32,19 +32,17 @@ const unknownEvent = reject("event_not_found", "there is no such event");
  * Nothing waits in here. What has to happen outside is an order in the answer; the alarm looks after what nobody did.
  */
 export class TriggerShell {
+  /** The journaled binding; a shard has none. */
+  readonly binding: BindingShell;
   readonly #parts: TriggerParts;
   readonly #intake: EventIntake;
   readonly #dispatch: EventDispatch;
 
   constructor(hosting: TriggerHosting) {
     this.#parts = triggerParts(hosting, (tick) => this.#intake.acceptTick(tick));
+    this.binding = this.#parts.binding;
     this.#intake = new EventIntake(this.#parts);
     this.#dispatch = new EventDispatch(this.#parts);
-  }
-
-  /** The journaled binding; a shard has none. */
-  get binding(): BindingShell {
-    return this.#parts.binding;
   }
 
   /** The binding; a shard knows it by a copy. */
@@ -52,14 +50,10 @@ export class TriggerShell {
     return this.#parts.state();
   }
 
-  /** Which shard this is; null where the object is the trigger itself. */
-  get shard(): number | null {
-    return this.#parts.replica.shard;
-  }
-
-  /** Whose trigger this is a shard of. */
-  get tenant(): string {
-    return this.#parts.replica.tenant ?? "";
+  /** Which shard this is, and of whose trigger; null for both where the object is the trigger itself. */
+  get place(): { readonly shard: number | null; readonly tenant: string | null } {
+    const { shard, tenant } = this.#parts.replica;
+    return { shard, tenant };
   }
 
   /** What each version has in flight and has done since the object woke (spec/triggers 6.4). */
@@ -92,12 +86,17 @@ export class TriggerShell {
 
   /**
    * Takes in a verified delivery: claim, event, waker and alarm in one commit, or the receipt of the first delivery.
-   * `stale` asks to verify again: the binding has changed since; `behind` asks to bring the shard up to date.
+   * `stale` asks to verify again: the binding has changed since.
    */
-  accept(delivery: Delivery): Answer<EventAnswer> | "stale" | "behind" {
+  accept(delivery: Delivery): Answer<EventAnswer> | "stale" {
     const taken = this.#intake.accept(delivery);
     if (typeof taken === "string" || !taken.ok) return taken;
     return this.#answer(taken.reply);
+  }
+
+  /** The same at a shard; `behind` asks to bring the shard up to date. */
+  acceptInShard(delivery: Delivery): Answer<EventAnswer> | "stale" | "behind" {
+    return this.#intake.isBehind(delivery.version) ? "behind" : this.accept(delivery);
   }
 
   /** Takes an event as far as it goes without help, and says what help it needs; messages lead here. */
@@ -131,9 +130,14 @@ export class TriggerShell {
     return answer;
   }
 
-  /** Tells an event: cancels it, or takes a person's answer to what an autonomy budget asked. */
-  tell(key: string, command: Extract<EventCommand, { readonly type: "cancel" | "respond" }>): Answer<EventAnswer> {
-    return this.#told(this.#parts.book.draft(key), command);
+  /** Stops an event's dispatch wherever it is. */
+  cancel(key: string, by: Omit<Told<"cancel">, "type">): Answer<EventAnswer> {
+    return this.#told(this.#parts.book.draft(key), { type: "cancel", ...by });
+  }
+
+  /** Takes a person's answer to what an autonomy budget asked. */
+  respond(key: string, response: Omit<Told<"respond">, "type">): Answer<EventAnswer> {
+    return this.#told(this.#parts.book.draft(key), { type: "respond", ...response });
   }
 
   /** Takes a dead letter off the list. */
@@ -178,8 +182,8 @@ export class TriggerShell {
   }
 
   /** Whoever had to be told of an event's end was told. */
-  forget(id: string): void {
-    this.#parts.outbox.forget(id);
+  forget(message: HeldMessage | { readonly id: string }): void {
+    if ("id" in message) this.#parts.outbox.forget(message.id);
   }
 
   /** Looks after everything again, as after a restart. */
@@ -232,3 +236,6 @@ const answerOf = (draft: EventDraft, order: Order | null): EventAnswer => {
   const stop = effects.find((effect) => effect.type === "cancel_run");
   return { record, seq, reply, order, cancel_run: stop?.run_id ?? null };
 };
+
+/** What an event is told. */
+export type Told<Type extends EventCommand["type"]> = Extract<EventCommand, { readonly type: Type }>;

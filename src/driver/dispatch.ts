@@ -33,8 +33,8 @@ export interface DispatchPorts {
   /** Performs every other call; it stops when the event is cancelled. */
   readonly perform: (call: OutsideCall) => Promise<HandlerOutcome>;
   readonly askModel: (question: Question) => Promise<Judgement>;
-  /** Asks the object that coordinates the shards of the trigger. */
-  readonly coordinate: (ticket: string, record: EventRecord, judgement?: Judgement) => Promise<Coordination>;
+  /** Asks the object that coordinates the shards of the trigger; left out where no trigger has any. */
+  readonly coordinate?: (ticket: string, record: EventRecord, judgement?: Judgement) => Promise<Coordination>;
   readonly cancelRun: (runId: string) => Promise<void>;
   /** Told of everything that happened to the event. */
   readonly changed: (answer: EventAnswer) => void;
@@ -107,6 +107,7 @@ const coordinated = async (
   ports: DispatchPorts,
   { ticket, record }: Extract<Order, { readonly type: "coordinate" }>,
 ): Promise<Admission | null> => {
+  if (ports.coordinate === undefined) return null;
   const said = await ports.coordinate(ticket, record);
   if (said.type !== "ask") return said.type === "asked" ? null : said;
   const judged = await ports.coordinate(ticket, record, await ports.askModel(said.question));

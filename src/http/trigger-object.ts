@@ -32,7 +32,8 @@ export interface TriggerObject {
   readonly adopt: (copy: BindingCopy) => Promise<void>;
   readonly coordinate: (ticket: string, record: EventRecord, judgement?: Judgement) => Promise<Coordination>;
   readonly leave: (ticket: string) => Promise<void>;
-  readonly accept: (delivery: Delivery) => Promise<Answer<EventAnswer> | "stale" | "behind">;
+  readonly accept: (delivery: Delivery) => Promise<Answer<EventAnswer> | "stale">;
+  readonly acceptInShard: (delivery: Delivery) => Promise<Answer<EventAnswer> | "stale" | "behind">;
   readonly keepHandshake: (handshake: SealedHandshake) => Promise<void>;
   readonly handshake: () => Promise<SealedHandshake | null>;
   readonly refuse: (reason: string, message: string) => Promise<void>;

@@ -41,15 +41,15 @@ export const tellShards = async (env: Bindings, holder: Holder, { shards = 1 }: 
 export const acceptEvent = async (
   env: Bindings,
   holder: Holder & { readonly definition: Sharded },
-  delivery: Omit<Delivery, "tenant" | "shard">,
+  delivery: Omit<Delivery, "tenant">,
 ): Promise<Answer<EventAnswer> | "stale"> => {
   const { tenant, trigger_id: triggerId, definition } = holder;
   const shard = shardFor(definition, delivery.event);
-  const object = triggerObject(env, tenant, triggerId, shard);
-  const of = { tenant, ...delivery, ...(shard === null ? {} : { shard }) };
-  const answer = await object.accept(of);
-  if (answer !== "behind" || shard === null) return answer === "behind" ? "stale" : answer;
+  const of = { tenant, ...delivery };
+  if (shard === null) return triggerObject(env, tenant, triggerId).accept(of);
+  const answer = await triggerObject(env, tenant, triggerId, shard).acceptInShard(of);
+  if (answer !== "behind") return answer;
   await bringUpToDate(env, holder, shard);
-  const again = await triggerObject(env, tenant, triggerId, shard).accept(of);
+  const again = await triggerObject(env, tenant, triggerId, shard).acceptInShard(of);
   return again === "behind" ? "stale" : again;
 };

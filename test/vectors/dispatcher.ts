@@ -1,4 +1,4 @@
-import type { DispatchMessage } from "../../durable-objects/shell/trigger-shell.ts";
+import type { DispatchMessage } from "../../durable-objects/shell/trigger-messages.ts";
 import { dispatchEvent, type DispatchPorts } from "../../src/driver/dispatch.ts";
 import { lifecycleLog, matchingBindings } from "../../src/engine/trigger/binding-history.ts";
 import type { EventRecord } from "../../src/engine/trigger/event.ts";

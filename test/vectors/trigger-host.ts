@@ -1,9 +1,6 @@
-import {
-  type EventAnswer as ShellAnswer,
-  type Delivery,
-  TriggerShell,
-} from "../../durable-objects/shell/trigger-shell.ts";
-import type { DispatchMessage } from "../../durable-objects/shell/trigger-shell.ts";
+import { type EventAnswer as ShellAnswer, type Delivery } from "../../durable-objects/shell/trigger-requests.ts";
+import { TriggerShell } from "../../durable-objects/shell/trigger-shell.ts";
+import type { DispatchMessage } from "../../durable-objects/shell/trigger-messages.ts";
 import { sqliteStore } from "../../durable-objects/storage/sqlite-store.ts";
 import type { EventAnswer } from "../../durable-objects/trigger.ts";
 import type { DispatchedTrigger } from "../../src/driver/dispatch.ts";

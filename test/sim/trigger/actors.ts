@@ -108,7 +108,12 @@ export const configure = async (trigger: WatchedTrigger, index: number): Promise
   const process = new Process(world, "operator", false);
   const definition = definitions[index % definitions.length] as (typeof definitions)[number];
   const answer = await insist(trigger, process, "configure", (object) => {
-    const put = object.configure(id, definition, { source: "dynamic", secret: KEPT_SECRET });
+    const put = object.configure(id, definition, {
+      source: "dynamic",
+      secret: KEPT_SECRET,
+      tenant: "t1",
+      code_version: null,
+    });
     // What the object has committed counts, whoever hears of it.
     if (put.ok) trigger.versions.set(put.reply.version, definition);
     return put;
@@ -160,8 +165,7 @@ const cancelOne = async (trigger: WatchedTrigger): Promise<void> => {
   if (cancel_run !== null) world.ledger.cancel(cancel_run);
 };
 
-const isLetter = ({ record }: SeenEvent): boolean =>
-  record.dead_letter?.state === "pending" && record.replay === null;
+const isLetter = ({ record }: SeenEvent): boolean => record.dead_letter?.state === "pending" && record.replay === null;
 
 const replayOne = async (trigger: WatchedTrigger, isOfLetter: boolean): Promise<void> => {
   const { world } = trigger;
@@ -210,8 +214,7 @@ export const answerRequests = async (trigger: WatchedTrigger): Promise<void> => 
     const done = await withEvent(
       trigger,
       ({ record }) => record.status === "waiting",
-      (object, { key }) =>
-        object.respond(key, { approved: world.random.chance(0.6), reviewer: "ada", reason: null }),
+      (object, { key }) => object.respond(key, { approved: world.random.chance(0.6), reviewer: "ada", reason: null }),
     );
     if (done?.answer?.ok === true) world.counters.answers_of_people += 1;
   }

@@ -147,7 +147,7 @@ export class TriggerChecker {
     const due = Math.min(...held.values(), ...timed.filter((at) => at !== null));
     if (due === Infinity) return;
     const alarm = host.store.alarmAt();
-    if (alarm === null || alarm > Math.max(due, world.clock()) )
+    if (alarm === null || alarm > Math.max(due, world.clock()))
       throw new Violation("T4 waker", `after ${name} the alarm is at ${String(alarm)}, but ${due} is due`);
   }
 

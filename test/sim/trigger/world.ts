@@ -188,7 +188,9 @@ export class TriggerWorld implements Platform {
 
   readonly stray = (fault: unknown): void => {
     this.violation ??=
-      fault instanceof Violation ? fault : new Violation("stray fault", fault instanceof Error ? String(fault.stack) : "?");
+      fault instanceof Violation
+        ? fault
+        : new Violation("stray fault", fault instanceof Error ? String(fault.stack) : "?");
   };
 
   /** Runs steps until something is true, or until a moment of simulated time; says whether it was true. */

@@ -1,4 +1,5 @@
-import { type DispatchMessage, type HeldMessage, TriggerShell } from "../../../durable-objects/shell/trigger-shell.ts";
+import { type DispatchMessage, type HeldMessage } from "../../../durable-objects/shell/trigger-messages.ts";
+import { TriggerShell } from "../../../durable-objects/shell/trigger-shell.ts";
 import { sqliteStore } from "../../../durable-objects/storage/sqlite-store.ts";
 import type { Store } from "../../../durable-objects/storage/store.ts";
 import { dispatchEvent, type DispatchPorts } from "../../../src/driver/dispatch.ts";

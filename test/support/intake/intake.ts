@@ -1,4 +1,4 @@
-import type { DispatchMessage } from "../../../durable-objects/shell/trigger-shell.ts";
+import type { DispatchMessage } from "../../../durable-objects/shell/trigger-messages.ts";
 import { dispatchEvent, type DispatchPorts } from "../../../src/driver/dispatch.ts";
 import { storedDefinition } from "../../../src/engine/trigger/binding.ts";
 import type { EventReply } from "../../../src/engine/trigger/event.ts";

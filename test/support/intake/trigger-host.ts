@@ -1,9 +1,6 @@
-import {
-  type DispatchMessage,
-  type EventAnswer as ShellAnswer,
-  type HeldMessage,
-  TriggerShell,
-} from "../../../durable-objects/shell/trigger-shell.ts";
+import { type DispatchMessage, type HeldMessage } from "../../../durable-objects/shell/trigger-messages.ts";
+import { type EventAnswer as ShellAnswer } from "../../../durable-objects/shell/trigger-requests.ts";
+import { TriggerShell } from "../../../durable-objects/shell/trigger-shell.ts";
 import type { EventAnswer } from "../../../durable-objects/trigger.ts";
 import type { Answer } from "../../../src/engine/machine.ts";
 import { handlerKindOf } from "../../../src/engine/trigger/definition-handler.ts";

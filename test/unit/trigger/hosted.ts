@@ -1,13 +1,12 @@
 import {
   type DispatchGiven,
-  type DispatchMessage,
   type EventAnswer,
-  type EventChange,
-  type HeldMessage,
   type Order,
   type ReplayRequest,
-  TriggerShell,
-} from "../../../durable-objects/shell/trigger-shell.ts";
+} from "../../../durable-objects/shell/trigger-requests.ts";
+import { type DispatchMessage, type HeldMessage } from "../../../durable-objects/shell/trigger-messages.ts";
+import { type EventChange } from "../../../durable-objects/shell/event-commits.ts";
+import { TriggerShell } from "../../../durable-objects/shell/trigger-shell.ts";
 import { loadEvent } from "../../../durable-objects/shell/keyed-events.ts";
 import { type SqliteStore, sqliteStore } from "../../../durable-objects/storage/sqlite-store.ts";
 import type { Answer } from "../../../src/engine/machine.ts";

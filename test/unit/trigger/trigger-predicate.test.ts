@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { EventAnswer } from "../../../durable-objects/shell/trigger-shell.ts";
+import type { EventAnswer } from "../../../durable-objects/shell/trigger-requests.ts";
 import { replayKey } from "../../../durable-objects/shell/keyed-events.ts";
 import type { PredicateOutcome } from "../../../src/engine/trigger/predicate/predicate.ts";
 import { codeOf, given, HostedTrigger } from "./hosted.ts";
