@@ -104,8 +104,9 @@ export class TriggerShell {
     const draft = this.#parts.book.draft(key);
     if (draft.state.status === "absent") return unknownEvent;
     const order = this.#dispatch.advance(draft, given);
-    // Before the circuit has answered nothing is worth a row: what was decided is decided again.
-    const isAgain = order?.type === "check_circuit" && draft.effects.length === 0 && !this.#parts.commits.isPending;
+    // Before the circuit has answered nothing is worth a row: what was decided for nothing is decided again.
+    const isFree = draft.effects.length === 0 && !this.#parts.commits.isPending;
+    const isAgain = order?.type === "check_circuit" && isFree && draft.record.binding.definition.when === undefined;
     return isAgain ? { ok: true, reply: answerOf(draft, order) } : this.#answer(draft, order);
   }
 

@@ -150,7 +150,7 @@ describe("batch", () => {
     expect(host.record("a")).toMatchObject({ status: "accepted", batch: ["a", "b", "c"] });
     const order = host.begin("a");
     const batch = order?.type === "handle" ? order.call.event.batch : [];
-    expect(batch?.map((one) => one["dedupe_key"])).toEqual(["a", "b", "c"]);
+    expect(batch?.map((one) => (one as { dedupe_key: string }).dedupe_key)).toEqual(["a", "b", "c"]);
     expect(batch?.[0]).not.toHaveProperty("batch");
     expect(host.outbox).toHaveLength(1);
   });
