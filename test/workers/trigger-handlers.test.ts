@@ -61,14 +61,19 @@ const dispatchNow = (id: string, key: string, eventId: string): Promise<void> =>
     dedupe_key: key,
   });
 
-/** Answers every request to a host with a status; gives the requests. */
-const answering = (host: string, statuses: readonly number[]): Request[] => {
-  const seen: Request[] = [];
+interface Sent {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** Answers every request to a host with a status; gives what was sent. */
+const answering = (host: string, statuses: readonly number[]): Sent[] => {
+  const seen: Sent[] = [];
   const { fetch } = globalThis;
   vi.stubGlobal("fetch", (input: RequestInfo | URL, init?: RequestInit) => {
-    const request = new Request(input as string, init);
-    if (new URL(request.url).host !== host) return fetch(input as string, init);
-    seen.push(request);
+    const url = new URL(input instanceof Request ? input.url : input);
+    if (url.host !== host) return fetch(input as string, init);
+    seen.push({ headers: Object.fromEntries(new Headers(init?.headers)), body: String(init?.body) });
     return Promise.resolve(Response.json({ seen: seen.length }, { status: statuses[seen.length - 1] ?? 200 }));
   });
   return seen;
@@ -185,9 +190,9 @@ describe("other handlers", () => {
       attempts: [{ outcome: "failed", error: { code: "local" } }, { outcome: "success" }],
       result: { seen: 2 },
     });
-    expect(seen.map((one) => one.headers.get("x-godwit-attempt"))).toEqual(["1", "2"]);
-    expect(new Set(seen.map((one) => one.headers.get("idempotency-key")))).toEqual(new Set([event.dispatch_id]));
-    expect(await seen[0]?.json()).toMatchObject({ id });
+    expect(seen.map((one) => one.headers["x-godwit-attempt"])).toEqual(["1", "2"]);
+    expect(new Set(seen.map((one) => one.headers["idempotency-key"]))).toEqual(new Set([event.dispatch_id]));
+    expect(JSON.parse(seen[0]?.body ?? "null")).toMatchObject({ id });
   });
 
   it("[T-12.3] what cannot succeed is a dead letter after one attempt", async () => {
