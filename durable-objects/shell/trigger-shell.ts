@@ -36,7 +36,7 @@ import { nextStep } from "../../src/engine/trigger/proceed.ts";
 import { TRIGGER } from "../migrations/trigger.ts";
 import type { Store } from "../storage/store.ts";
 import { EventDraft } from "./event-draft.ts";
-import { leaseOf, mustHold, wakeTime } from "./event-waking.ts";
+import { leaseOf, mustHold, wakeTime, watchMs } from "./event-waking.ts";
 import { insertEvent, isDedupeKey, type KeptEvent, loadEvent, replayKey, updateEvent } from "./keyed-events.ts";
 import { withoutStaleBody } from "./keyed-bodies.ts";
 import { heldMessages, holdMessage, RESEND_MS, takeDueMessages } from "./keyed-outbox.ts";
@@ -131,6 +131,9 @@ export interface TriggerHosting {
   /** The event log of what happened (spec/triggers 3). */
   readonly log?: (records: readonly LogRecord[]) => void;
 }
+
+/** Looking for what is due reads the whole outbox: where very much is due, as after an outage, it is done in few steps. */
+const DUE_AT_ONCE = 1_000;
 
 const CLOSED: CircuitVerdict = { type: "closed" };
 
@@ -381,7 +384,7 @@ export class TriggerShell {
       this.#controls().wake(now);
       this.#move(drafts);
       this.#ticks.run(drafts);
-      const messages = takeDueMessages<HeldMessage>(this.#hosting.store, now);
+      const messages = takeDueMessages<HeldMessage>(this.#hosting.store, now, DUE_AT_ONCE);
       this.#arm();
       return messages;
     });
@@ -555,7 +558,8 @@ export class TriggerShell {
     }
     if (!isNew && !mustHold(draft.fresh, draft.effects)) return;
     const message = messageFor(record, key);
-    holdMessage(store, id, message, at);
+    const every_ms = watchMs(record);
+    holdMessage(store, id, every_ms === null ? message : { ...message, every_ms }, at);
     this.#armFor(at);
     if (draft.effects.some((effect) => effect.type === "enqueue_dispatch" && effect.at_ms <= now))
       this.#outgoing.push(message);
