@@ -1,9 +1,11 @@
 import { cpus } from "node:os";
+import { benchIntake } from "./intake.ts";
 import { type BenchServer, startServer } from "./server.ts";
 import { quantile, ratios, rounded, spreadOf } from "./statistics.ts";
 
 // `npm run bench`: Godwit, Cloudflare Workflows and the floor in one process, in alternating rounds. Only figures of one
 // run may be compared; the ratio of a round is taken within the round. `--rounds N` (at least 7, 15 unless said), `--skip-long`.
+// `--only intake`: deliveries to the local server instead, which nothing is compared with.
 
 const CONTENDERS = ["godwit", "workflows", "floor"] as const;
 type Contender = (typeof CONTENDERS)[number];
@@ -113,19 +115,25 @@ const argument = (name: string): string | undefined => {
   return index < 0 ? undefined : process.argv[index + 1];
 };
 
+const compare = async (count: number): Promise<void> => {
+  const server = await startServer();
+  try {
+    const figures = await rounds(server, count);
+    if (!process.argv.includes("--skip-long")) await longRuns(server);
+    report(figures);
+  } finally {
+    await server.close();
+  }
+};
+
+const only = argument("--only");
+if (only !== undefined && only !== "intake") throw new Error("--only takes `intake`");
 const count = Math.max(7, Number(argument("--rounds") ?? 15));
 print({
   machine: cpus()[0]?.model,
   cores: cpus().length,
   node: process.version,
-  rounds: count,
+  ...(only === undefined ? { rounds: count } : {}),
   at: new Date().toISOString(),
 });
-const server = await startServer();
-try {
-  const figures = await rounds(server, count);
-  if (!process.argv.includes("--skip-long")) await longRuns(server);
-  report(figures);
-} finally {
-  await server.close();
-}
+await (only === undefined ? compare(count) : benchIntake(print));

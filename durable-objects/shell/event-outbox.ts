@@ -1,10 +1,16 @@
 import type { Store } from "../storage/store.ts";
 import type { EventAlarm } from "./event-alarm.ts";
 import type { EventDraft } from "./event-draft.ts";
-import { mustHold, wakeTime } from "./event-waking.ts";
+import { mustHold, wakeTime, watchMs } from "./event-waking.ts";
 import { heldMessages, holdMessage, RESEND_MS, takeDueMessages } from "./keyed-outbox.ts";
 import { settleEffect } from "./outbox.ts";
 import { type DispatchMessage, type HeldMessage, messageFor, outboxId } from "./trigger-messages.ts";
+
+/** Looking for what is due reads the whole outbox: where very much is due, as after an outage, it is done in few steps. */
+const DUE_AT_ONCE = 1_000;
+
+/** How often an event of a shard asks whether it may go on. */
+const SHARD_WATCH_MS = 600_000;
 
 interface OutboxHosting {
   readonly store: Store;
@@ -27,10 +33,14 @@ export class EventOutbox {
   /** Keeps or moves the row of an open event; returns when it is looked after again, or null where nothing changed. */
   hold(draft: EventDraft): number | null {
     const { store, now, alarm, shard } = this.#hosting;
-    const at = wakeTime(draft.record, now());
-    if (at === null || (!draft.isNew && !mustHold(draft.fresh, draft.effects))) return null;
+    const wake = wakeTime(draft.record, now());
+    if (wake === null || (!draft.isNew && !mustHold(draft.fresh, draft.effects))) return null;
+    // Another object wakes what waits in a shard: that message may be lost.
+    const isFar = shard() !== null && draft.record.status === "parked";
+    const at = isFar ? Math.min(wake, now() + SHARD_WATCH_MS) : wake;
     const message = messageFor(draft.record, draft.key, shard());
-    holdMessage(store, outboxId(draft.record), message, at);
+    const every_ms = isFar ? SHARD_WATCH_MS : watchMs(draft.record);
+    holdMessage(store, outboxId(draft.record), every_ms === null ? message : { ...message, every_ms }, at);
     alarm.armFor(at);
     if (draft.effects.some((effect) => effect.type === "enqueue_dispatch" && effect.at_ms <= now()))
       this.#outgoing.push(message);
@@ -76,7 +86,7 @@ export class EventOutbox {
 
   /** Messages whose time has come. */
   due(): readonly HeldMessage[] {
-    return takeDueMessages<HeldMessage>(this.#hosting.store, this.#hosting.now());
+    return takeDueMessages<HeldMessage>(this.#hosting.store, this.#hosting.now(), DUE_AT_ONCE);
   }
 
   /** Everything that is held. */

@@ -3,14 +3,21 @@ import { handlerFor } from "../../src/engine/trigger/definition-handler.ts";
 import { isFinal } from "../../src/engine/trigger/evolve.ts";
 import { RESEND_MS } from "./keyed-outbox.ts";
 
-/** A parked event is woken by what it waits for; this is for the case that the wake-up was lost. */
-const PARKED_WATCH_MS = 600_000;
+/** A parked event is woken by its ticket, whose row is its true waker: very many may wait, and looking costs a row. */
+const PARKED_WATCH_MS = 86_400_000;
 
 /** How often an event whose run is under way asks whether it still is. */
 const RUN_WATCH_MS = 900_000;
 
 /** An event that waits for a person is looked at so rarely that it costs nothing. */
 const PERSON_WATCH_MS = 30 * 86_400_000;
+
+/** How often an open event is looked after that something else wakes; null where its message is all there is. */
+export const watchMs = ({ status, attempts }: EventRecord): number | null => {
+  if (status === "parked") return PARKED_WATCH_MS;
+  if (status === "waiting") return PERSON_WATCH_MS;
+  return status === "dispatching" && attempts.at(-1)?.is_running === true ? RUN_WATCH_MS : null;
+};
 
 const LEASE_SLACK_MS = 30_000;
 

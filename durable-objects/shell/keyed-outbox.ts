@@ -18,21 +18,28 @@ export const holdMessage = (store: Store, id: string, message: unknown, nextAt: 
     nextAt,
   );
 
-/** Messages that are due, at most a queue's batch of them; each is put off before it is sent, so a crash repeats it. */
-export const takeDueMessages = <Message>(store: Store, now: number): readonly Message[] => {
+/** What a message says itself: it is sent again no more often than this. */
+interface Watched {
+  readonly every_ms?: number | undefined;
+}
+
+/** Messages that are due, at most `limit`; each is put off before it is sent, so a crash repeats it. */
+export const takeDueMessages = <Message>(store: Store, now: number, limit = BATCH): readonly Message[] => {
   const due = store.query(
     "SELECT id, effect, attempts FROM outbox WHERE next_at_ms <= ? ORDER BY next_at_ms, id LIMIT ?",
     now,
-    BATCH,
+    limit,
   );
   return due.map((row) => {
-    const wait = Math.min(RESEND_MS * 2 ** (Number(row["attempts"]) + 1), MAX_RESEND_MS);
+    const message = JSON.parse(String(row["effect"])) as Message & Watched;
+    const ladder = Math.min(RESEND_MS * 2 ** (Number(row["attempts"]) + 1), MAX_RESEND_MS);
+    const wait = Math.max(ladder, message.every_ms ?? 0);
     store.write(
       "UPDATE outbox SET attempts = attempts + 1, next_at_ms = ? WHERE id = ?",
       now + wait,
       row["id"] ?? null,
     );
-    return JSON.parse(String(row["effect"])) as Message;
+    return message;
   });
 };
 
