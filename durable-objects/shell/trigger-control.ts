@@ -1,6 +1,6 @@
 import type { Admission } from "../../src/engine/trigger/admission.ts";
 import type { EventRecord } from "../../src/engine/trigger/event.ts";
-import type { FlowChanges, FlowSkipped } from "../../src/engine/trigger/flow/changes.ts";
+import type { FlowChanges, FlowSkipped, FlowWoken } from "../../src/engine/trigger/flow/changes.ts";
 import { FlowControl } from "../../src/engine/trigger/flow/flow-control.ts";
 import { requirementsOf } from "../../src/engine/trigger/flow/requirements.ts";
 import type { FlowAudit } from "../../src/engine/trigger/flow/ticket.ts";
@@ -19,8 +19,8 @@ const PERMIT_LEASE_MS = 1_800_000;
 
 /** What flow control did to other events. */
 export interface Moved {
-  /** Keys of events that go on now. */
-  readonly woken: readonly string[];
+  /** Events that go on now. */
+  readonly woken: readonly FlowWoken[];
   readonly skipped: readonly FlowSkipped[];
   readonly log: readonly LogRecord[];
   /** Whether there is more to do at the same time. */
@@ -103,7 +103,7 @@ export class TriggerControl {
     this.#pending = [];
     for (const changes of pending) storeFlow(this.#store, changes);
     return {
-      woken: pending.flatMap(({ woken }) => woken.map(({ id }) => id)),
+      woken: pending.flatMap(({ woken }) => woken),
       skipped: pending.flatMap(({ skipped }) => skipped),
       log: [...judged, ...pending.flatMap(({ audit }) => audit.map((one) => auditRecord(one, now)))],
       more: pending.some(({ more }) => more),
@@ -123,10 +123,8 @@ export class TriggerControl {
     switch (stands.status) {
       case "admitted":
       case "unknown":
-      case "suspended": {
-        const batch = stands.status === "admitted" && stands.members.length > 0 ? stands.members : null;
-        return { type: "admitted", verdicts: [...verdicts, verdict("passed", "there is room")], batch };
-      }
+      case "suspended":
+        return admittedWith(verdicts, stands.status === "admitted" ? stands.members : []);
       case "skipped":
         return skippedBy(stands.reason, [...verdicts, verdict("skipped", stands.reason)]);
       case "parked": {
@@ -146,6 +144,13 @@ const auditRecord = ({ topic, kind, payload }: FlowAudit, now: number): LogRecor
 });
 
 const verdict = (outcome: Verdict["outcome"], reason: string): Verdict => ({ stage: "flow_control", outcome, reason });
+
+/** What lets an event through flow control, with the members of its batch (spec/triggers 8, step 8). */
+export const admittedWith = (verdicts: readonly Verdict[], members: readonly string[]): Admission => ({
+  type: "admitted",
+  verdicts: [...verdicts, verdict("passed", "there is room")],
+  batch: members.length > 0 ? members : null,
+});
 
 /** The end of an event that flow control does not let through (spec/triggers 8, step 8). */
 export const skippedBy = (reason: string, verdicts: readonly Verdict[]): Admission => ({

@@ -29,6 +29,7 @@ import type {
   SettleDispatch,
 } from "../../src/engine/trigger/event.ts";
 import { isFinal } from "../../src/engine/trigger/evolve.ts";
+import type { FlowWoken } from "../../src/engine/trigger/flow/changes.ts";
 import type { HandlerCall } from "../../src/engine/trigger/handler.ts";
 import { type LogRecord, logRecords } from "../../src/engine/trigger/log.ts";
 import { claimIsExpired } from "../../src/engine/trigger/machine.ts";
@@ -42,7 +43,7 @@ import { heldMessages, holdMessage, RESEND_MS, takeDueMessages } from "./keyed-o
 import { MachineShell } from "./machine-shell.ts";
 import { nextEffectAt, settleEffect } from "./outbox.ts";
 import type { Judgement, Question } from "./predicate-desk.ts";
-import { skippedBy, TriggerControl } from "./trigger-control.ts";
+import { admittedWith, skippedBy, TriggerControl } from "./trigger-control.ts";
 import { handlerCall } from "./trigger-orders.ts";
 
 /** A hint that an event waits for its dispatch; the event itself stays in its object (architecture 4, step 4). */
@@ -192,7 +193,10 @@ export class TriggerShell {
 
   /** What each version has in flight and has done since the object woke (spec/triggers 6.4). */
   get load(): BindingLoad {
-    this.#inFlight ??= loadOf(this.binding.state, this.#openVersions());
+    if (this.#inFlight !== null) return this.#inFlight;
+    this.#inFlight = loadOf(this.binding.state, this.#openVersions());
+    // A crash may have come between the end of a version's last event and its own.
+    this.#endIdle(this.#inFlight);
     return this.#inFlight;
   }
 
@@ -457,14 +461,15 @@ export class TriggerShell {
     for (let moved = control?.flush(this.#now()); control !== null && moved !== undefined;) {
       const { woken, skipped, log, more } = moved;
       this.#hosting.log?.(log);
-      for (const key of woken) this.#wake(key, drafts);
+      for (const one of woken) this.#wake(one, drafts);
       for (const { id, reason } of skipped) {
         const draft = this.#draft(id);
         if (draft.state.status === "absent" || draft.isOver) continue;
         const verdicts = [{ stage: "flow_control", outcome: "skipped", reason }] as const;
         draft.tell({ type: "admit", admission: skippedBy(reason, verdicts) });
-        drafts.push(draft);
-        this.#writeOne(draft, drafts);
+        // The end of a replay is written down in its original, which is added to the list.
+        const first = drafts.push(draft) - 1;
+        for (let next = first; next < drafts.length; next += 1) this.#writeOne(drafts[next] as EventDraft, drafts);
       }
       if (more) this.#armedAt = null;
       if (!control.isPending) break;
@@ -473,10 +478,20 @@ export class TriggerShell {
     if (control !== null) this.#armFor(control.nextDueAt());
   }
 
-  /** An event goes on now: its message is sent with the commit, and again if nobody takes it. */
-  #wake(key: string, drafts: readonly EventDraft[]): void {
-    const { state } = drafts.find((one) => one.key === key) ?? this.#draft(key);
-    if (state.status === "absent") return;
+  /**
+   * An event goes on now, which is written down at once: a ticket without permits is gone with it. Its message is sent with
+   * the commit, and again if nobody takes it.
+   */
+  #wake({ id: key, members }: FlowWoken, drafts: EventDraft[]): void {
+    const known = drafts.find((one) => one.key === key);
+    const draft = known ?? this.#draft(key);
+    if (draft.state.status === "absent" || draft.isOver) return;
+    draft.tell({ type: "admit", admission: admittedWith([], members) });
+    if (draft.fresh.length > 0) {
+      updateEvent(this.#hosting.store, key, draft.journal);
+      if (known === undefined) drafts.push(draft);
+    }
+    const state = draft.record;
     const message = messageFor(state, key);
     holdMessage(this.#hosting.store, outboxId(state), message, this.#now() + RESEND_MS);
     this.#outgoing.push(message);
