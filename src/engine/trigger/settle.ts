@@ -92,7 +92,8 @@ export const attemptLost = (record: EventRecord, attempt: number, context: Conte
 const succeeded = (record: EventRecord, attempt: number, outcome: HandlerReport, context: Context): EventDecision => {
   const at = rfc3339(context.now);
   if (outcome.type === "running") {
-    const isKnown = record.attempts.some((one) => one.attempt === attempt && one.is_running);
+    // An attempt that was given up has no run of its own any more: the next one asks for the same run.
+    const isKnown = !record.attempts.some((one) => one.attempt === attempt && one.outcome === null && !one.is_running);
     const events: readonly EventEvent[] = isKnown ? [] : [{ type: "run_started", at, attempt }];
     // Whoever asked for a cancellation did so before there was a run to stop.
     const stop = record.cancel !== null && record.run_id !== null;
