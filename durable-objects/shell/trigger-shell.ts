@@ -193,9 +193,8 @@ export class TriggerShell {
 
   /** What each version has in flight and has done since the object woke (spec/triggers 6.4). */
   get load(): BindingLoad {
-    if (this.#inFlight !== null) return this.#inFlight;
-    this.#inFlight = loadOf(this.binding.state, this.#openVersions());
-    // A crash may have come between the end of a version's last event and its own.
+    this.#inFlight ??= loadOf(this.binding.state, this.#openVersions());
+    // Something may have gone wrong between the end of a version's last event and its own.
     this.#endIdle(this.#inFlight);
     return this.#inFlight;
   }
@@ -558,7 +557,13 @@ export class TriggerShell {
 
   #endIdle(load: BindingLoad): void {
     const { state } = this.binding;
-    for (const version of idleVersions(state, load)) this.binding.execute({ type: "drained", version });
+    try {
+      for (const version of idleVersions(state, load)) this.binding.execute({ type: "drained", version });
+    } catch (error) {
+      // What was not counted because of it is found out anew.
+      this.#inFlight = null;
+      throw error;
+    }
   }
 
   #keepPermits(key: string): void {

@@ -117,7 +117,10 @@ export const settle = (state: EventState, command: SettleDispatch, context: Cont
   const one = state.attempts.find((known) => known.attempt === attempt);
   if (dispatch_id !== state.dispatch_id || one === undefined) return stale;
   const isCurrent = state.status === "dispatching" && attempt === state.attempts.length;
-  if (outcome.type === "failed") return isCurrent ? failed(state, { ...command, outcome }, context) : stale;
+  // Whoever could not start a run that another one has started says nothing about it: the run itself does.
+  const isMistaken = one.is_running && outcome.type === "failed" && outcome.class === "infrastructure";
+  if (outcome.type === "failed")
+    return isCurrent && !isMistaken ? failed(state, { ...command, outcome }, context) : stale;
   // A run that was given up for lost and exists all the same counts: the next attempt would start the same one.
   const isSameRun = one.run_id !== null && one.run_id === state.run_id;
   return isCurrent || isSameRun ? succeeded(state, attempt, outcome, context) : stale;
