@@ -50,6 +50,8 @@ export class VersionLoads {
     const isChange = command.type === "configure" || command.type === "delete";
     const answer = this.#binding.execute(isChange ? { ...command, busy: busyVersions(load) } : command);
     this.#load = tendedLoad(this.#binding.state, load);
+    // Something may have gone wrong between the end of a version's last event and its own.
+    this.#endIdle();
     return answer;
   }
 
@@ -76,6 +78,12 @@ export class VersionLoads {
 
   #endIdle(): void {
     const { state } = this.#binding;
-    for (const version of idleVersions(state, this.load)) this.#binding.execute({ type: "drained", version });
+    try {
+      for (const version of idleVersions(state, this.load)) this.#binding.execute({ type: "drained", version });
+    } catch (error) {
+      // What was not counted because of it is found out anew.
+      this.#load = null;
+      throw error;
+    }
   }
 }

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { EventAnswer } from "../../durable-objects/shell/trigger-shell.ts";
+import type { EventAnswer } from "../../durable-objects/shell/trigger-requests.ts";
 import type { Answer } from "../../src/engine/machine.ts";
 import type { EventRecord, HandlerReport } from "../../src/engine/trigger/event.ts";
 import { isFinal } from "../../src/engine/trigger/evolve.ts";

@@ -42,7 +42,10 @@ const checkReplays = (events: Events): void => {
       const replay = events.get(replayKey(key, summary.number))?.record;
       if (replay === undefined) throw new Violation("T14 dead letter", `replay ${summary.number} of ${key} is lost`);
       if (replay.status !== summary.status)
-        throw new Violation("T14 dead letter", `replay ${summary.number} of ${key} is not what its original says`);
+        throw new Violation(
+          "T14 dead letter",
+          `replay ${summary.number} of ${key} is ${replay.status}, its original says ${summary.status}`,
+        );
       const went = summary.status === "dispatched" || summary.status === "skipped";
       if (went && record.dead_letter?.state === "pending" && record.replays.at(-1)?.number === summary.number) {
         const created = Date.parse(record.dead_letter.updated_at);

@@ -18,6 +18,9 @@ import { WatchedTrigger } from "./watched-trigger.ts";
 const START = Date.UTC(2030, 0, 1, 9, 5);
 const TRACE_LENGTH = 60;
 
+/** No world has more to do. */
+const MAX_STEPS = 60_000;
+
 /** Messages that no dispatcher could take come again a few times. */
 const REDELIVERIES = 3;
 
@@ -195,7 +198,10 @@ export class TriggerWorld implements Platform {
 
   /** Runs steps until something is true, or until a moment of simulated time; says whether it was true. */
   async runUntil(isTrue: () => boolean, until: number): Promise<boolean> {
+    let steps = 0;
     while (!isTrue()) {
+      if ((steps += 1) > MAX_STEPS)
+        throw new Violation("liveness", `it goes on without an end: ${this.lastEvents.slice(-6).join("; ")}`);
       if (this.scheduler.now >= until || !(await this.scheduler.step())) return isTrue();
       if (this.violation !== null) throw this.violation;
       for (const { host } of this.triggers) host.scheduleAlarm();
