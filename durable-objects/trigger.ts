@@ -10,8 +10,17 @@ import type { EventRow, EventView } from "../src/schema/trigger-event.ts";
 import type { HeldSecret, ResealedSecret, SealedSecret } from "../src/schema/trigger-secret.ts";
 import type { TriggerReport } from "../src/schema/trigger.ts";
 import type { StoredDefinition, TriggerDefinition } from "../src/schema/trigger-definition.ts";
+import type { LogRecord } from "../src/engine/trigger/log.ts";
 import { migrate } from "./migrations/migration.ts";
 import { TRIGGER } from "./migrations/trigger.ts";
+import {
+  type EventAddress,
+  eventLogOf,
+  type ReplayAsk,
+  replayEvent,
+  type ReplayMade,
+  replayOf,
+} from "./shell/event-inspection.ts";
 import { RESEND_MS } from "./shell/keyed-outbox.ts";
 import { RejectionCounts } from "./shell/keyed-rejections.ts";
 import { KeyedSecrets, type Rotation } from "./shell/keyed-secrets.ts";
@@ -23,7 +32,6 @@ import {
   type EventChange,
   type HeldMessage,
   type Order,
-  type ReplayRequest,
   TriggerShell,
 } from "./shell/trigger-shell.ts";
 import { objectStore } from "./storage/object-store.ts";
@@ -57,6 +65,9 @@ export interface EventAnswer {
   readonly order: Order | null;
   readonly cancel_run: string | null;
 }
+
+/** A replay that was made, with what is to be told outside. */
+export type ReplayAnswer = Omit<ReplayMade, "answer"> & { readonly event: EventAnswer };
 
 /** When an alarm that went wrong is tried again. */
 const ALARM_RETRY_MS = 10_000;
@@ -195,14 +206,28 @@ export class Trigger extends DurableObject<Env> {
     return shown(this.#shell.respond(key, response));
   }
 
-  /** Makes a replay of an event. */
-  replay(key: string, request: ReplayRequest): Answer<EventAnswer> {
-    return shown(this.#shell.replay(key, request));
+  /** Makes a replay of an event; asking again under the same name makes no second one. */
+  replay(address: EventAddress, ask: ReplayAsk): Answer<ReplayAnswer> {
+    const made = replayEvent(this.#shell, address, ask);
+    if (!made.ok) return made;
+    const { answer, ...replay } = made.reply;
+    const event = shown({ ok: true, reply: answer });
+    return event.ok ? { ok: true, reply: { ...replay, event: event.reply } } : event;
+  }
+
+  /** A replay beside its original. */
+  replayOf(address: EventAddress & { readonly replay: number }): ReturnType<typeof replayOf> {
+    return replayOf(this.#shell, address);
+  }
+
+  /** What the event log says of an event or a replay. */
+  log(address: EventAddress): readonly LogRecord[] | null {
+    return eventLogOf(this.#shell, address);
   }
 
   /** Takes a dead letter off the list. */
-  discard(key: string, dlqId: string): Answer<EventAnswer> {
-    return shown(this.#shell.discard(key, dlqId));
+  discard(key: string, dlqId: string, why: { readonly reason?: string } = {}): Answer<EventAnswer> {
+    return shown(this.#shell.discard(key, dlqId, why));
   }
 
   /** The event of a key, if it still is the one with this id. */

@@ -112,6 +112,8 @@ export interface ReplayRequest {
   readonly dlq_id: string | null;
   readonly requested_by: string | null;
   readonly not_before: number | null;
+  /** Names the request: asking again under the same name makes no second replay. */
+  readonly request_id?: string | undefined;
 }
 
 /** What a trigger's events need around them. */
@@ -248,7 +250,7 @@ export class TriggerShell {
   /** Stops an event's dispatch wherever it is. */
   cancel(
     key: string,
-    by: { readonly requested_by: string | null; readonly audit_id: string | null },
+    by: { readonly requested_by: string | null; readonly audit_id: string | null; readonly reason?: string },
   ): Answer<EventAnswer> {
     return this.#tell(key, { type: "cancel", ...by });
   }
@@ -262,25 +264,28 @@ export class TriggerShell {
   }
 
   /** Takes a dead letter off the list. */
-  discard(key: string, dlqId: string): Answer<EventAnswer> {
+  discard(key: string, dlqId: string, why: { readonly reason?: string } = {}): Answer<EventAnswer> {
     const { state } = this.#draft(key);
     if (state.status === "absent" || state.dead_letter?.id !== dlqId) return unknownLetter(dlqId);
-    return this.#tell(key, { type: "discard" });
+    return this.#tell(key, { type: "discard", ...why });
   }
 
   /** Makes a replay of an event; the answer is about the replay. A dead letter that is tried again has to be pending. */
   replay(key: string, request: ReplayRequest): Answer<EventAnswer> {
     const original = this.#draft(key);
     if (original.state.status === "absent") return unknownEvent;
-    const { event, dead_letter, replay_count, binding } = original.record;
-    const { version, as_of, dlq_id, requested_by, not_before } = request;
+    const { event, dead_letter, replay_count, replays, binding } = original.record;
+    const { version, as_of, dlq_id, requested_by, not_before, request_id } = request;
+    const same = request_id === undefined ? undefined : replays.find((one) => one.request_id === request_id);
+    if (same !== undefined) return this.#commit(this.#draft(replayKey(key, same.number)));
+    const named = request_id === undefined ? {} : { request_id };
     if (dlq_id !== null && (dead_letter?.id !== dlq_id || dead_letter.state !== "pending"))
       return unknownLetter(dlq_id);
     const definition = definitionOf(this.binding.state, version);
     if (definition === null)
       return reject("invalid_request", `unknown trigger binding '${binding.trigger_id}' version ${version}`);
     const number = replay_count + 1;
-    const replay: ReplayOf = { event_id: event.id, number, dlq_id, as_of, requested_by };
+    const replay: ReplayOf = { event_id: event.id, number, dlq_id, as_of, requested_by, ...named };
     const draft = this.#draft(replayKey(key, number));
     draft.tell({ type: "accept_replay", event, binding: { ...binding, version, definition }, replay, not_before });
     const summary: ReplaySummary = {
@@ -293,6 +298,7 @@ export class TriggerShell {
       status: "accepted",
       settled_at: null,
       run_id: null,
+      ...named,
     };
     original.tell({ type: "note_replay", summary });
     return this.#commit(draft, null, [original]);

@@ -4,11 +4,15 @@ import { problemOfError } from "./fault.ts";
 import { seal } from "./headers.ts";
 import { problem, problemResponse } from "./problem.ts";
 import { type App, type HonoEnv, Router } from "./router.ts";
+import { addApprovalRoutes } from "./routes/approvals.ts";
 import { addAssetRoutes } from "./routes/assets.ts";
 import { addCompareRoutes } from "./routes/compare.ts";
 import { addCronRoutes } from "./routes/cron.ts";
 import { addEventRoutes } from "./routes/events.ts";
 import { addEventBodyRoutes } from "./routes/event-body.ts";
+import { addEventControlRoutes } from "./routes/event-control.ts";
+import { addEventReplayRoutes } from "./routes/event-replay.ts";
+import { addFireRoute } from "./routes/fire.ts";
 import { addForkRoutes } from "./routes/fork.ts";
 import { addHookRoutes } from "./routes/hooks.ts";
 import { addKeyRoutes } from "./routes/keys.ts";
@@ -61,9 +65,13 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addCronRoutes,
   addManifestRoutes,
   addTriggerStatsRoutes,
+  addFireRoute,
   addHookRoutes,
   addEventRoutes,
   addEventBodyRoutes,
+  addEventReplayRoutes,
+  addEventControlRoutes,
+  addApprovalRoutes,
   addQueueRoutes,
   addKeyRoutes,
 ];

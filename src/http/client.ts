@@ -40,6 +40,7 @@ import type { ValidationReport } from "../schema/graph.ts";
 import type { runBudgetSchema } from "../schema/run-budget.ts";
 import type { ReplayFixture } from "../schema/replay.ts";
 import { AssetCalls } from "./client/assets.ts";
+import { EventCalls } from "./client/events.ts";
 import { MailboxCalls } from "./client/mailboxes.ts";
 import { QueueCalls } from "./client/queues.ts";
 import { SessionCalls } from "./client/sessions.ts";
@@ -83,6 +84,7 @@ const isRefusal = (thrown: unknown): boolean => thrown instanceof ProblemError &
 /** The HTTP API as methods. Each throws a `ProblemError` for a refusal; a fault of the network is thrown as it comes. */
 export class Client {
   readonly assets: AssetCalls;
+  readonly triggerEvents: EventCalls;
   readonly mailboxes: MailboxCalls;
   readonly queues: QueueCalls;
   readonly sessions: SessionCalls;
@@ -94,6 +96,7 @@ export class Client {
     const transport = new Transport(options);
     this.#transport = transport;
     this.assets = new AssetCalls(transport);
+    this.triggerEvents = new EventCalls(transport);
     this.mailboxes = new MailboxCalls(transport);
     this.queues = new QueueCalls(transport);
     this.sessions = new SessionCalls(transport);

@@ -1,9 +1,12 @@
 import type { Answer } from "../engine/machine.ts";
-import type { Delivery, DeliveryBinding, EventAnswer } from "../../durable-objects/trigger.ts";
-import type { DispatchGiven, ReplayRequest } from "../../durable-objects/shell/trigger-shell.ts";
+import type { Delivery, DeliveryBinding, EventAnswer, ReplayAnswer } from "../../durable-objects/trigger.ts";
+import type { EventAddress, ReplayAsk } from "../../durable-objects/shell/event-inspection.ts";
+import type { DispatchGiven } from "../../durable-objects/shell/trigger-shell.ts";
 import type { BindingReply } from "../engine/trigger/binding.ts";
 import type { BindingSource } from "../engine/trigger/binding-version.ts";
+import type { ReplayReport } from "../engine/trigger/drift.ts";
 import type { SettleDispatch } from "../engine/trigger/event.ts";
+import type { LogRecord } from "../engine/trigger/log.ts";
 import type { EventView } from "../schema/trigger-event.ts";
 import type { ResealedSecret, SealedSecret } from "../schema/trigger-secret.ts";
 import type { TriggerReport } from "../schema/trigger.ts";
@@ -32,15 +35,19 @@ export interface TriggerObject {
   readonly settle: (key: string, report: Omit<SettleDispatch, "type">) => Promise<Answer<EventAnswer>>;
   readonly cancel: (
     key: string,
-    by: { readonly requested_by: string | null; readonly audit_id: string | null },
+    by: { readonly requested_by: string | null; readonly audit_id: string | null; readonly reason?: string },
   ) => Promise<Answer<EventAnswer>>;
   readonly isCancelled: (key: string) => Promise<boolean>;
   readonly respond: (
     key: string,
     response: { readonly approved: boolean; readonly reviewer: string | null; readonly reason: string | null },
   ) => Promise<Answer<EventAnswer>>;
-  readonly replay: (key: string, request: ReplayRequest) => Promise<Answer<EventAnswer>>;
-  readonly discard: (key: string, dlqId: string) => Promise<Answer<EventAnswer>>;
+  readonly replay: (address: EventAddress, ask: ReplayAsk) => Promise<Answer<ReplayAnswer>>;
+  readonly replayOf: (
+    address: EventAddress & { readonly replay: number },
+  ) => Promise<{ readonly record: EventView; readonly report: ReplayReport } | null>;
+  readonly log: (address: EventAddress) => Promise<readonly LogRecord[] | null>;
+  readonly discard: (key: string, dlqId: string, why?: { readonly reason?: string }) => Promise<Answer<EventAnswer>>;
   readonly event: (key: string, eventId: string) => Promise<EventView | null>;
   readonly recover: () => Promise<void>;
 }

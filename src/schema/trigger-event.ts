@@ -60,7 +60,12 @@ const verdict = z
   .readonly();
 
 const cancelRequest = z
-  .object({ requested_at: time, requested_by: z.string().nullable(), audit_id: z.string().nullable() })
+  .object({
+    requested_at: time,
+    requested_by: z.string().nullable(),
+    audit_id: z.string().nullable(),
+    reason: z.string().exactOptional(),
+  })
   .readonly();
 
 const approval = z
@@ -78,6 +83,16 @@ const approval = z
   })
   .readonly();
 
+const step = z
+  .object({
+    attempt: z.int(),
+    at: time,
+    status: z.enum(["dlq", "replay_dlq", "replay_succeeded", "discarded"]),
+    error: z.string().nullable(),
+    reason: z.string().exactOptional(),
+  })
+  .readonly();
+
 const deadLetter = z
   .object({
     id: z.string(),
@@ -86,9 +101,7 @@ const deadLetter = z
     error_class: z.string(),
     attempt_count: z.int(),
     reason: z.string().nullable(),
-    history: z
-      .array(z.object({ attempt: z.int(), at: time, status: z.string(), error: z.string().nullable() }).readonly())
-      .readonly(),
+    history: z.array(step).readonly(),
     created_at: time,
     updated_at: time,
   })
@@ -101,6 +114,7 @@ const replayOf = z
     dlq_id: z.string().nullable(),
     as_of: z.string().nullable(),
     requested_by: z.string().nullable(),
+    request_id: z.string().exactOptional(),
   })
   .readonly();
 
@@ -115,6 +129,7 @@ const replaySummary = z
     status,
     settled_at: time.nullable(),
     run_id: z.string().nullable(),
+    request_id: z.string().exactOptional(),
   })
   .readonly();
 
