@@ -13,6 +13,7 @@ import { addEventBodyRoutes } from "./routes/event-body.ts";
 import { addEventControlRoutes } from "./routes/event-control.ts";
 import { addEventReplayRoutes } from "./routes/event-replay.ts";
 import { addFireRoute } from "./routes/fire.ts";
+import { addDeadLetterRoutes } from "./routes/dead-letters.ts";
 import { addForkRoutes } from "./routes/fork.ts";
 import { addHookRoutes } from "./routes/hooks.ts";
 import { addKeyRoutes } from "./routes/keys.ts";
@@ -22,6 +23,7 @@ import { addMetricRoutes } from "./routes/metrics.ts";
 import { addMetaRoutes } from "./routes/meta.ts";
 import { addArtifactRoutes } from "./routes/artifacts.ts";
 import { addRunArtifactRoutes } from "./routes/run-artifacts.ts";
+import { addOperationRoutes } from "./routes/operations.ts";
 import { addQueueRoutes } from "./routes/queues.ts";
 import { addReplayRoutes } from "./routes/replay.ts";
 import { addRunControlRoutes } from "./routes/run-control.ts";
@@ -72,6 +74,8 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addEventReplayRoutes,
   addEventControlRoutes,
   addApprovalRoutes,
+  addDeadLetterRoutes,
+  addOperationRoutes,
   addQueueRoutes,
   addKeyRoutes,
 ];

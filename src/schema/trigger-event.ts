@@ -93,7 +93,8 @@ const step = z
   })
   .readonly();
 
-const deadLetter = z
+/** An event that could not be handled, and what was done about it since (spec/triggers 12.6). */
+export const deadLetterSchema = z
   .object({
     id: z.string(),
     state: z.enum(["pending", "resolved", "discarded"]),
@@ -153,7 +154,7 @@ export const eventViewSchema = eventRowSchema
     batch: z.array(z.string()).readonly().nullable().describe("Dedupe keys of the events handled together"),
     cancel: cancelRequest.nullable(),
     approval: approval.nullable(),
-    dead_letter: deadLetter.nullable(),
+    dead_letter: deadLetterSchema.nullable(),
     replay: replayOf.nullable(),
     replays: z.array(replaySummary).readonly().describe("The newest hundred"),
     event: triggerEventSchema.describe("The event as it was accepted"),

@@ -1,26 +1,16 @@
 import type { Answer } from "../../engine/machine.ts";
 import type { EventAnswer } from "../../../durable-objects/trigger.ts";
 import { uuidIds } from "../../ports/ids.ts";
-import { indexEvent } from "../../queue/index-events.ts";
 import { approveEventSchema, cancelEventSchema } from "../../schema/api-event-control.ts";
 import { type EventView, eventViewSchema } from "../../schema/trigger-event.ts";
 import type { Call } from "../call.ts";
+import { carriedOut } from "../carry-out.ts";
 import { claimOnce } from "../idempotency.ts";
 import { eventReplaced, foundEvent, type FoundEvent } from "../found-event.ts";
 import { fromRejection } from "../problem.ts";
 import { done, type Outcome, type Router } from "../router.ts";
-import { runObject } from "../run-object.ts";
 
 const reply = { status: 200, description: "The event", name: "TriggerEventRecord", schema: eventViewSchema } as const;
-
-/** Tells the lists, and stops the run that handled the event. */
-export const carriedOut = async (call: Pick<Call, "env" | "tenant">, answer: EventAnswer): Promise<void> => {
-  const { env, tenant } = call;
-  const { cancel_run: runId, dead_letter } = answer;
-  await indexEvent(env, tenant, answer, { dead_letter });
-  if (runId !== null)
-    await runObject(env, tenant, runId).request({ type: "cancel_run", reason: "the event was cancelled" });
-};
 
 const shown = async ({ address, object }: FoundEvent): Promise<Outcome<EventView>> => {
   const event = await object().event(address.key, address.event_id);
