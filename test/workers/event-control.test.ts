@@ -172,9 +172,13 @@ describe("approval", () => {
     });
     expect(items.map((item) => item.event_id).toSorted()).toEqual([one.event_id, two.event_id].toSorted());
     expect(items[0]).toMatchObject({ trigger_id: "careful", reason: expect.any(String) as string });
-    const approved = await client.triggerEvents.approve(one.event_id, { approved: true, reviewer: "me" });
+    const call = { idempotency_key: "a1" };
+    const answer = { approved: true, reviewer: "me" };
+    const approved = await client.triggerEvents.approve(one.event_id, answer, call);
     expect(approved.approval?.decision).toMatchObject({ approved: true, reviewer: "me" });
     expect((await eventIn(one.event_id, "dispatched")).runs).toHaveLength(1);
+    const repeated = await client.triggerEvents.approve(one.event_id, answer, call);
+    expect(repeated.approval).toEqual(approved.approval);
     const denied = await client.triggerEvents.approve(two.event_id, { approved: false, reason: "no" });
     expect(denied).toMatchObject({ status: "skipped", runs: [] });
     const again = refusal(post(`/v1/events/${one.event_id}/approve`, { approved: true }));

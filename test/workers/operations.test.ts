@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
+import { sweepLists } from "../../src/cron/retention.ts";
 import { watch } from "../../src/cron/watchdog.ts";
 import { beginOperation, findOperation, type Operation } from "../../src/http/operation-rows.ts";
 import { workPage } from "../../src/http/operation-work.ts";
@@ -132,6 +133,29 @@ describe("operations on many events", () => {
     expect(ids).toContain(last?.event_id);
     const gone = await client.operations.discard({ trigger_id: "letters", limit: 2, reason: "a test" });
     expect(gone).toMatchObject({ operation: "dlq_discard", matched_count: 2, executed_count: 2 });
+  });
+});
+
+describe("what is kept of operations", () => {
+  it("[T-22.6] those that are done go with the lists, items and all; those that are not stay", async () => {
+    await put("kept", manual);
+    await fired("kept", 1, "dispatched");
+    const [old, open, young] = [
+      await client.operations.replay({ where: "true", trigger_id: "kept", dry_run: true }),
+      await client.operations.replay({ where: "true", trigger_id: "kept", dry_run: true }),
+      await client.operations.replay({ where: "true", trigger_id: "kept", dry_run: true }),
+    ];
+    const age = env.DB.prepare(
+      "UPDATE operations SET updated_at = '2001-01-01T00:00:00.000Z', state = ?2 WHERE operation_id = ?1",
+    );
+    await env.DB.batch([age.bind(old.operation_id, "done"), age.bind(open.operation_id, "running")]);
+    await sweepLists(env, Date.now());
+    expect(await refusal(get(`/v1/operations/${old.operation_id}`))).toMatchObject({ code: "operation_not_found" });
+    for (const one of [open, young]) expect((await client.operations.get(one.operation_id)).items).toHaveLength(1);
+    const { results } = await env.DB.prepare("SELECT 1 FROM operation_items WHERE operation_id = ?")
+      .bind(old.operation_id)
+      .all();
+    expect(results).toEqual([]);
   });
 });
 

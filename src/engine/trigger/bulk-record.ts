@@ -73,13 +73,10 @@ export const bulkRecord = (view: EventView): BulkRecord => {
   const { provider, kind, received_at, occurred_at, dedupe_key, trace_id } = facts;
   const replay_of_event_id = view.replay_of ?? null;
   const cancel_requested = view.cancel !== null;
+  const named = { id: eventId, provider, kind, received_at, occurred_at, dedupe_key, trace_id, tenant };
+  const payload = provider_payload["raw"] ?? null;
   return {
-    event: {
-      ...{ id: eventId, provider, kind, received_at, occurred_at, dedupe_key, trace_id, tenant, replay_of_event_id },
-      headers,
-      payload: provider_payload["raw"] ?? null,
-      provider_payload,
-    },
+    event: { ...named, headers, payload, provider_payload, replay_of_event_id },
     binding: { id, version, key: `${id}@v${version}`, handler_kind, handler: json(definition.handler), target_uri },
     attempt: attemptOf(view, standing),
     outcome: {

@@ -78,6 +78,13 @@ const addApprove = (router: Router): void => {
       const { approved, reviewer = null, reason = null } = body;
       const { address, object } = found.value;
       const answer = await object().respond(address.key, { approved, reviewer, reason });
+      if (!answer.ok && call.idempotency_key !== null) {
+        // The same request again: what it asked for is done.
+        const decided = await object().event(address.key, address.event_id);
+        const { decision = null } = decided?.approval ?? {};
+        const isSame = decision?.approved === approved && decision.reviewer === reviewer && decision.reason === reason;
+        if (decided !== null && isSame) return done(decided);
+      }
       return settled(call, found.value, answer);
     },
   );

@@ -97,17 +97,18 @@ describe("the report about a replay", () => {
   });
 });
 
+const tell = (state: BindingState, command: BindingCommand, now: number): BindingState => {
+  const decision = bindingMachine.decide(state, command, contextAt(now));
+  if (!decision.ok) throw new Error(decision.rejection.detail);
+  return fold(bindingMachine, state, decision.events);
+};
+const put = (workflow: string): BindingCommand => ({
+  type: "configure",
+  trigger_id: "hub",
+  definition: stored({ handler: { workflow } }),
+});
+
 describe("the version of a replay", () => {
-  const tell = (state: BindingState, command: BindingCommand, now: number): BindingState => {
-    const decision = bindingMachine.decide(state, command, contextAt(now));
-    if (!decision.ok) throw new Error(decision.rejection.detail);
-    return fold(bindingMachine, state, decision.events);
-  };
-  const put = (workflow: string): BindingCommand => ({
-    type: "configure",
-    trigger_id: "hub",
-    definition: stored({ handler: { workflow } }),
-  });
   const first = tell(bindingMachine.initial, put("a"), NOON);
   const second = tell(first, put("b"), NOON + HOUR);
   const event = { ...accepted().event, received_at: "2026-04-19T12:00:00.000Z" };
@@ -162,10 +163,11 @@ describe("the version of a replay", () => {
   });
 });
 
+const standing = (status: EventRecord["status"], cancel: EventRecord["cancel"] = null) =>
+  bulkStanding({ status, cancel });
+
 describe("what a filter of many events sees", () => {
   it("[T-22.6] every status has its word; what is over or was asked to stop cannot be cancelled", () => {
-    const standing = (status: EventRecord["status"], cancel: EventRecord["cancel"] = null) =>
-      bulkStanding({ status, cancel });
     const open = { terminal: false, cancellable: true };
     const over = { terminal: true, cancellable: false };
     for (const status of ["accepted", "parked", "deferred", "waiting"] as const)
