@@ -5,6 +5,14 @@ import type { LogRecord } from "../src/engine/trigger/log.ts";
 import { deadLetterChange, eventRow, eventView } from "../src/engine/trigger/view.ts";
 import type { DeadLetterChange } from "../src/schema/api-dead-letter.ts";
 import type { EventRow, EventView } from "../src/schema/trigger-event.ts";
+import {
+  type EventAddress,
+  eventLogOf,
+  type ReplayAsk,
+  replayEvent,
+  type ReplayMade,
+  replayOf,
+} from "./shell/event-inspection.ts";
 import type { Judgement } from "./shell/predicate-desk.ts";
 import { TriggerOwner } from "./shell/trigger-owner.ts";
 import type {
@@ -13,7 +21,6 @@ import type {
   DispatchGiven,
   EventAnswer as ShellAnswer,
   Order,
-  ReplayRequest,
 } from "./shell/trigger-requests.ts";
 import type { Told, TriggerShell } from "./shell/trigger-shell.ts";
 
@@ -35,6 +42,9 @@ export interface EventAnswer {
   readonly order: Order | null;
   readonly cancel_run: string | null;
 }
+
+/** A replay that was made, with what is to be told outside. */
+export type ReplayAnswer = Omit<ReplayMade, "answer"> & { readonly event: EventAnswer };
 
 /** When an alarm that went wrong is tried again. */
 const ALARM_RETRY_MS = 10_000;
@@ -92,14 +102,23 @@ export class Trigger extends TriggerOwner {
     return this.#shown(this.shell.respond(key, response));
   }
 
-  /** Makes a replay of an event. */
-  replay(key: string, request: ReplayRequest): Answer<EventAnswer> {
-    return this.#shown(this.shell.replay(key, request));
+  /** Makes a replay of an event; asking again under the same name makes no second one. */
+  replay(address: EventAddress, ask: ReplayAsk): Answer<ReplayAnswer> {
+    const made = replayEvent(this.shell, address, ask);
+    if (!made.ok) return made;
+    const { answer, ...replay } = made.reply;
+    const event = this.#shown({ ok: true, reply: answer });
+    return event.ok ? { ok: true, reply: { ...replay, event: event.reply } } : event;
+  }
+
+  /** A replay beside its original. */
+  replayOf(address: EventAddress & { readonly replay: number }): ReturnType<typeof replayOf> {
+    return replayOf(this.shell, address);
   }
 
   /** Takes a dead letter off the list. */
-  discard(key: string, dlqId: string): Answer<EventAnswer> {
-    return this.#shown(this.shell.discard(key, dlqId));
+  discard(key: string, dlqId: string, why: Omit<Told<"discard">, "type"> = {}): Answer<EventAnswer> {
+    return this.#shown(this.shell.discard(key, dlqId, why));
   }
 
   /** The event of a key, if it still is the one with this id. */
@@ -108,9 +127,9 @@ export class Trigger extends TriggerOwner {
     return found === null ? null : eventView(found.record);
   }
 
-  /** What happened to an event, in the words of the event log. */
-  eventLog(key: string): readonly LogRecord[] {
-    return this.shell.eventLog(key);
+  /** What the event log says of an event or a replay. */
+  log(address: EventAddress): readonly LogRecord[] | null {
+    return eventLogOf(this.shell, address);
   }
 
   /** Tells the trigger that queues may have lost their messages: everything that is pending is sent again at once. */

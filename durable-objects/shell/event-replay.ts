@@ -11,13 +11,10 @@ import type { ReplayRequest } from "./trigger-requests.ts";
 export const unknownLetter = (id: string): Answer<never> =>
   reject("dead_letter_not_found", `unknown pending DLQ entry '${id}'`);
 
-const newReplay = (record: EventRecord, { number, as_of, dlq_id, requested_by }: ReplayOf): ReplaySummary => ({
-  number,
+const newReplay = (record: EventRecord, { event_id: _of, ...replay }: ReplayOf): ReplaySummary => ({
+  ...replay,
   binding_version: record.binding.version,
   requested_at: record.updated_at,
-  requested_by,
-  as_of,
-  dlq_id,
   status: "accepted",
   settled_at: null,
   run_id: null,
@@ -28,7 +25,7 @@ interface Replayed {
   readonly original: EventDraft;
 }
 
-/** A replay of an event and its original that knows of it, not committed yet (spec/triggers 23). */
+/** A replay of an event and its original that knows of it, not committed yet (spec/triggers 23); the first one of its name. */
 export const makeReplay = (
   { book, state }: Pick<TriggerParts, "book" | "state">,
   key: string,
@@ -36,14 +33,17 @@ export const makeReplay = (
 ): Answer<Replayed> => {
   const original = book.draft(key);
   if (original.state.status === "absent") return reject("event_not_found", "there is no such event");
-  const { event, dead_letter, replay_count, binding } = original.record;
-  const { version, as_of, dlq_id, requested_by, not_before } = request;
+  const { event, dead_letter, replay_count, replays, binding } = original.record;
+  const { version, as_of, dlq_id, requested_by, not_before, request_id } = request;
+  const named = request_id === undefined ? {} : { request_id };
+  const same = request_id === undefined ? undefined : replays.find((one) => one.request_id === request_id);
+  if (same !== undefined) return { ok: true, reply: { replay: book.draft(replayKey(key, same.number)), original } };
   if (dlq_id !== null && (dead_letter?.id !== dlq_id || dead_letter.state !== "pending")) return unknownLetter(dlq_id);
   const definition = definitionOf(state(), version);
   if (definition === null)
     return reject("invalid_request", `unknown trigger binding '${binding.trigger_id}' version ${version}`);
   const number = replay_count + 1;
-  const replayOf: ReplayOf = { event_id: event.id, number, dlq_id, as_of, requested_by };
+  const replayOf: ReplayOf = { event_id: event.id, number, dlq_id, as_of, requested_by, ...named };
   // Whatever lies there is a replay of the event that had the key before.
   const replay = book.blank(replayKey(key, number));
   const versioned = { ...binding, version, definition };

@@ -57,6 +57,8 @@ export interface ReplayRequest {
   readonly dlq_id: string | null;
   readonly requested_by: string | null;
   readonly not_before: number | null;
+  /** Names the request: asking again under the same name makes no second replay. */
+  readonly request_id?: string | undefined;
 }
 
 /** What a trigger's events need around them. */

@@ -142,10 +142,10 @@ export class TriggerShell {
   }
 
   /** Takes a dead letter off the list. */
-  discard(key: string, dlqId: string): Answer<EventAnswer> {
+  discard(key: string, dlqId: string, why: Omit<Told<"discard">, "type"> = {}): Answer<EventAnswer> {
     const draft = this.#parts.book.draft(key);
     if (draft.state.status === "absent" || draft.state.dead_letter?.id !== dlqId) return unknownLetter(dlqId);
-    return this.#told(draft, { type: "discard" });
+    return this.#told(draft, { type: "discard", ...why });
   }
 
   /** Makes a replay of an event; the answer is about the replay. A dead letter that is tried again has to be pending. */

@@ -34,6 +34,13 @@ const HOURS = `DELETE FROM trigger_hours WHERE tenant = ?1 AND (trigger_id, hour
 const COUNTERS = `DELETE FROM metric_counters WHERE tenant = ?1 AND (name, labels) IN (
   SELECT name, labels FROM metric_counters AS old WHERE old.tenant = ?1 AND old.updated_at < ?2 LIMIT ${MAX_ROWS})`;
 
+const OPERATIONS = `DELETE FROM operations WHERE tenant = ?1 AND operation_id IN (
+  SELECT operation_id FROM operations AS old WHERE old.tenant = ?1 AND old.state = 'done' AND old.updated_at < ?2 LIMIT ${MAX_ROWS})`;
+
+const OPERATION_ITEMS = `DELETE FROM operation_items WHERE tenant = ?1 AND (operation_id, position) IN (
+  SELECT operation_id, position FROM operation_items AS old WHERE old.tenant = ?1
+  AND old.operation_id NOT IN (SELECT operation_id FROM operations WHERE tenant = ?1) LIMIT ${MAX_ROWS})`;
+
 const TENANTS = `SELECT tenant FROM (SELECT 'default' AS tenant UNION SELECT tenant FROM tenants)
   ORDER BY random() LIMIT ${MAX_TENANTS}`;
 
@@ -44,8 +51,9 @@ export const sweepLists = async (env: Pick<Bindings, "DB" | "GODWIT_EVENT_LIST_D
   const { results } = await env.DB.prepare(TENANTS).all<{ readonly tenant: string }>();
   for (const { tenant } of results) {
     await env.DB.batch([
-      ...[EVENTS, DEAD_LETTERS, COUNTERS].map((sql) => env.DB.prepare(sql).bind(tenant, cutoff)),
+      ...[EVENTS, DEAD_LETTERS, COUNTERS, OPERATIONS].map((sql) => env.DB.prepare(sql).bind(tenant, cutoff)),
       env.DB.prepare(HOURS).bind(tenant, hour),
+      env.DB.prepare(OPERATION_ITEMS).bind(tenant),
     ]);
   }
 };

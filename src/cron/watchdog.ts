@@ -2,6 +2,7 @@ import type { Bindings } from "../http/call.ts";
 import { runObject } from "../http/run-object.ts";
 import { report, textOf } from "../queue/report.ts";
 import { wakeLostSchedules } from "./lost-ticks.ts";
+import { resumeOperations } from "./stopped-operations.ts";
 
 /** A running run that the list has not seen move for so long is looked at. */
 const STALE_MS = 10 * 60_000;
@@ -41,5 +42,5 @@ export const wakeStaleRuns = async (env: Bindings, now: number): Promise<void> =
 
 /** What the static Cron Trigger does: it finds what alarms were to find and did not. */
 export const watch = async (env: Bindings, now: number): Promise<void> => {
-  await Promise.all([wakeStaleRuns(env, now), wakeLostSchedules(env, now)]);
+  await Promise.all([wakeStaleRuns(env, now), wakeLostSchedules(env, now), resumeOperations(env, now)]);
 };

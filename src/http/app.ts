@@ -4,11 +4,16 @@ import { problemOfError } from "./fault.ts";
 import { seal } from "./headers.ts";
 import { problem, problemResponse } from "./problem.ts";
 import { type App, type HonoEnv, Router } from "./router.ts";
+import { addApprovalRoutes } from "./routes/approvals.ts";
 import { addAssetRoutes } from "./routes/assets.ts";
 import { addCompareRoutes } from "./routes/compare.ts";
 import { addCronRoutes } from "./routes/cron.ts";
 import { addEventRoutes } from "./routes/events.ts";
 import { addEventBodyRoutes } from "./routes/event-body.ts";
+import { addEventControlRoutes } from "./routes/event-control.ts";
+import { addEventReplayRoutes } from "./routes/event-replay.ts";
+import { addFireRoute } from "./routes/fire.ts";
+import { addDeadLetterRoutes } from "./routes/dead-letters.ts";
 import { addForkRoutes } from "./routes/fork.ts";
 import { addHookRoutes } from "./routes/hooks.ts";
 import { addKeyRoutes } from "./routes/keys.ts";
@@ -18,6 +23,7 @@ import { addMetricRoutes } from "./routes/metrics.ts";
 import { addMetaRoutes } from "./routes/meta.ts";
 import { addArtifactRoutes } from "./routes/artifacts.ts";
 import { addRunArtifactRoutes } from "./routes/run-artifacts.ts";
+import { addOperationRoutes } from "./routes/operations.ts";
 import { addQueueRoutes } from "./routes/queues.ts";
 import { addReplayRoutes } from "./routes/replay.ts";
 import { addRunControlRoutes } from "./routes/run-control.ts";
@@ -61,9 +67,15 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addCronRoutes,
   addManifestRoutes,
   addTriggerStatsRoutes,
+  addFireRoute,
   addHookRoutes,
   addEventRoutes,
   addEventBodyRoutes,
+  addEventReplayRoutes,
+  addEventControlRoutes,
+  addApprovalRoutes,
+  addDeadLetterRoutes,
+  addOperationRoutes,
   addQueueRoutes,
   addKeyRoutes,
 ];

@@ -40,7 +40,10 @@ import type { ValidationReport } from "../schema/graph.ts";
 import type { runBudgetSchema } from "../schema/run-budget.ts";
 import type { ReplayFixture } from "../schema/replay.ts";
 import { AssetCalls } from "./client/assets.ts";
+import { DeadLetterCalls } from "./client/dead-letters.ts";
+import { EventCalls } from "./client/events.ts";
 import { MailboxCalls } from "./client/mailboxes.ts";
+import { OperationCalls } from "./client/operations.ts";
 import { QueueCalls } from "./client/queues.ts";
 import { SessionCalls } from "./client/sessions.ts";
 import { ToolCalls } from "./client/tool-calls.ts";
@@ -83,6 +86,9 @@ const isRefusal = (thrown: unknown): boolean => thrown instanceof ProblemError &
 /** The HTTP API as methods. Each throws a `ProblemError` for a refusal; a fault of the network is thrown as it comes. */
 export class Client {
   readonly assets: AssetCalls;
+  readonly deadLetters: DeadLetterCalls;
+  readonly operations: OperationCalls;
+  readonly triggerEvents: EventCalls;
   readonly mailboxes: MailboxCalls;
   readonly queues: QueueCalls;
   readonly sessions: SessionCalls;
@@ -94,6 +100,9 @@ export class Client {
     const transport = new Transport(options);
     this.#transport = transport;
     this.assets = new AssetCalls(transport);
+    this.deadLetters = new DeadLetterCalls(transport);
+    this.operations = new OperationCalls(transport);
+    this.triggerEvents = new EventCalls(transport);
     this.mailboxes = new MailboxCalls(transport);
     this.queues = new QueueCalls(transport);
     this.sessions = new SessionCalls(transport);

@@ -73,3 +73,24 @@ export const writeOnce = async <Reply>(
   await fromDatabase(DB.batch([...write.statements, remember]));
   return ok(write);
 };
+
+/**
+ * What a request will be known by, chosen before anything is done: every repetition with the same idempotency key gets
+ * the same names and does the same thing again, which the object that is asked takes for the first one (I5). Of two
+ * requests at once both get the names of one.
+ */
+export const claimOnce = async <Names>(
+  call: Call,
+  operation: string,
+  request: unknown,
+  names: Names,
+): Promise<Result<Names, Problem>> => {
+  const key = keyOf(call, operation, request);
+  if (key === undefined) return ok(names);
+  const claim = call.env.DB.prepare(
+    "INSERT INTO idempotency (tenant, operation, key, request_digest, status, reply, created_at) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+  ).bind(call.tenant, operation, key.key, key.request_digest, 200, JSON.stringify(names), nowText());
+  await fromDatabase(claim.run());
+  const claimed = await recall<Names>(call, operation, key.request_digest);
+  return claimed.ok ? ok(claimed.value?.reply ?? names) : claimed;
+};

@@ -1,11 +1,14 @@
-import type { Answer } from "../engine/machine.ts";
-import type { DeliveryBinding, TriggerPut } from "../../durable-objects/shell/trigger-owner.ts";
-import type { Delivery, EventAnswer } from "../../durable-objects/trigger.ts";
 import type { BindingCopy } from "../../durable-objects/shell/binding-replica.ts";
+import type { EventAddress, ReplayAsk } from "../../durable-objects/shell/event-inspection.ts";
 import type { Judgement } from "../../durable-objects/shell/predicate-desk.ts";
-import type { Coordination, DispatchGiven, ReplayRequest } from "../../durable-objects/shell/trigger-requests.ts";
+import type { DeliveryBinding, TriggerPut } from "../../durable-objects/shell/trigger-owner.ts";
+import type { Coordination, DispatchGiven } from "../../durable-objects/shell/trigger-requests.ts";
+import type { Delivery, EventAnswer, ReplayAnswer } from "../../durable-objects/trigger.ts";
+import type { Answer } from "../engine/machine.ts";
 import type { BindingReply } from "../engine/trigger/binding.ts";
+import type { ReplayReport } from "../engine/trigger/drift.ts";
 import type { EventRecord, SettleDispatch } from "../engine/trigger/event.ts";
+import type { LogRecord } from "../engine/trigger/log.ts";
 import type { EventView } from "../schema/trigger-event.ts";
 import type { ResealedSecret, SealedHandshake, SealedSecret } from "../schema/trigger-secret.ts";
 import type { TriggerReport } from "../schema/trigger.ts";
@@ -41,15 +44,19 @@ export interface TriggerObject {
   readonly settle: (key: string, report: Omit<SettleDispatch, "type">) => Promise<Answer<EventAnswer>>;
   readonly cancel: (
     key: string,
-    by: { readonly requested_by: string | null; readonly audit_id: string | null },
+    by: { readonly requested_by: string | null; readonly audit_id: string | null; readonly reason?: string },
   ) => Promise<Answer<EventAnswer>>;
   readonly isCancelled: (key: string) => Promise<boolean>;
   readonly respond: (
     key: string,
     response: { readonly approved: boolean; readonly reviewer: string | null; readonly reason: string | null },
   ) => Promise<Answer<EventAnswer>>;
-  readonly replay: (key: string, request: ReplayRequest) => Promise<Answer<EventAnswer>>;
-  readonly discard: (key: string, dlqId: string) => Promise<Answer<EventAnswer>>;
+  readonly replay: (address: EventAddress, ask: ReplayAsk) => Promise<Answer<ReplayAnswer>>;
+  readonly replayOf: (
+    address: EventAddress & { readonly replay: number },
+  ) => Promise<{ readonly record: EventView; readonly report: ReplayReport } | null>;
+  readonly log: (address: EventAddress) => Promise<readonly LogRecord[] | null>;
+  readonly discard: (key: string, dlqId: string, why?: { readonly reason?: string }) => Promise<Answer<EventAnswer>>;
   readonly event: (key: string, eventId: string) => Promise<EventView | null>;
   readonly recover: () => Promise<void>;
 }

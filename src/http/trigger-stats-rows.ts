@@ -30,6 +30,8 @@ export interface HourCount {
 export interface StatsRows {
   /** Null when there is no such trigger. */
   readonly state: string | null;
+  /** As JSON. */
+  readonly definition: string | null;
   readonly statuses: readonly StatusCount[];
   readonly hours: readonly HourCount[];
   readonly oldest_pending_at: string | null;
@@ -68,7 +70,7 @@ export const readTriggerStats = async (db: D1Database, range: StatsRange): Promi
   const of = (sql: string, ...more: readonly string[]) => db.prepare(sql).bind(tenant, id, ...more);
   const results = await fromDatabase(
     db.batch<First>([
-      of("SELECT state FROM triggers WHERE tenant = ? AND trigger_id = ?"),
+      of("SELECT state, definition FROM triggers WHERE tenant = ? AND trigger_id = ?"),
       of(STATUSES, from, to),
       of(
         "SELECT hour, duplicates, rejected FROM trigger_hours WHERE tenant = ? AND trigger_id = ? AND hour >= ? ORDER BY hour",
@@ -87,6 +89,7 @@ export const readTriggerStats = async (db: D1Database, range: StatsRange): Promi
     (rows?.[0]?.[column] ?? null) as Value | null;
   return {
     state: first<string>(trigger, "state"),
+    definition: first<string>(trigger, "definition"),
     statuses: (statuses ?? []) as unknown as readonly StatusCount[],
     hours: (hours ?? []) as unknown as readonly HourCount[],
     oldest_pending_at: first<string>(waiting, "oldest"),

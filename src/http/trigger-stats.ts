@@ -50,7 +50,7 @@ const hoursOf = ({ now, window }: StatsRequest, rows: StatsRows): readonly Trigg
 };
 
 /** The figures of a trigger from what the database knows (spec/triggers 22.2). */
-export const triggerStats = (request: StatsRequest, state: string, rows: StatsRows): TriggerStats => {
+export const triggerStats = (request: StatsRequest, state: string, rows: StatsRows): Omit<TriggerStats, "circuit"> => {
   const { trigger_id, now, window } = request;
   const hours = hoursOf(request, rows);
   const total = (name: "duplicates" | "rejected"): number => hours.reduce((all, hour) => all + hour[name], 0);

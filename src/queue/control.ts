@@ -6,6 +6,7 @@ import type { Bindings } from "../http/call.ts";
 import { mailboxObject } from "../http/mailbox-object.ts";
 import { runObject } from "../http/run-object.ts";
 import type { Consumer } from "./consumer.ts";
+import { workOnMessage } from "./operations.ts";
 import { report, textOf } from "./report.ts";
 
 const controlMessage = z.object({
@@ -86,9 +87,13 @@ const controlWorkflow = async (env: Bindings, mailbox: MailboxAddress): Promise<
   throw new Error("the mailbox is paused and resumed faster than its runs can be told");
 };
 
-/** Pauses or resumes the runs of workflows. A message is acknowledged when all runs of its workflow were told. */
+/**
+ * Pauses or resumes the runs of workflows, and has operations on many events go on. A message is acknowledged when all runs
+ * of its workflow were told.
+ */
 export const controlRuns: Consumer = async (batch, env) => {
   for (const message of batch.messages) {
+    if (await workOnMessage(message, env)) continue;
     const decoded = controlMessage.safeParse(message.body);
     if (!decoded.success) {
       report("not a control message", { message_id: message.id });

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { time } from "./api.ts";
 
 /** A dead letter in lists (spec/triggers 12.6). */
-const deadLetterRowSchema = z
+export const deadLetterRowSchema = z
   .object({
     dlq_id: z.string(),
     event_id: z.string(),
@@ -23,3 +23,6 @@ export const deadLetterChangeSchema = deadLetterRowSchema.unwrap().extend({ seq:
 
 /** A dead letter as the list is told of it. */
 export type DeadLetterChange = z.output<typeof deadLetterChangeSchema>;
+
+/** A dead letter in lists. */
+export type DeadLetterRow = z.output<typeof deadLetterRowSchema>;

@@ -60,7 +60,12 @@ const verdict = z
   .readonly();
 
 const cancelRequest = z
-  .object({ requested_at: time, requested_by: z.string().nullable(), audit_id: z.string().nullable() })
+  .object({
+    requested_at: time,
+    requested_by: z.string().nullable(),
+    audit_id: z.string().nullable(),
+    reason: z.string().exactOptional(),
+  })
   .readonly();
 
 const approval = z
@@ -78,7 +83,18 @@ const approval = z
   })
   .readonly();
 
-const deadLetter = z
+const step = z
+  .object({
+    attempt: z.int(),
+    at: time,
+    status: z.enum(["dlq", "replay_dlq", "replay_succeeded", "discarded"]),
+    error: z.string().nullable(),
+    reason: z.string().exactOptional(),
+  })
+  .readonly();
+
+/** An event that could not be handled, and what was done about it since (spec/triggers 12.6). */
+export const deadLetterSchema = z
   .object({
     id: z.string(),
     state: z.enum(["pending", "resolved", "discarded"]),
@@ -86,9 +102,7 @@ const deadLetter = z
     error_class: z.string(),
     attempt_count: z.int(),
     reason: z.string().nullable(),
-    history: z
-      .array(z.object({ attempt: z.int(), at: time, status: z.string(), error: z.string().nullable() }).readonly())
-      .readonly(),
+    history: z.array(step).readonly(),
     created_at: time,
     updated_at: time,
   })
@@ -101,6 +115,7 @@ const replayOf = z
     dlq_id: z.string().nullable(),
     as_of: z.string().nullable(),
     requested_by: z.string().nullable(),
+    request_id: z.string().exactOptional(),
   })
   .readonly();
 
@@ -115,6 +130,7 @@ const replaySummary = z
     status,
     settled_at: time.nullable(),
     run_id: z.string().nullable(),
+    request_id: z.string().exactOptional(),
   })
   .readonly();
 
@@ -138,7 +154,7 @@ export const eventViewSchema = eventRowSchema
     batch: z.array(z.string()).readonly().nullable().describe("Dedupe keys of the events handled together"),
     cancel: cancelRequest.nullable(),
     approval: approval.nullable(),
-    dead_letter: deadLetter.nullable(),
+    dead_letter: deadLetterSchema.nullable(),
     replay: replayOf.nullable(),
     replays: z.array(replaySummary).readonly().describe("The newest hundred"),
     event: triggerEventSchema.describe("The event as it was accepted"),

@@ -40,6 +40,20 @@ const healthSchema = z.object({ state: z.enum(HEALTH_STATES), reasons: z.array(z
 /** A trigger's health with what speaks against it. */
 export type TriggerHealth = z.output<typeof healthSchema>;
 
+/** The circuit of a trigger's destination (spec/triggers 12.4). */
+export const circuitReportSchema = z
+  .object({
+    destination: z.string().describe("`<kind of handler>:<target>`; shared by all triggers of the tenant that call it"),
+    state: z.enum(["closed", "open", "half_open"]),
+    failures: count.describe("In a row"),
+    opened_at: time.nullable(),
+    retry_at: time.nullable().describe("When the next attempt may be made"),
+  })
+  .readonly();
+
+/** The circuit of a trigger's destination. */
+export type CircuitReport = z.output<typeof circuitReportSchema>;
+
 /** The answer of `GET /v1/triggers/{trigger_id}/stats`. */
 export const triggerStatsSchema = z
   .object({
@@ -67,6 +81,7 @@ export const triggerStatsSchema = z
     last_received_at: time.nullable(),
     hours: z.array(hourSchema).readonly().describe("Every hour of the window, oldest first"),
     health: healthSchema,
+    circuit: circuitReportSchema.nullable().describe("Null for a handler whose failures open none"),
   })
   .readonly();
 

@@ -60,12 +60,16 @@ const stepped = (letter: DeadLetter, step: Omit<DeadLetterStep, "attempt" | "at"
 });
 
 /** Takes a dead letter off the list without handling it. */
-export const discard = (state: EventState, context: Context): EventDecision => {
+export const discard = (
+  state: EventState,
+  { type: _type, ...why }: Extract<EventCommand, { readonly type: "discard" }>,
+  context: Context,
+): EventDecision => {
   const letter = state.status === "absent" ? null : state.dead_letter;
   if (letter === null || letter.state !== "pending")
     return reject("dead_letter_not_found", `unknown pending DLQ entry '${letter?.id ?? "none"}'`);
   const at = rfc3339(context.now);
-  const next: DeadLetter = { ...stepped(letter, { status: "discarded", error: null }, at), state: "discarded" };
+  const next: DeadLetter = { ...stepped(letter, { status: "discarded", error: null, ...why }, at), state: "discarded" };
   return decided(state, [{ type: "dead_letter_changed", at, dead_letter: next }]);
 };
 

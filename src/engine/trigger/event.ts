@@ -51,6 +51,7 @@ export interface CancelRequest {
   readonly requested_at: string;
   readonly requested_by: string | null;
   readonly audit_id: string | null;
+  readonly reason?: string;
 }
 
 /** What a person is asked before an event is handled (spec/triggers 9.5). */
@@ -75,6 +76,8 @@ export interface DeadLetterStep {
   readonly at: string;
   readonly status: "dlq" | "replay_dlq" | "replay_succeeded" | "discarded";
   readonly error: string | null;
+  /** Why it was discarded, where somebody said so. */
+  readonly reason?: string;
 }
 
 /** Why an event is a dead letter, where it is not that its attempts were used up (spec/triggers 12.3). */
@@ -102,6 +105,8 @@ export interface ReplayOf {
   readonly dlq_id: string | null;
   readonly as_of: string | null;
   readonly requested_by: string | null;
+  /** Names the request: asking again under the same name makes no second replay. */
+  readonly request_id?: string;
 }
 
 /** What an event remembers of its replays. */
@@ -115,6 +120,7 @@ export interface ReplaySummary {
   readonly status: EventStatus;
   readonly settled_at: string | null;
   readonly run_id: string | null;
+  readonly request_id?: string;
 }
 
 /** An accepted event with all that was decided about it; a replay of it is a record of its own. */
@@ -221,6 +227,7 @@ export type EventCommand =
       readonly audit_id: string | null;
       /** A request unless told otherwise; the end of the process that dispatches is none, and is not recorded as one. */
       readonly cause?: CancelCause | undefined;
+      readonly reason?: string;
     }
   | {
       readonly type: "respond";
@@ -239,7 +246,7 @@ export type EventCommand =
       readonly error_class: string;
       readonly run_id: string | null;
     }
-  | { readonly type: "discard" };
+  | { readonly type: "discard"; readonly reason?: string };
 
 /** What is written down when a delivery is taken in. */
 export interface Intake {

@@ -44,7 +44,7 @@ export const eventMachine: Machine<EventState, EventCommand, EventEvent, EventEf
       case "end_replay":
         return endReplay(state, command, context);
       case "discard":
-        return discard(state, context);
+        return discard(state, command, context);
     }
   },
   evolve,

@@ -159,8 +159,8 @@ export const cancel = (
   if (isFinal(state))
     return reject("event_settled", `event '${state.event.id}' is ${state.status}: there is nothing left to cancel`);
   const at = rfc3339(context.now);
-  const { requested_by, audit_id, cause = "trigger cancel request" } = command;
-  const request: EventEvent = { type: "cancel_requested", at, cancel: { requested_at: at, requested_by, audit_id } };
+  const { type: _type, cause = "trigger cancel request", ...by } = command;
+  const request: EventEvent = { type: "cancel_requested", at, cancel: { requested_at: at, ...by } };
   const asked = state.cancel === null && cause === "trigger cancel request" ? [request] : [];
   if (state.status === "dispatching") {
     const runId = state.attempts.at(-1)?.is_running === true ? state.run_id : null;

@@ -5,7 +5,7 @@ import type { triggerDefinitionSchema } from "../../schema/trigger-definition.ts
 import type { manifestSchema, ManifestSummary, manifestViewSchema } from "../../schema/trigger-manifest.ts";
 import type { RotatedSecret, rotateSecretSchema } from "../../schema/trigger-secret.ts";
 import type { eventPageSchema, eventViewSchema } from "../../schema/trigger-event.ts";
-import type { TriggerStats } from "../../schema/trigger-stats.ts";
+import type { CircuitReport, TriggerStats } from "../../schema/trigger-stats.ts";
 import { type CallOptions, type Out, type Query, segment, type Transport } from "./transport.ts";
 
 /** A webhook as its provider sends it; the headers carry the signature. */
@@ -45,6 +45,9 @@ export class TriggerCalls {
     this.#transport.send<TriggerReport>("POST", `/v1/triggers/${segment(trigger)}/reseal`, { call });
   stats = (trigger: string, query: Query = {}) =>
     this.#transport.send<TriggerStats>("GET", `/v1/triggers/${segment(trigger)}/stats`, { query });
+  /** Closes the circuit of the trigger's destination. */
+  resetCircuit = (trigger: string, call: CallOptions = {}) =>
+    this.#transport.send<CircuitReport>("POST", `/v1/triggers/${segment(trigger)}/reset_circuit`, { call });
   /** Counters, gauges and histograms as Prometheus reads them. */
   metrics = async () => (await this.#transport.fetch("/metrics", { headers: {} })).text();
   listUnknownDeliveries = (query: Query = {}) =>
