@@ -3,10 +3,11 @@ import type { Admission } from "../../../src/engine/trigger/admission.ts";
 import { eventMachine } from "../../../src/engine/trigger/machine.ts";
 import { nextStep } from "../../../src/engine/trigger/proceed.ts";
 import { accept, binding, NOON, opened } from "./fixture.ts";
-import { acceptedWith, ADMITTED, ATTEMPT, begin, FAILURE, recordOf, settled, tell } from "./telling.ts";
+import { acceptedWith, ADMITTED, ATTEMPT, begin, FAILURE, recordOf, settled, tell, type Told } from "./telling.ts";
 
 const accepted = acceptedWith();
-const told = (admission: Admission, state = accepted, now = NOON) => tell(state, { type: "admit", admission }, now);
+const told = (admission: Admission, state = accepted, now = NOON): Told =>
+  tell(state, { type: "admit", admission }, now);
 
 const passed = { stage: "predicate", outcome: "passed", reason: "it is true" } as const;
 const held = { stage: "flow_control", outcome: "held", reason: "it waits for concurrency" } as const;
