@@ -25,18 +25,18 @@ describe("the binding", () => {
   });
 });
 
-describe("what goes wrong", () => {
-  /** The store refuses the next write that begins like this. */
-  const breakOn = (start: string): (() => void) => {
-    const { write } = host.store;
-    const broken = (sql: string, ...rest: readonly (string | number | null)[]): number => {
-      if (sql.startsWith(start)) throw new Error("disk full");
-      return write(sql, ...rest);
-    };
-    Object.assign(host.store, { write: broken });
-    return () => Object.assign(host.store, { write });
+/** The store refuses the next write that begins like this. */
+const breakOn = (start: string): (() => void) => {
+  const { write } = host.store;
+  const broken = (sql: string, ...rest: readonly (string | number | null)[]): number => {
+    if (sql.startsWith(start)) throw new Error("disk full");
+    return write(sql, ...rest);
   };
+  Object.assign(host.store, { write: broken });
+  return () => Object.assign(host.store, { write });
+};
 
+describe("what goes wrong", () => {
   it("[T-26.2] what could not be committed has not happened, in memory neither", () => {
     host.put({ handler: { function: "echo" }, concurrency: { max: 1 } });
     host.deliver("a");

@@ -220,12 +220,12 @@ describe("dispatch", () => {
   });
 });
 
-describe("dead letters and replays", () => {
-  const bury = (key: string): string => {
-    host.deliver(key);
-    return host.handle(key, { ...FAILURE, retryable: false }).dead_letter?.id ?? "";
-  };
+const bury = (key: string): string => {
+  host.deliver(key);
+  return host.handle(key, { ...FAILURE, retryable: false }).dead_letter?.id ?? "";
+};
 
+describe("dead letters and replays", () => {
   it("[T-12.6] a dead letter is tried again, goes on where that fails, and is resolved where it succeeds", () => {
     const id = bury("a");
     const first = host.replay("a", { dlq_id: id });
@@ -316,12 +316,12 @@ describe("cancellation", () => {
   });
 });
 
-describe("versions", () => {
-  const statesOf = (): readonly string[] => {
-    const { state } = host.shell.binding;
-    return state.status === "absent" ? [] : state.versions.map((one) => `${one.version} ${one.state}`);
-  };
+const statesOf = (): readonly string[] => {
+  const { state } = host.shell.binding;
+  return state.status === "absent" ? [] : state.versions.map((one) => `${one.version} ${one.state}`);
+};
 
+describe("versions", () => {
   it("[T-6.4] a version drains until its last event is over, and its events keep their definition", () => {
     host.deliver("a");
     host.deliver("b");
