@@ -5,6 +5,7 @@ import {
   type BindingReply,
   type BindingState,
 } from "../../src/engine/trigger/binding.ts";
+import { isMigrated } from "../migrations/migration.ts";
 import { TRIGGER } from "../migrations/trigger.ts";
 import { BindingReplica } from "./binding-replica.ts";
 import { EventAlarm } from "./event-alarm.ts";
@@ -36,7 +37,11 @@ export interface TriggerParts {
   readonly state: () => BindingState;
 }
 
-const bindingShell = ({ store, context, objectId }: TriggerHosting, wakeAt: () => number | null): BindingShell =>
+const bindingShell = (
+  { store, context, objectId }: TriggerHosting,
+  wakeAt: () => number | null,
+  committed: () => void,
+): BindingShell =>
   new MachineShell(
     {
       machine: bindingMachine,
@@ -49,7 +54,7 @@ const bindingShell = ({ store, context, objectId }: TriggerHosting, wakeAt: () =
       context,
       objectId,
     },
-    () => undefined,
+    committed,
   );
 
 function* openVersions(outbox: EventOutbox, state: BindingState): Generator<number> {
@@ -66,7 +71,13 @@ const earliest = (...times: readonly (number | null)[]): number | null => {
 export const triggerParts = (hosting: TriggerHosting, acceptTick: (tick: Tick) => EventDraft | null): TriggerParts => {
   const { store, context, queuesForget, send, changed, left = () => undefined, log } = hosting;
   const now = (): number => context().now;
-  const binding = bindingShell(hosting, () => earliest(commits.dueAt, ticks.nextAt));
+  // What commits a change of the binding sets the alarm as well: it may put off nothing that is held.
+  const heldUntil = (): number | null => (isMigrated(store, TRIGGER) ? nextEffectAt(store) : null);
+  const binding = bindingShell(
+    hosting,
+    () => earliest(heldUntil(), commits.dueAt, ticks.nextAt),
+    () => alarm.forget(),
+  );
   const replica = new BindingReplica(store);
   const state = (): BindingState => replica.state ?? binding.state;
   const shard = (): number | null => replica.shard;

@@ -116,7 +116,7 @@ class Play {
     else if (one.do === "deliver") {
       const who = one.key < "e" ? "x" : "y";
       this.known.set(one.key, host.deliver(one.key, { who }).record);
-    } else {
+    } else if ("row" in one) {
       const key = this.#key(one.row);
       if (key !== undefined) this.#tell(key, one);
     }

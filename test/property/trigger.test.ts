@@ -199,7 +199,7 @@ describe("event", () => {
       [() => ATTEMPT, 5000],
       [(state) => settle(state, { type: "running" }), 0],
       [() => ({ type: "cancel", requested_by: null, audit_id: null }), 0],
-      [(state) => settle(state, { ...FAILED, class: "cancelled", retryable: false }), 0],
+      [(state) => settle(state, { ...FAILED, class: "cancelled", code: "run_cancelled", retryable: false }), 0],
     ]).events;
     const at = "2026-04-19T12:00:00.000Z";
     const others: readonly EventEvent[] = [

@@ -79,11 +79,11 @@ const answering = (host: string, statuses: readonly number[]): Sent[] => {
   return seen;
 };
 
-describe("a workflow whose end is waited for", () => {
-  const finished = (workflow: string, options: JsonObject = {}) => ({
-    handler: { workflow, completion: "finished", options },
-  });
+const finished = (workflow: string, options: JsonObject = {}) => ({
+  handler: { workflow, completion: "finished", options },
+});
 
+describe("a workflow whose end is waited for", () => {
   it("[T-11] the dispatch ends with the run", async () => {
     await putDown("waits", finished("triage"));
     const { event_id: id } = await delivered("waits", "1");

@@ -51,6 +51,7 @@ describe("run request", () => {
         },
       ],
       options: { max_steps: 9, trigger_id: "hub" },
+      ceiling: null,
       trigger_event: envelope,
       dispatch: {
         dispatch_id: dispatchIdFor(binding(), "trigger_evt_1"),

@@ -3,10 +3,11 @@ import type { Admission } from "../../../src/engine/trigger/admission.ts";
 import { eventMachine } from "../../../src/engine/trigger/machine.ts";
 import { nextStep } from "../../../src/engine/trigger/proceed.ts";
 import { accept, binding, NOON, opened } from "./fixture.ts";
-import { acceptedWith, ADMITTED, ATTEMPT, begin, FAILURE, recordOf, settled, tell } from "./telling.ts";
+import { acceptedWith, ADMITTED, ATTEMPT, begin, FAILURE, recordOf, settled, tell, type Told } from "./telling.ts";
 
 const accepted = acceptedWith();
-const told = (admission: Admission, state = accepted, now = NOON) => tell(state, { type: "admit", admission }, now);
+const told = (admission: Admission, state = accepted, now = NOON): Told =>
+  tell(state, { type: "admit", admission }, now);
 
 const passed = { stage: "predicate", outcome: "passed", reason: "it is true" } as const;
 const held = { stage: "flow_control", outcome: "held", reason: "it waits for concurrency" } as const;
@@ -17,10 +18,15 @@ const APPROVAL: Admission = {
   needed: { title: "approve", reason: "hourly_autonomy_budget_exceeded", detail: { a: 1 }, reviewers: ["operator"] },
 };
 
-describe("intake", () => {
-  const change = (definition: Readonly<Record<string, unknown>>, event = opened) =>
-    recordOf(acceptedWith({ match: {}, ...definition }, { event }));
+const days = (definition: Readonly<Record<string, unknown>>): number | null => {
+  const { claim_expires_at: at } = change(definition);
+  return at === null ? null : (Date.parse(at) - NOON) / 86_400_000;
+};
 
+const change = (definition: Readonly<Record<string, unknown>>, event = opened) =>
+  recordOf(acceptedWith({ match: {}, ...definition }, { event }));
+
+describe("intake", () => {
   it("[T-5.5] `match` comes before `filter`, and both are written down", () => {
     const filter = 'event.provider_payload.action == "opened"';
     expect(change({ filter })).toMatchObject({
@@ -51,10 +57,6 @@ describe("intake", () => {
   });
 
   it("[T-18] the ticks of a schedule are claimed for a week unless told otherwise, other events for ever", () => {
-    const days = (definition: Readonly<Record<string, unknown>>): number | null => {
-      const { claim_expires_at: at } = change(definition);
-      return at === null ? null : (Date.parse(at) - NOON) / 86_400_000;
-    };
     expect(days({})).toBeNull();
     expect(days({ dedupe: { retention_days: 3 } })).toBe(3);
     expect(days({ retry: { retention_days: 4 } })).toBe(4);
@@ -253,9 +255,10 @@ describe("attempts", () => {
     expect(settled(retry, ended).state).toMatchObject({ status: "retrying" });
   });
 
+  const end = (kind: "denied" | "not_implemented" | "cancelled" | "timeout" | "a2a", retryable: boolean) =>
+    recordOf(settled(first.state, { ...FAILURE, class: kind, retryable }).state);
+
   it("[T-8] each class of failure ends as it should", () => {
-    const end = (kind: "denied" | "not_implemented" | "cancelled" | "timeout" | "a2a", retryable: boolean) =>
-      recordOf(settled(first.state, { ...FAILURE, class: kind, retryable }).state);
     expect(end("denied", false)).toMatchObject({ status: "failed", attempts: [{ outcome: "denied" }] });
     expect(end("not_implemented", false)).toMatchObject({ status: "failed", attempts: [{ outcome: "failed" }] });
     expect(end("cancelled", false)).toMatchObject({ status: "cancelled", attempts: [{ outcome: "cancelled" }] });

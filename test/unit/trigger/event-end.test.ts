@@ -31,9 +31,10 @@ const skipped = acceptedWith({ match: { events: ["push"] } });
 const OPEN = [accepted, admitted, parked, deferred, waiting, dispatching, running, retrying];
 const FINAL = [dispatched, failed, buried, cancelled, skipped];
 
+const open = (retry_after_ms: number) => ({ ...ATTEMPT, circuit: { type: "open", retry_after_ms } }) as const;
+
 describe("circuit", () => {
   it("[T-12.3] an open circuit ends the dispatch before its attempt, and says when to come back", () => {
-    const open = (retry_after_ms: number) => ({ ...ATTEMPT, circuit: { type: "open", retry_after_ms } }) as const;
     const first = tell(local, { type: "admit", admission: ADMITTED }).state;
     const told = tell(first, open(42_900));
     expect(told.journal).toMatchObject([{ type: "dead_lettered", destination: "local:echo" }]);
@@ -127,16 +128,16 @@ describe("cancel", () => {
   });
 });
 
-describe("dead letters", () => {
-  const end = (status: EventStatus, error: string | null = "boom"): EventCommand => ({
-    type: "end_replay",
-    number: 1,
-    status,
-    error,
-    error_class: "unknown",
-    run_id: "r",
-  });
+const end = (status: EventStatus, error: string | null = "boom"): EventCommand => ({
+  type: "end_replay",
+  number: 1,
+  status,
+  error,
+  error_class: "unknown",
+  run_id: "r",
+});
 
+describe("dead letters", () => {
   const noted = tell(buried, {
     type: "note_replay",
     summary: {
@@ -159,8 +160,9 @@ describe("dead letters", () => {
     ]);
   });
 
+  const after = (status: EventStatus) => recordOf(tell(noted, end(status)).state).dead_letter;
+
   it("[T-12.6] what the end of a replay means for the letter", () => {
-    const after = (status: EventStatus) => recordOf(tell(noted, end(status)).state).dead_letter;
     for (const status of ["dispatched", "skipped"] as const)
       expect(after(status)).toMatchObject({
         id: "dlq_1",

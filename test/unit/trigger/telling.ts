@@ -44,7 +44,7 @@ export const recordOf = (state: EventState): EventRecord => {
 };
 
 /** Nothing stands against an event. */
-export const ADMITTED: Admission = { type: "admitted", verdicts: [], batch: null };
+export const ADMITTED = { type: "admitted", verdicts: [], batch: null } as const satisfies Admission;
 
 /** Begins an attempt at a destination whose circuit is closed. */
 export const ATTEMPT = { type: "attempt", circuit: { type: "closed" }, lease_ms: 60_000 } as const;

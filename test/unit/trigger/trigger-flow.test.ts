@@ -30,6 +30,8 @@ describe("concurrency", () => {
     hosted({ concurrency: { max: 1 } });
     expect([arrive("a"), arrive("b"), arrive("c")]).toEqual(["dispatching", "parked", "parked"]);
     host.takeSent();
+    // One that waits is looked after rarely: it is woken by what it waits for.
+    expect(host.outbox.map(({ next_at }) => next_at - host.now)).toContain(86_400_000);
     expect(host.begin("b")).toBeNull();
     host.settle("a", { type: "succeeded", result: null });
     expect(host.takeSent()).toEqual(["b"]);

@@ -263,6 +263,15 @@ describe("the autonomy budget", () => {
     }
   });
 
+  it("[T-9.5] with the approval the predicate is not asked again", () => {
+    hosted({ ...ONE, ...WHEN });
+    judged("a", said(true));
+    expect(judged("b", said(true)).record.status).toBe("waiting");
+    given(host.shell.respond("b", YES));
+    expect(host.dispatch("b").order).toMatchObject({ type: "handle" });
+    expect(evaluated()).toHaveLength(2);
+  });
+
   it("[T-9.5] an event is counted once, however long it waits at its gates", () => {
     hosted({ budget: { max_autonomous_decisions_per_hour: 2 }, concurrency: { max: 1 } });
     for (const key of ["a", "b"]) {

