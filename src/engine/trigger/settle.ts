@@ -14,7 +14,7 @@ import type {
   HandlerReport,
   SettleDispatch,
 } from "./event.ts";
-import { evolve, isFinal } from "./evolve.ts";
+import { isFinal } from "./evolve.ts";
 import { destinationOf } from "./definition-handler.ts";
 import { delayAfter, retryOf } from "./retry.ts";
 import { isRunEnd } from "./run-outcome.ts";

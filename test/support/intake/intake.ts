@@ -1,4 +1,5 @@
 import type { DispatchMessage } from "../../../durable-objects/shell/trigger-messages.ts";
+import type { TriggerShell } from "../../../durable-objects/shell/trigger-shell.ts";
 import { dispatchEvent, type DispatchPorts } from "../../../src/driver/dispatch.ts";
 import { storedDefinition } from "../../../src/engine/trigger/binding.ts";
 import type { EventReply } from "../../../src/engine/trigger/event.ts";
@@ -46,8 +47,19 @@ export interface IntakeProof {
 
 const GATES = 8;
 
+const FOREVER = new Promise<never>(() => undefined);
+
+const unused = (): never => {
+  throw new Error("nobody asks for this");
+};
+
 /** Longer than any wait of an event that is still under way. */
 const PATIENCE_MS = 6 * 3_600_000;
+
+interface Taken {
+  readonly answer: ReturnType<TriggerShell["accept"]>;
+  readonly rows: number;
+}
 
 type Receipt = Extract<EventReply, { readonly type: "receipt" }>;
 
@@ -169,16 +181,19 @@ export class Intake {
       const answer = shell.accept({ tenant: "default", version: 1, event, trace_id: `trace_${number}` });
       return { answer, rows: storage.rows - before };
     });
-    call.then(
-      ({ answer, rows }) => {
-        if (answer === "stale" || !answer.ok) this.#faults.push(`delivery ${number}: ${JSON.stringify(answer)}`);
-        else this.#answer(event.dedupe_key, answer.reply.reply as Receipt, rows);
-      },
-      () => {
-        this.#redelivered += 1;
-        this.#scheduler.after(this.#random.int(10, 400), () => this.#deliver(number));
-      },
-    );
+    void this.#hear(number, event.dedupe_key, call);
+  }
+
+  /** A sender that gets no answer delivers again. */
+  async #hear(number: number, key: string, call: Promise<Taken>): Promise<void> {
+    try {
+      const { answer, rows } = await call;
+      if (answer === "stale" || !answer.ok) this.#faults.push(`delivery ${number}: ${JSON.stringify(answer)}`);
+      else this.#answer(key, answer.reply.reply as Receipt, rows);
+    } catch {
+      this.#redelivered += 1;
+      this.#scheduler.after(this.#random.int(10, 400), () => this.#deliver(number));
+    }
   }
 
   #answer(key: string, { receipt, event_id, duplicate }: Receipt, rows: number): void {
@@ -209,36 +224,32 @@ export class Intake {
 
   #consume(key: string): void {
     this.#dispatches += 1;
-    const queue = this.#queue;
-    const again = (): void => {
+    void this.#dispatch(key, this.#queue);
+  }
+
+  /** A message whose consumer meets a fault comes again. */
+  async #dispatch(key: string, queue: number): Promise<void> {
+    try {
+      const answer = await dispatchEvent(this.#ports(), key);
+      if (!answer.ok) this.#faults.push(`${key}: ${answer.rejection.detail}`);
+    } catch {
       this.#scheduler.after(this.#random.int(50, 2_000), () => {
         if (queue === this.#queue) this.#consume(key);
       });
-    };
-    dispatchEvent(this.#ports(), key).then((answer) => {
-      if (!answer.ok) this.#faults.push(`${key}: ${answer.rejection.detail}`);
-    }, again);
+    }
   }
 
   /** Of a consumer: nothing comes back to one that has died. */
-  #alive<T>(work: Promise<T>): Promise<T> {
+  async #alive<T>(work: Promise<T>): Promise<T> {
     const consumers = this.#consumers;
-    return new Promise((resolve, reject) => {
-      work.then(
-        (value) => {
-          if (consumers === this.#consumers) resolve(value);
-        },
-        (error: unknown) => {
-          if (consumers === this.#consumers) reject(error instanceof Error ? error : new Error("fault"));
-        },
-      );
-    });
+    try {
+      return await work;
+    } finally {
+      if (consumers !== this.#consumers) await FOREVER;
+    }
   }
 
   #ports(): DispatchPorts {
-    const unused = (): never => {
-      throw new Error("nobody asks for this");
-    };
     return {
       now: () => this.#scheduler.now,
       trigger: () => ({
