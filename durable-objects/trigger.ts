@@ -64,7 +64,7 @@ const ALARM_RETRY_MS = 10_000;
 /** One trigger (architecture 2): its binding is journaled, each accepted event has a row of its own. */
 export class Trigger extends DurableObject<Env> {
   protected readonly store: Store;
-  readonly #shell: TriggerShell;
+  #shell: TriggerShell;
   readonly #rejections: RejectionCounts;
   readonly #secrets: KeyedSecrets;
 
@@ -73,14 +73,7 @@ export class Trigger extends DurableObject<Env> {
     this.store = objectStore(ctx.storage);
     this.#rejections = new RejectionCounts(this.store);
     this.#secrets = new KeyedSecrets(this.store);
-    this.#shell = new TriggerShell({
-      store: this.store,
-      context: () => ({ now: Date.now(), nextId: uuidIds }),
-      objectId: ctx.id.toString(),
-      queuesForget: env.GODWIT_QUEUES === "memory",
-      send: (messages) => ctx.waitUntil(this.#send(messages)),
-      changed: (changes) => ctx.waitUntil(this.#tellList(changes)),
-    });
+    this.#shell = this.#newShell();
   }
 
   /** Puts a definition; secret and binding commit together, and only that the secret has changed is journaled. */
@@ -102,7 +95,7 @@ export class Trigger extends DurableObject<Env> {
     // What is refused leaves the secrets as they are.
     const decision = bindingMachine.decide(binding.state, command, { now: Date.now(), nextId: uuidIds });
     if (!decision.ok) return decision;
-    return this.store.transaction(() => {
+    return this.#together(() => {
       migrate(this.store, TRIGGER);
       const isChanged = this.#secrets.changes(secret, Date.now());
       this.#secrets.put(secret, Date.now());
@@ -116,7 +109,7 @@ export class Trigger extends DurableObject<Env> {
     if (state.status === "absent" || state.status === "deleted") return "absent";
     const { secret_ref: one, secret_refs: several } = state.definition;
     if (one !== undefined || several !== undefined) return "referred";
-    this.store.transaction(() => {
+    this.#together(() => {
       if (this.#secrets.rotate(secret, { ...rotation, now: Date.now() }).changed)
         this.#shell.configure({ type: "secrets_changed", has_secret: true });
     });
@@ -224,6 +217,28 @@ export class Trigger extends DurableObject<Env> {
     } catch (error) {
       this.#report(error);
       this.store.setAlarm(Date.now() + Math.max(ALARM_RETRY_MS, RESEND_MS));
+    }
+  }
+
+  #newShell(): TriggerShell {
+    const { store, ctx, env } = this;
+    return new TriggerShell({
+      store,
+      context: () => ({ now: Date.now(), nextId: uuidIds }),
+      objectId: ctx.id.toString(),
+      queuesForget: env.GODWIT_QUEUES === "memory",
+      send: (messages) => ctx.waitUntil(this.#send(messages)),
+      changed: (changes) => ctx.waitUntil(this.#tellList(changes)),
+    });
+  }
+
+  /** Changes secrets and binding in one commit; when it fails, the binding that the shell knows is none that was committed. */
+  #together<T>(body: () => T): T {
+    try {
+      return this.store.transaction(body);
+    } catch (error) {
+      this.#shell = this.#newShell();
+      throw error;
     }
   }
 

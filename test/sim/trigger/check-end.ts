@@ -36,6 +36,27 @@ const checkBatches = (events: Events): void => {
       throw new Violation("T11 batch", `${seen.key} was merged, and no leader has it`);
 };
 
+/** Only where nothing else holds events back, and the clock never went back, do their times say who was the newest. */
+const checkQuiet = ({ world }: WatchedTrigger, events: Events): void => {
+  if (world.counters.ms_set_back > 0) return;
+  const gates = new Map<string, { readonly key: string; readonly from: number; readonly to: number }[]>();
+  for (const { key, record, journal } of events.values()) {
+    const { definition, version } = record.binding;
+    const { debounce, rate_limit, throttle, singleton, concurrency } = definition;
+    const parked = journal.find(({ type }) => type === "parked");
+    const admitted = journal.find(({ type }) => type === "admitted");
+    const isAlone = [rate_limit, throttle, singleton, concurrency].every((gate) => gate === undefined);
+    if (debounce === undefined || !isAlone || parked === undefined) continue;
+    const gate = `${version} ${String(record.event.provider_payload["key"])}`;
+    const times = { key, from: Date.parse(parked.at), to: admitted === undefined ? -Infinity : Date.parse(admitted.at) };
+    gates.set(gate, [...(gates.get(gate) ?? []), times]);
+  }
+  for (const seen of gates.values())
+    for (const { key, from, to } of seen)
+      if (seen.some((other) => other.from > from && other.from < to))
+        throw new Violation("T10 debounce", `${key} went on although a newer one came in its quiet period`);
+};
+
 const checkReplays = (events: Events): void => {
   for (const { key, record } of events.values()) {
     for (const summary of record.replays) {
@@ -93,6 +114,7 @@ const checkRuns = ({ world, id }: WatchedTrigger, events: Events): void => {
 export const checkEnd = (trigger: WatchedTrigger, events: Events): void => {
   checkOver(trigger, events);
   checkBatches(events);
+  checkQuiet(trigger, events);
   checkReplays(events);
   checkAutonomy(trigger, events);
   checkCosts(trigger);
