@@ -9,7 +9,12 @@ export class Queue {
   /** Messages that were taken in, oldest first. */
   readonly accepted: unknown[] = [];
 
-  constructor(world: Platform, name: string, isLossy: boolean, consume: (message: unknown, isDuplicate: boolean) => void) {
+  constructor(
+    world: Platform,
+    name: string,
+    isLossy: boolean,
+    consume: (message: unknown, isDuplicate: boolean) => void,
+  ) {
     this.#world = world;
     this.#name = name;
     this.#isLossy = isLossy;

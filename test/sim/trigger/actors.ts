@@ -162,8 +162,7 @@ const cancelOne = async (trigger: WatchedTrigger): Promise<void> => {
   if (cancel_run !== null) world.ledger.cancel(cancel_run);
 };
 
-const isLetter = ({ record }: SeenEvent): boolean =>
-  record.dead_letter?.state === "pending" && record.replay === null;
+const isLetter = ({ record }: SeenEvent): boolean => record.dead_letter?.state === "pending" && record.replay === null;
 
 const replayOne = async (trigger: WatchedTrigger, isOfLetter: boolean): Promise<void> => {
   const { world } = trigger;
@@ -212,8 +211,7 @@ export const answerRequests = async (trigger: WatchedTrigger): Promise<void> => 
     const done = await withEvent(
       trigger,
       ({ record }) => record.status === "waiting",
-      (object, { key }) =>
-        object.respond(key, { approved: world.random.chance(0.6), reviewer: "ada", reason: null }),
+      (object, { key }) => object.respond(key, { approved: world.random.chance(0.6), reviewer: "ada", reason: null }),
     );
     if (done?.answer?.ok === true) world.counters.answers_of_people += 1;
   }

@@ -3,6 +3,7 @@ import { loadFlow } from "../../../durable-objects/shell/flow-rows.ts";
 import { loadControl } from "../../../durable-objects/shell/control-rows.ts";
 import type { PredicateState } from "../../../src/engine/trigger/predicate/predicate.ts";
 import { replayKey } from "../../../durable-objects/shell/keyed-events.ts";
+import { parseDuration } from "../../../src/lib/duration.ts";
 import { Violation } from "../violation.ts";
 import type { SeenEvent } from "./checker.ts";
 import type { WatchedTrigger } from "./watched-trigger.ts";
@@ -39,7 +40,10 @@ const checkBatches = (events: Events): void => {
 /** Only where nothing else holds events back, and the clock never went back, do their times say who was the newest. */
 const checkQuiet = ({ world }: WatchedTrigger, events: Events): void => {
   if (world.counters.ms_set_back > 0) return;
-  const gates = new Map<string, { readonly key: string; readonly from: number; readonly to: number }[]>();
+  const gates = new Map<
+    string,
+    { readonly key: string; readonly from: number; readonly to: number; readonly period: number }[]
+  >();
   for (const { key, record, journal } of events.values()) {
     const { definition, version } = record.binding;
     const { debounce, rate_limit, throttle, singleton, concurrency } = definition;
@@ -48,12 +52,14 @@ const checkQuiet = ({ world }: WatchedTrigger, events: Events): void => {
     const isAlone = [rate_limit, throttle, singleton, concurrency].every((gate) => gate === undefined);
     if (debounce === undefined || !isAlone || parked === undefined) continue;
     const gate = `${version} ${String(record.event.provider_payload["key"])}`;
-    const times = { key, from: Date.parse(parked.at), to: admitted === undefined ? -Infinity : Date.parse(admitted.at) };
-    gates.set(gate, [...(gates.get(gate) ?? []), times]);
+    const quiet = parseDuration(debounce.period);
+    const period = quiet.ok ? quiet.value : 0;
+    const to = admitted === undefined ? -Infinity : Date.parse(admitted.at);
+    gates.set(gate, [...(gates.get(gate) ?? []), { key, from: Date.parse(parked.at), to, period }]);
   }
   for (const seen of gates.values())
-    for (const { key, from, to } of seen)
-      if (seen.some((other) => other.from > from && other.from < to))
+    for (const { key, from, to, period } of seen)
+      if ((to > from && to - from < period) || seen.some((other) => other.from > from && other.from < to))
         throw new Violation("T10 debounce", `${key} went on although a newer one came in its quiet period`);
 };
 
@@ -63,7 +69,10 @@ const checkReplays = (events: Events): void => {
       const replay = events.get(replayKey(key, summary.number))?.record;
       if (replay === undefined) throw new Violation("T14 dead letter", `replay ${summary.number} of ${key} is lost`);
       if (replay.status !== summary.status)
-        throw new Violation("T14 dead letter", `replay ${summary.number} of ${key} is ${replay.status}, its original says ${summary.status}`);
+        throw new Violation(
+          "T14 dead letter",
+          `replay ${summary.number} of ${key} is ${replay.status}, its original says ${summary.status}`,
+        );
       const went = summary.status === "dispatched" || summary.status === "skipped";
       if (went && record.dead_letter?.state === "pending" && record.replays.at(-1)?.number === summary.number) {
         const created = Date.parse(record.dead_letter.updated_at);

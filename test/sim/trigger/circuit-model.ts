@@ -17,7 +17,8 @@ export class CircuitModel {
   asked(ask: CircuitAsk, answer: Admission, now: number): Admission {
     const isBlocked = this.#openedAt !== null && now < this.#openedAt + OPEN_MS;
     if (answer.allowed && isBlocked) throw new Violation("T16 circuit", "an open circuit let an attempt pass");
-    if (!answer.allowed && this.#openedAt === null) throw new Violation("T16 circuit", "a closed circuit let nobody pass");
+    if (!answer.allowed && this.#openedAt === null)
+      throw new Violation("T16 circuit", "a closed circuit let nobody pass");
     if (!answer.allowed || this.#openedAt === null) return answer;
     const other = this.#probe;
     if (other !== null && other.until > now)

@@ -86,8 +86,7 @@ const circuitOf = (world: TriggerWorld, process: Process, destination: string): 
   const { host, model } = world.circuit(destination);
   const { epoch } = host;
   return {
-    allow: (ask) =>
-      host.call(process, epoch, "allow", (object) => model.asked(ask, object.allow(ask), world.clock())),
+    allow: (ask) => host.call(process, epoch, "allow", (object) => model.asked(ask, object.allow(ask), world.clock())),
     report: (report) =>
       host.call(process, epoch, "report", (object) => {
         const verdict = object.report(report);

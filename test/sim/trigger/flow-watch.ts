@@ -45,7 +45,8 @@ export class FlowWatch {
     }
     for (const [id, state] of states) {
       const status = events.get(id)?.record.status;
-      const isOver = status !== undefined && ["dispatched", "skipped", "failed", "cancelled", "dead_lettered"].includes(status);
+      const isOver =
+        status !== undefined && ["dispatched", "skipped", "failed", "cancelled", "dead_lettered"].includes(status);
       if (isOver) throw new Violation("T8 permits", `${id} is ${status}, and its ticket is still ${state}`);
     }
   }

@@ -97,7 +97,7 @@ export class Ledger {
     const { trigger_id, key, dispatch_id, attempt, status } = run;
     if (status === "running") return;
     const report = { dispatch_id, attempt, outcome: runOutcome({ status, error: null }) };
-    for (let isTold = false; !isTold; ) {
+    for (let isTold = false; !isTold;) {
       const { host } = world.trigger(trigger_id);
       const told = host.call(process, host.epoch, "the end of a run", (object) => object.settle(key, report));
       isTold = await told.then(

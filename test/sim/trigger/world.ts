@@ -191,14 +191,17 @@ export class TriggerWorld implements Platform {
 
   readonly stray = (fault: unknown): void => {
     this.violation ??=
-      fault instanceof Violation ? fault : new Violation("stray fault", fault instanceof Error ? String(fault.stack) : "?");
+      fault instanceof Violation
+        ? fault
+        : new Violation("stray fault", fault instanceof Error ? String(fault.stack) : "?");
   };
 
   /** Runs steps until something is true, or until a moment of simulated time; says whether it was true. */
   async runUntil(isTrue: () => boolean, until: number): Promise<boolean> {
     let steps = 0;
     while (!isTrue()) {
-      if ((steps += 1) > MAX_STEPS) throw new Violation("liveness", `it goes on without an end: ${this.lastEvents.slice(-6).join("; ")}`);
+      if ((steps += 1) > MAX_STEPS)
+        throw new Violation("liveness", `it goes on without an end: ${this.lastEvents.slice(-6).join("; ")}`);
       if (this.scheduler.now >= until || !(await this.scheduler.step())) return isTrue();
       if (this.violation !== null) throw this.violation;
       for (const { host } of this.triggers) host.scheduleAlarm();
