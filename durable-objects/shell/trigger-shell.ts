@@ -1,4 +1,4 @@
-import { type Answer, type Context, reject, type Rejection } from "../../src/engine/machine.ts";
+import { type Answer, type Context, reject } from "../../src/engine/machine.ts";
 import {
   acceptingBinding,
   type BindingCommand,
@@ -28,7 +28,6 @@ import type {
   ReplaySummary,
   SettleDispatch,
 } from "../../src/engine/trigger/event.ts";
-import { isFinal } from "../../src/engine/trigger/evolve.ts";
 import type { FlowWoken } from "../../src/engine/trigger/flow/changes.ts";
 import type { HandlerCall } from "../../src/engine/trigger/handler.ts";
 import { type LogRecord, logRecords } from "../../src/engine/trigger/log.ts";
@@ -455,7 +454,6 @@ export class TriggerShell {
 
   /** Writes what flow control has decided, and carries it out on the events it concerns. */
   #move(drafts: EventDraft[]): void {
-    const { store } = this.#hosting;
     const control = this.#control;
     for (let moved = control?.flush(this.#now()); control !== null && moved !== undefined;) {
       const { woken, skipped, log, more } = moved;
@@ -530,18 +528,23 @@ export class TriggerShell {
     if (messages.length > 0) hosting.send(messages);
     const others = drafts.filter((draft) => draft !== asked && draft.fresh.length > 0);
     if (others.length > 0) hosting.changed(others.map(({ record, seq }) => ({ record, seq })));
-    for (const draft of drafts) this.#count(draft);
+    // What is counted for the first time is read from rows that have all of this already.
+    if (this.#inFlight === null) this.#tend(drafts);
+    else for (const draft of drafts) this.#count(draft);
+  }
+
+  /** Nobody has asked since the object woke: only the end of a version has to be found. */
+  #tend(drafts: readonly EventDraft[]): void {
+    const { state } = this.binding;
+    const isEnd = drafts.some(({ isOver, fresh }) => isOver && fresh.length > 0);
+    if (isEnd && state.status !== "absent" && state.versions.some((one) => one.state === "draining"))
+      this.#endIdle(this.load);
   }
 
   /** Counts events in and out of their versions; a version that drains ends with its last event (spec/triggers 6.4). */
   #count(draft: EventDraft): void {
     const { state } = this.binding;
-    if (draft.fresh.length === 0 || state.status === "absent") return;
-    if (this.#inFlight === null) {
-      // Nobody has asked since the object woke: only the end of a version has to be found.
-      if (!draft.isOver || !state.versions.some((one) => one.state === "draining")) return;
-      return this.#endIdle(this.load);
-    }
+    if (draft.fresh.length === 0 || state.status === "absent" || this.#inFlight === null) return;
     const { trigger_id, version } = draft.record.binding;
     if (draft.isNew) {
       const is_replay = draft.record.replay !== null;
