@@ -130,6 +130,8 @@ export class PredicateDesk {
     this.#predicate = before.books.state;
     if (before.result.type === "verdict") return this.#concluded(record, before.result.verdict, now);
     const { timeout_ms } = before.result;
+    // What is put aside outlives the instance: the model may be asked by now.
+    this.#remember(before.books.state);
     this.#asking.set(key, now + timeout_ms + ASK_SLACK_MS);
     const { max_cost_usd, hourly_cost_usd, daily_cost_usd } = asked.limits;
     const has_cost_limit = [max_cost_usd, hourly_cost_usd, daily_cost_usd].some((limit) => limit !== null);
