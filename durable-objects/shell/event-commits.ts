@@ -102,7 +102,7 @@ export class EventCommits {
     const ended = this.#ended;
     this.#ended = [];
     for (const { id, ticket } of ended) left(id, ticket);
-    for (const draft of drafts) loads.count(draft, context().now);
+    loads.count(drafts, context().now);
   }
 
   /** Runs a transaction; only a committed one may change what this instance believes. */

@@ -127,9 +127,13 @@ export class PredicateDesk {
     }
     if ((this.#asking.get(key) ?? 0) > now) return { type: "asked" };
     const before = beforePredicate(books, asked, now);
-    this.#predicate = before.books.state;
-    if (before.result.type === "verdict") return this.#concluded(record, before.result.verdict, now);
+    if (before.result.type === "verdict") {
+      this.#predicate = before.books.state;
+      return this.#concluded(record, before.result.verdict, now);
+    }
     const { timeout_ms } = before.result;
+    // What is put aside outlives the instance: the model may be asked by now.
+    this.#remember(before.books.state);
     this.#asking.set(key, now + timeout_ms + ASK_SLACK_MS);
     const { max_cost_usd, hourly_cost_usd, daily_cost_usd } = asked.limits;
     const has_cost_limit = [max_cost_usd, hourly_cost_usd, daily_cost_usd].some((limit) => limit !== null);

@@ -42,7 +42,7 @@ export interface TriggerPut {
 /** What an owner does with a trigger: it is put, shown, paused and deleted, and has its secrets changed. */
 export abstract class TriggerOwner extends DurableObject<Env> {
   protected readonly store: Store;
-  protected readonly shell: TriggerShell;
+  protected shell: TriggerShell;
   protected readonly messenger: TriggerMessenger;
   readonly #rejections: RejectionCounts;
   protected readonly secrets: KeyedSecrets;
@@ -57,15 +57,7 @@ export abstract class TriggerOwner extends DurableObject<Env> {
       shell: () => this.shell,
       report: (error) => this.report(error),
     });
-    this.shell = new TriggerShell({
-      store: this.store,
-      context: () => ({ now: Date.now(), nextId: uuidIds }),
-      objectId: ctx.id.toString(),
-      queuesForget: env.GODWIT_QUEUES === "memory",
-      send: (messages) => ctx.waitUntil(this.messenger.send(messages)),
-      changed: (changes) => ctx.waitUntil(this.messenger.tellList(changes)),
-      left: (id, ticket) => ctx.waitUntil(this.messenger.tellLeft(id, ticket)),
-    });
+    this.shell = this.#newShell();
   }
 
   /** Puts a definition; secret and binding commit together, and only that the secret has changed is journaled. */
@@ -84,7 +76,7 @@ export abstract class TriggerOwner extends DurableObject<Env> {
     // What is refused leaves the secrets as they are.
     const decision = bindingMachine.decide(binding.state, command, { now: Date.now(), nextId: uuidIds });
     if (!decision.ok) return decision;
-    return this.store.transaction(() => {
+    return this.#together(() => {
       migrate(this.store, TRIGGER);
       const isChanged = this.secrets.changes(secret, Date.now());
       this.secrets.put(secret, Date.now());
@@ -99,7 +91,7 @@ export abstract class TriggerOwner extends DurableObject<Env> {
     if (state.status === "absent" || state.status === "deleted") return "absent";
     const { secret_ref: one, secret_refs: several } = state.definition;
     if (one !== undefined || several !== undefined) return "referred";
-    this.store.transaction(() => {
+    this.#together(() => {
       if (this.secrets.rotate(secret, { ...rotation, now: Date.now() }).changed)
         this.shell.configure({ type: "secrets_changed", has_secret: true });
     });
@@ -162,6 +154,29 @@ export abstract class TriggerOwner extends DurableObject<Env> {
   /** Counts a delivery that was refused before it could be accepted. */
   refuse(reason: string, message: string): void {
     if (this.shell.binding.state.status !== "absent") this.#rejections.count(reason, message, Date.now());
+  }
+
+  #newShell(): TriggerShell {
+    const { store, ctx, env, messenger } = this;
+    return new TriggerShell({
+      store,
+      context: () => ({ now: Date.now(), nextId: uuidIds }),
+      objectId: ctx.id.toString(),
+      queuesForget: env.GODWIT_QUEUES === "memory",
+      send: (messages) => ctx.waitUntil(messenger.send(messages)),
+      changed: (changes) => ctx.waitUntil(messenger.tellList(changes)),
+      left: (id, ticket) => ctx.waitUntil(messenger.tellLeft(id, ticket)),
+    });
+  }
+
+  /** Changes secrets and binding in one commit; when it fails, the shell forgets the binding that was not committed. */
+  #together<T>(body: () => T): T {
+    try {
+      return this.store.transaction(body);
+    } catch (error) {
+      this.shell = this.#newShell();
+      throw error;
+    }
   }
 
   protected report(error: unknown): void {

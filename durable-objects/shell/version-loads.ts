@@ -55,15 +55,23 @@ export class VersionLoads {
     return answer;
   }
 
-  /** Counts an event in and out of its version; a version that drains ends with its last event. */
-  count(draft: EventDraft, now: number): void {
+  /** Counts what was committed together in and out of versions; a version that drains ends with its last event. */
+  count(drafts: readonly EventDraft[], now: number): void {
+    // What is counted for the first time is read from rows that have all of this already.
+    if (this.#load === null) this.#tend(drafts);
+    else for (const draft of drafts) this.#countOne(draft, now);
+  }
+
+  /** Nobody has asked since the object woke: only the end of a version has to be found. */
+  #tend(drafts: readonly EventDraft[]): void {
     const { state } = this.#binding;
-    if (draft.fresh.length === 0 || state.status === "absent") return;
-    if (this.#load === null) {
-      // Nobody has asked since the object woke: only the end of a version has to be found.
-      if (draft.isOver && state.versions.some((one) => one.state === "draining")) this.#endIdle();
-      return;
-    }
+    const isEnd = drafts.some(({ isOver, fresh }) => isOver && fresh.length > 0);
+    if (isEnd && state.status !== "absent" && state.versions.some((one) => one.state === "draining")) this.#endIdle();
+  }
+
+  #countOne(draft: EventDraft, now: number): void {
+    const { state } = this.#binding;
+    if (draft.fresh.length === 0 || state.status === "absent" || this.#load === null) return;
     const { binding, replay } = draft.record;
     const { trigger_id, version } = binding;
     if (draft.isNew) {

@@ -60,8 +60,9 @@ const reportOf = (outcome: HandlerOutcome): HandlerReport =>
 
 /** What an attempt says about its destination. */
 const circuitOutcome = (report: HandlerReport): AttemptReport["outcome"] => {
-  if (report.type === "succeeded") return "success";
-  return report.type === "failed" && report.retryable ? "failure" : "unused";
+  // A run that is under way was taken: what becomes of it says nothing about whether runs can be started.
+  if (report.type !== "failed") return "success";
+  return report.retryable ? "failure" : "unused";
 };
 
 /** Whether a destination's circuit lets the next attempt pass. */
@@ -89,7 +90,7 @@ const attempted = async (ports: DispatchPorts, { key, call, passed }: Attempt): 
   const outcome = await handled(ports, call);
   const about = passed === null ? null : circuitOutcome(outcome);
   const verdict =
-    passed === null || about === null || outcome.type === "running"
+    passed === null || about === null
       ? null
       : await ports.circuit(passed.destination).report({ attempt_id: passed.ask.attempt_id, outcome: about });
   const report = {

@@ -74,6 +74,8 @@ const deliver = async (trigger: WatchedTrigger, number: number): Promise<void> =
     }
     const { reply, row, seq } = answer.reply;
     if (reply?.type !== "receipt") throw new Violation("T2 receipt", "a delivery was not answered with a receipt");
+    if (!reply.duplicate && row.binding_version !== version)
+      throw new Violation("T18 version", `a delivery for version ${version} was taken in under another one`);
     trigger.heard(delivery.event.dedupe_key, reply);
     world.counters.deliveries += 1;
     if (reply.duplicate) world.counters.duplicates += 1;

@@ -3,6 +3,7 @@ import { loadFlow } from "../../../durable-objects/shell/flow-rows.ts";
 import { loadControl } from "../../../durable-objects/shell/control-rows.ts";
 import type { PredicateState } from "../../../src/engine/trigger/predicate/predicate.ts";
 import { replayKey } from "../../../durable-objects/shell/keyed-events.ts";
+import { parseDuration } from "../../../src/lib/duration.ts";
 import { Violation } from "../violation.ts";
 import type { SeenEvent } from "./checker.ts";
 import type { WatchedTrigger } from "./watched-trigger.ts";
@@ -34,6 +35,32 @@ const checkBatches = (events: Events): void => {
   for (const seen of events.values())
     if (skippedFor(seen, "batch_merged") && !leaders.has(seen.key))
       throw new Violation("T11 batch", `${seen.key} was merged, and no leader has it`);
+};
+
+/** Only where nothing else holds events back, and the clock never went back, do their times say who was the newest. */
+const checkQuiet = ({ world }: WatchedTrigger, events: Events): void => {
+  if (world.counters.ms_set_back > 0) return;
+  const gates = new Map<
+    string,
+    { readonly key: string; readonly from: number; readonly to: number; readonly period: number }[]
+  >();
+  for (const { key, record, journal } of events.values()) {
+    const { definition, version } = record.binding;
+    const { debounce, rate_limit, throttle, singleton, concurrency } = definition;
+    const parked = journal.find(({ type }) => type === "parked");
+    const admitted = journal.find(({ type }) => type === "admitted");
+    const isAlone = [rate_limit, throttle, singleton, concurrency].every((gate) => gate === undefined);
+    if (debounce === undefined || !isAlone || parked === undefined) continue;
+    const gate = `${version} ${String(record.event.provider_payload["key"])}`;
+    const quiet = parseDuration(debounce.period);
+    const period = quiet.ok ? quiet.value : 0;
+    const to = admitted === undefined ? -Infinity : Date.parse(admitted.at);
+    gates.set(gate, [...(gates.get(gate) ?? []), { key, from: Date.parse(parked.at), to, period }]);
+  }
+  for (const seen of gates.values())
+    for (const { key, from, to, period } of seen)
+      if ((to > from && to - from < period) || seen.some((other) => other.from > from && other.from < to))
+        throw new Violation("T10 debounce", `${key} went on although a newer one came in its quiet period`);
 };
 
 const checkReplays = (events: Events): void => {
@@ -96,6 +123,7 @@ const checkRuns = ({ world, id }: WatchedTrigger, events: Events): void => {
 export const checkEnd = (trigger: WatchedTrigger, events: Events): void => {
   checkOver(trigger, events);
   checkBatches(events);
+  checkQuiet(trigger, events);
   checkReplays(events);
   checkAutonomy(trigger, events);
   checkCosts(trigger);

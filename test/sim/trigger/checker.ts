@@ -174,6 +174,8 @@ export class TriggerChecker {
 
   /** Compares what the object says of itself with its rows (T5). */
   checkLoad(metrics: readonly { readonly version: number; readonly in_flight: number }[]): void {
+    // A crash may have come after a commit that nobody has looked at since.
+    if (this.#isThere()) this.#read();
     for (const { version, in_flight } of metrics) {
       const open = this.open().filter(({ record }) => record.binding.version === version).length;
       if (open !== in_flight)

@@ -38,6 +38,8 @@ export interface SimulatedTriggers {
 export interface TriggerOptions {
   readonly variant?: TriggerClass;
   readonly without?: ReadonlySet<TriggerFaultName>;
+  /** Puts a bug into the product before anything happens. */
+  readonly plant?: () => void;
 }
 
 /** Simulates some triggers with everything that may go wrong, then lets them end in peace; the seed decides all of it. */
@@ -49,6 +51,7 @@ export const simulateTriggers = async (seed: number, options: TriggerOptions = {
     world.trace(`reported: ${String(line)}`);
   });
   try {
+    options.plant?.();
     await live(world);
     return { world, violation: null };
   } catch (fault) {

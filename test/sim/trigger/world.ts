@@ -46,6 +46,12 @@ export interface TriggerWorldOptions {
   readonly without?: ReadonlySet<TriggerFaultName>;
 }
 
+const batchOf =
+  (take: (body: never) => Promise<void> | void) =>
+  async (messages: readonly { readonly body: unknown }[]): Promise<void> => {
+    await Promise.all(messages.map(({ body }) => take(body as never)));
+  };
+
 /** Everything around some triggers: clock, queue, circuits, handlers, faults, and the eyes that watch them. */
 export class TriggerWorld implements Platform {
   readonly scheduler = new Scheduler(START);
@@ -116,12 +122,11 @@ export class TriggerWorld implements Platform {
     const known = this.circuits.get(destination);
     if (known !== undefined) return known;
     const watch = { diskSeq: () => 0, entered: () => {} };
-    const env = (): Env => ({}) as Env;
     const host = new ObjectHost<HostedCircuit>(this, {
       name: `circuit of ${destination}`,
       variant: HostedCircuit,
       watch: () => watch,
-      env,
+      env: () => ({}) as Env,
     });
     const made = { host, model: new CircuitModel() };
     this.circuits.set(destination, made);
@@ -210,11 +215,6 @@ export class TriggerWorld implements Platform {
   }
 
   #env(_caller: Caller, isAlive: () => boolean): Env {
-    const batchOf =
-      (take: (body: never) => Promise<void> | void) =>
-      async (messages: readonly { readonly body: unknown }[]): Promise<void> => {
-        await Promise.all(messages.map(({ body }) => take(body as never)));
-      };
     const env = {
       ...(this.queuesForget ? { GODWIT_QUEUES: "memory" } : {}),
       DISPATCH_QUEUE: {
