@@ -35,7 +35,10 @@ export class VersionLoads {
 
   /** What each version has in flight and has done since the object woke. */
   get load(): BindingLoad {
-    this.#load ??= loadOf(this.#binding.state, this.#openVersions());
+    if (this.#load !== null) return this.#load;
+    this.#load = loadOf(this.#binding.state, this.#openVersions());
+    // Something may have gone wrong between the end of a version's last event and its own.
+    this.#endIdle(this.#load);
     return this.#load;
   }
 
@@ -50,8 +53,7 @@ export class VersionLoads {
     const isChange = command.type === "configure" || command.type === "delete";
     const answer = this.#binding.execute(isChange ? { ...command, busy: busyVersions(load) } : command);
     this.#load = tendedLoad(this.#binding.state, load);
-    // Something may have gone wrong between the end of a version's last event and its own.
-    this.#endIdle();
+    this.#endIdle(this.#load);
     return answer;
   }
 
@@ -66,7 +68,8 @@ export class VersionLoads {
   #tend(drafts: readonly EventDraft[]): void {
     const { state } = this.#binding;
     const isEnd = drafts.some(({ isOver, fresh }) => isOver && fresh.length > 0);
-    if (isEnd && state.status !== "absent" && state.versions.some((one) => one.state === "draining")) this.#endIdle();
+    if (isEnd && state.status !== "absent" && state.versions.some((one) => one.state === "draining"))
+      this.#endIdle(this.load);
   }
 
   #countOne(draft: EventDraft, now: number): void {
@@ -81,13 +84,13 @@ export class VersionLoads {
     if (!draft.isOver || draft.wasOver) return;
     const finished = finishInFlight(this.#load, { trigger_id, version, outcome: loadOutcome(draft.record) });
     if (finished.ok) this.#load = finished.value;
-    this.#endIdle();
+    this.#endIdle(this.#load);
   }
 
-  #endIdle(): void {
+  #endIdle(load: BindingLoad): void {
     const { state } = this.#binding;
     try {
-      for (const version of idleVersions(state, this.load)) this.#binding.execute({ type: "drained", version });
+      for (const version of idleVersions(state, load)) this.#binding.execute({ type: "drained", version });
     } catch (error) {
       // What was not counted because of it is found out anew.
       this.#load = null;

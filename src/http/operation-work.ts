@@ -67,7 +67,10 @@ const cancelled = async (env: Bindings, operation: Operation, { candidate, view 
   if (!bulkStanding(view).cancellable) return { status: "not_cancellable" as const };
   const { requested_by = null, reason } = request;
   const by = { requested_by, audit_id, ...(reason === undefined ? {} : { reason }) };
-  const answer = await triggerObject(env, tenant, candidate.trigger_id, candidate.shard).cancel(candidate.dedupe_key, by);
+  const answer = await triggerObject(env, tenant, candidate.trigger_id, candidate.shard).cancel(
+    candidate.dedupe_key,
+    by,
+  );
   if (!answer.ok) return { status: "not_cancellable" as const, cancellable: false };
   await carriedOut({ env, tenant }, answer.reply);
   return { status: "requested" as const };

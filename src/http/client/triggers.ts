@@ -3,7 +3,7 @@ import type { cronTicksSchema } from "../../schema/api-cron.ts";
 import type { Receipt, triggerPageSchema, TriggerReport, unknownDeliveryPageSchema } from "../../schema/trigger.ts";
 import type { triggerDefinitionSchema } from "../../schema/trigger-definition.ts";
 import type { manifestSchema, ManifestSummary, manifestViewSchema } from "../../schema/trigger-manifest.ts";
-import type { RotatedSecret, rotateSecretSchema } from "../../schema/trigger-secret.ts";
+import type { Handshake, RotatedSecret, rotateSecretSchema } from "../../schema/trigger-secret.ts";
 import type { eventPageSchema, eventViewSchema } from "../../schema/trigger-event.ts";
 import type { CircuitReport, TriggerStats } from "../../schema/trigger-stats.ts";
 import { type CallOptions, type Out, type Query, segment, type Transport } from "./transport.ts";
@@ -43,6 +43,9 @@ export class TriggerCalls {
     this.#transport.send<RotatedSecret>("POST", `/v1/triggers/${segment(trigger)}/rotate_secret`, { body, call });
   resealSecret = (trigger: string, call: CallOptions = {}) =>
     this.#transport.send<TriggerReport>("POST", `/v1/triggers/${segment(trigger)}/reseal`, { call });
+  /** The token that a provider sent to verify the address of a trigger without a secret. */
+  getHandshake = (trigger: string) =>
+    this.#transport.send<Handshake>("GET", `/v1/triggers/${segment(trigger)}/handshake`);
   stats = (trigger: string, query: Query = {}) =>
     this.#transport.send<TriggerStats>("GET", `/v1/triggers/${segment(trigger)}/stats`, { query });
   /** Closes the circuit of the trigger's destination. */

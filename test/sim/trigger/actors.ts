@@ -176,13 +176,15 @@ const replayOne = async (trigger: WatchedTrigger, isOfLetter: boolean): Promise<
     trigger,
     (seen) => (isOfLetter ? isLetter(seen) : isFinal(seen.record) && seen.record.replay === null),
     (object, { key, record }) =>
-      object.replay(key, {
-        version,
-        as_of: null,
-        dlq_id: isOfLetter ? (record.dead_letter?.id ?? null) : null,
-        requested_by: "operator",
-        not_before: world.random.chance(0.2) ? world.clock() + 30_000 : null,
-      }),
+      object.replay(
+        { key, event_id: record.event.id },
+        {
+          version,
+          dlq_id: isOfLetter ? (record.dead_letter?.id ?? null) : null,
+          requested_by: "operator",
+          not_before: world.random.chance(0.2) ? world.clock() + 30_000 : null,
+        },
+      ),
   );
   if (done?.answer?.ok === true) world.counters[isOfLetter ? "retried_letters" : "replayed"] += 1;
 };
