@@ -136,7 +136,13 @@ export abstract class TriggerOwner extends DurableObject<Env> {
     if (state.status === "absent" || state.status === "deleted") return null;
     const now = Date.now();
     const secrets = { secrets: this.secrets.held(now), secrets_tag: this.secrets.tag(now) };
-    return { version: state.current.version, seq, definition: state.definition, has_secret: state.has_secret, ...secrets };
+    return {
+      version: state.current.version,
+      seq,
+      definition: state.definition,
+      has_secret: state.has_secret,
+      ...secrets,
+    };
   }
 
   /** The binding as a shard is told it; null for a trigger that there never was. */
