@@ -26,13 +26,19 @@ interface Subject {
   readonly triggers: number;
   /** Whether events start runs; others are stored and skipped, which is intake alone. */
   readonly handled: boolean;
+  /** How many objects each trigger has. */
+  readonly shards?: number;
 }
 
 const SUBJECTS: readonly Subject[] = [
   { figure: "intake, one trigger", triggers: 1, handled: true },
   { figure: "intake, 16 triggers", triggers: 16, handled: true },
+  { figure: "intake, one trigger in 4 objects", triggers: 1, handled: true, shards: 4 },
+  { figure: "intake, one trigger in 16 objects", triggers: 1, handled: true, shards: 16 },
   { figure: "intake alone, one trigger", triggers: 1, handled: false },
   { figure: "intake alone, 16 triggers", triggers: 16, handled: false },
+  { figure: "intake alone, one trigger in 4 objects", triggers: 1, handled: false, shards: 4 },
+  { figure: "intake alone, one trigger in 16 objects", triggers: 1, handled: false, shards: 16 },
 ];
 
 interface Answered {
@@ -59,11 +65,21 @@ const post = (agent: Agent, url: string, { body, headers }: Delivery): Promise<A
   });
 };
 
-const register = async (api: Api, { triggers, handled }: Subject, secret: string): Promise<readonly string[]> => {
+const register = async (
+  api: Api,
+  { triggers, handled, shards = 1 }: Subject,
+  secret: string,
+): Promise<readonly string[]> => {
   const names = Array.from({ length: triggers }, () => `bench-${randomUUID()}`);
   const match = { events: [handled ? "issues" : "push"] };
   for (const name of names)
-    await api.put(`/v1/triggers/${name}`, { provider: "github", secret, match, handler: { workflow: WORKFLOW } });
+    await api.put(`/v1/triggers/${name}`, {
+      provider: "github",
+      secret,
+      match,
+      handler: { workflow: WORKFLOW },
+      shards,
+    });
   return names.map((name) => `${api.url}/hooks/${name}`);
 };
 

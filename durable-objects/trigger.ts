@@ -28,6 +28,8 @@ import type { Told, TriggerShell } from "./shell/trigger-shell.ts";
 export type Delivery = VerifiedDelivery & {
   /** Says under which secrets it was verified; left out where they have no part in it. */
   readonly secrets_tag?: string;
+  /** How far the binding was that it was verified under; left out where a shard decides by the version alone. */
+  readonly seq?: number;
 };
 
 /** An event's answer with its new row for the lists, and what is to be done outside. */
@@ -55,15 +57,15 @@ export class Trigger extends TriggerOwner {
    * Takes in a verified delivery: claim, event, waker and alarm in one commit, or the receipt of the first delivery.
    * `stale` asks to verify again: the binding has changed since.
    */
-  accept({ secrets_tag: tag, ...delivery }: Delivery): Answer<EventAnswer> | "stale" {
+  accept({ secrets_tag: tag, seq: _seq, ...delivery }: Delivery): Answer<EventAnswer> | "stale" {
     if (tag !== undefined && tag !== this.secrets.tag(Date.now())) return "stale";
     const answer = this.shell.accept(delivery);
     return answer === "stale" ? answer : this.#shown(answer);
   }
 
-  /** The same at a shard, which has no secrets; `behind` asks to bring the shard up to date. */
-  acceptInShard({ secrets_tag: _tag, ...delivery }: Delivery): Answer<EventAnswer> | "stale" | "behind" {
-    const answer = this.shell.acceptInShard(delivery);
+  /** The same at a shard, which knows of secrets only that they have changed; `behind` asks to bring it up to date. */
+  acceptInShard({ secrets_tag: _tag, seq, ...delivery }: Delivery): Answer<EventAnswer> | "stale" | "behind" {
+    const answer = this.shell.acceptInShard(delivery, seq);
     return typeof answer === "string" ? answer : this.#shown(answer);
   }
 

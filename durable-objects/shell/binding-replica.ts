@@ -34,6 +34,11 @@ export class BindingReplica {
     return this.#load()?.tenant ?? null;
   }
 
+  /** How far the binding was when this shard was told of it last; -1 where it never was. */
+  get seq(): number {
+    return this.#load()?.seq ?? -1;
+  }
+
   /** The binding; null where the object is the trigger itself. */
   get state(): BindingState | null {
     const copy = this.#load();
@@ -42,7 +47,7 @@ export class BindingReplica {
 
   /** Takes over a newer copy. */
   adopt(copy: BindingCopy): void {
-    if ((this.#load()?.seq ?? -1) >= copy.seq) return;
+    if (this.seq >= copy.seq) return;
     const { current } = copy.state;
     this.#store.transaction(() => {
       migrate(this.#store, TRIGGER);

@@ -2,7 +2,7 @@ import type { Context } from "../../src/engine/machine.ts";
 import type { EventRecord } from "../../src/engine/trigger/event.ts";
 import type { LogRecord } from "../../src/engine/trigger/log.ts";
 import type { Store } from "../storage/store.ts";
-import { dropVerdict, keepVerdict, needsCoordinator } from "./coordinated.ts";
+import { keepVerdict, needsCoordinator } from "./coordinated.ts";
 import type { EventAlarm } from "./event-alarm.ts";
 import type { EventBook } from "./event-book.ts";
 import type { EventDraft } from "./event-draft.ts";
@@ -70,6 +70,23 @@ export class EventCommits {
     this.publish(drafts, asked);
   }
 
+  /** The ticket of an event at the object that coordinates the shards; null where this object decides by itself. */
+  ticketOf({ key, record }: EventDraft): string | null {
+    const shard = this.#hosting.shard();
+    if (shard === null || !needsCoordinator(record.binding.definition)) return null;
+    const { tenant_id, id: event_id } = record.event;
+    return ticketText({ shard, tenant: tenant_id ?? "", event_id, key });
+  }
+
+  /** Somebody came for an event that is over: whoever coordinates it may have let it in again meanwhile. */
+  endAgain(draft: EventDraft): void {
+    const ticket = this.ticketOf(draft);
+    if (ticket === null) return;
+    this.transaction(() => this.#hosting.outbox.end(draft, ticket));
+    this.#ended.push({ id: outboxId(draft.record), ticket });
+    this.publish([], null);
+  }
+
   /** Writes drafts inside a transaction; what one event's end does to others is added to the list on the way. */
   write(drafts: EventDraft[]): void {
     for (const draft of drafts) this.#writeOne(draft, drafts);
@@ -85,6 +102,7 @@ export class EventCommits {
       log?.(moved.log);
       for (const woken of moved.woken) this.#wake(woken, drafts);
       for (const { id, reason } of moved.skipped) this.#skip(id, reason, drafts);
+      for (const id of moved.expired) this.#expire(id);
       if (moved.more) alarm.forget();
       if (!control.isPending) break;
     }
@@ -136,13 +154,9 @@ export class EventCommits {
   /** A dispatch is over: its permits are free, its row goes, and the event it replays learns of it. */
   #end(draft: EventDraft, drafts: EventDraft[]): void {
     const { book, outbox, context, shard } = this.#hosting;
-    const index = shard();
-    const { replay, event, status, error, run_id, dead_letter, binding } = draft.record;
-    const ticket =
-      index === null || draft.isNew || !needsCoordinator(binding.definition)
-        ? null
-        : ticketText({ shard: index, tenant: event.tenant_id ?? "", event_id: event.id, key: draft.key });
-    if (index === null) this.control.leave(draft.key, context().now);
+    const { replay, event, status, error, run_id, dead_letter } = draft.record;
+    const ticket = draft.isNew ? null : this.ticketOf(draft);
+    if (shard() === null) this.control.leave(draft.key, context().now);
     outbox.end(draft, ticket);
     if (ticket !== null) this.#ended.push({ id: outboxId(draft.record), ticket });
     if (replay === null) return;
@@ -167,7 +181,7 @@ export class EventCommits {
     const ticket = parseTicket(id);
     if (ticket !== null) {
       keepVerdict(store, id, admittedBy(members));
-      outbox.send(ticketMessage(ticket, triggerId()));
+      outbox.watch(id, ticketMessage(ticket, triggerId()));
       return;
     }
     const draft = this.#open(id, drafts);
@@ -185,7 +199,7 @@ export class EventCommits {
     const ticket = parseTicket(id);
     if (ticket !== null) {
       keepVerdict(store, id, admission);
-      outbox.send(ticketMessage(ticket, triggerId()));
+      outbox.watch(id, ticketMessage(ticket, triggerId()));
       return;
     }
     const draft = this.#open(id, drafts);
@@ -203,15 +217,10 @@ export class EventCommits {
     return draft;
   }
 
-  /** An event of a shard is over, or the shard has what was decided about it. */
-  leave(ticket: string): void {
-    const { store, context } = this.#hosting;
-    const drafts: EventDraft[] = [];
-    this.transaction(() => {
-      dropVerdict(store, ticket);
-      this.control.leave(ticket, context().now);
-      this.move(drafts);
-    });
-    this.publish(drafts, null);
+  /** The permits of an event have run out: one of a shard may be over without this object knowing. */
+  #expire(id: string): void {
+    const { outbox, triggerId } = this.#hosting;
+    const ticket = parseTicket(id);
+    if (ticket !== null) outbox.watch(id, ticketMessage(ticket, triggerId()));
   }
 }

@@ -1,14 +1,11 @@
-import type { CircuitVerdict, EventRecord } from "../../src/engine/trigger/event.ts";
+import type { CircuitVerdict } from "../../src/engine/trigger/event.ts";
 import { destinationOf, hasCircuit } from "../../src/engine/trigger/definition-handler.ts";
 import { nextStep } from "../../src/engine/trigger/proceed.ts";
-import { keptVerdict, needsCoordinator } from "./coordinated.ts";
 import type { EventDraft } from "./event-draft.ts";
 import { leaseOf } from "./event-waking.ts";
-import type { Judgement } from "./predicate-desk.ts";
-import { ticketText } from "./shard-ticket.ts";
 import { handlerCall } from "./trigger-orders.ts";
 import type { TriggerParts } from "./trigger-parts.ts";
-import type { Coordination, DispatchGiven, Order } from "./trigger-requests.ts";
+import type { DispatchGiven, Order } from "./trigger-requests.ts";
 
 const CLOSED: CircuitVerdict = { type: "closed" };
 
@@ -30,26 +27,10 @@ export class EventDispatch {
     return nextStep(draft.record, now) === "attempt" ? this.#attempt(draft, given) : null;
   }
 
-  /** Decides about an event of a shard: whether it is handled now, or whether it still holds its permits. */
-  coordinate(ticket: string, record: EventRecord, judgement?: Judgement): Coordination {
-    const { hosting, commits } = this.#parts;
-    const kept = keptVerdict(hosting.store, ticket);
-    if (kept !== null) return kept;
-    const { control } = commits;
-    const now = this.#now();
-    const said: Coordination = record.is_admitted
-      ? control.hold(ticket, now)
-        ? { type: "admitted", verdicts: [], batch: null }
-        : { type: "parked", verdicts: [], due_at: null }
-      : control.admit(record, { key: ticket, now, judgement });
-    commits.commit([], null);
-    return said;
-  }
-
   /** Asks whether an event is handled now, here or where the shards are coordinated. */
   #admit(draft: EventDraft, given: DispatchGiven): Order | null {
     const now = this.#now();
-    const ticket = this.#ticketOf(draft.record, draft.key);
+    const ticket = this.#parts.commits.ticketOf(draft);
     if (ticket !== null && given.admission === undefined) return { type: "coordinate", ticket, record: draft.record };
     const admission =
       given.admission ??
@@ -68,13 +49,11 @@ export class EventDispatch {
       const attempt_id = `${binding.trigger_id}:${draft.key}#${attempts.length + 1}`;
       return { type: "check_circuit", destination: destinationOf(definition), attempt_id };
     }
+    const ticket = this.#parts.commits.ticketOf(draft);
+    // Also of an attempt that goes on: its permits are held for as long as somebody says that it does.
+    if (ticket !== null && given.admission === undefined) return { type: "coordinate", ticket, record: draft.record };
     // Permits that were lost meanwhile have to be had again; the event is woken when they are.
-    if (isNext && !this.#holds(draft, given)) {
-      const ticket = this.#ticketOf(draft.record, draft.key);
-      return ticket === null || given.admission !== undefined
-        ? null
-        : { type: "coordinate", ticket, record: draft.record };
-    }
+    if (isNext && !this.#holds(draft, ticket, given)) return null;
     draft.tell({ type: "attempt", circuit: given.circuit ?? CLOSED, lease_ms: leaseOf(draft.record) });
     if (!draft.effects.some(({ type }) => type === "handle")) return null;
     return {
@@ -83,16 +62,9 @@ export class EventDispatch {
     };
   }
 
-  #holds(draft: EventDraft, given: DispatchGiven): boolean {
-    if (this.#ticketOf(draft.record, draft.key) !== null) return given.admission?.type === "admitted";
+  #holds(draft: EventDraft, ticket: string | null, given: DispatchGiven): boolean {
+    if (ticket !== null) return given.admission?.type === "admitted";
     return this.#parts.commits.control.hold(draft.key, this.#now());
-  }
-
-  /** The ticket of an event at the coordinating object; null where this object decides by itself. */
-  #ticketOf({ event, binding }: EventRecord, key: string): string | null {
-    const { shard } = this.#parts.replica;
-    if (shard === null || !needsCoordinator(binding.definition)) return null;
-    return ticketText({ shard, tenant: event.tenant_id ?? "", event_id: event.id, key });
   }
 
   #now(): number {

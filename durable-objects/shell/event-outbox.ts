@@ -72,9 +72,13 @@ export class EventOutbox {
     alarm.armFor(at);
   }
 
-  /** Sends a message for an event that another object holds; what is lost, that object makes up for. */
-  send(message: DispatchMessage): void {
+  /** An event that another object holds goes on now: its message is sent until that object has asked about it. */
+  watch(id: string, message: DispatchMessage): void {
+    const { store, now, alarm } = this.#hosting;
+    const at = now() + RESEND_MS;
+    holdMessage(store, id, message, at);
     this.#outgoing.push(message);
+    alarm.armFor(at);
   }
 
   /** What is to be sent with the commit. */

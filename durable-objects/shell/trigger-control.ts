@@ -28,6 +28,8 @@ export interface Moved {
   /** Events that go on now. */
   readonly woken: readonly FlowWoken[];
   readonly skipped: readonly FlowSkipped[];
+  /** Events whose permits have run out. */
+  readonly expired: readonly string[];
   readonly log: readonly LogRecord[];
   /** Whether there is more to do at the same time. */
   readonly more: boolean;
@@ -36,7 +38,7 @@ export interface Moved {
 const isChange = ({ tickets, removed, hits, woken, skipped }: FlowChanges): boolean =>
   tickets.length + removed.length + hits.length + woken.length + skipped.length > 0;
 
-const NOTHING: Moved = { woken: [], skipped: [], log: [], more: false };
+const NOTHING: Moved = { woken: [], skipped: [], expired: [], log: [], more: false };
 
 /**
  * What decides whether an event is handled now: predicate, autonomy budget and flow control of one trigger
@@ -58,6 +60,12 @@ export class TriggerControl {
   /** Whether something has to be written. */
   get isPending(): boolean {
     return this.#desk.isDirty || this.#pending.some(isChange);
+  }
+
+  /** Whether an answer has to be kept so as to be given again: what it cost is counted, and no ticket tells of it. */
+  isNews(key: string, answer: Admission["type"] | "ask" | "asked"): boolean {
+    if (!this.isPending || answer === "ask" || answer === "asked") return false;
+    return this.#desk.isDirty || answer === "skipped" || this.#flow.verdictOf(key).status === "unknown";
   }
 
   /** When `wake` has something to do next; null for never. */
@@ -111,6 +119,7 @@ export class TriggerControl {
     return {
       woken: pending.flatMap(({ woken }) => woken),
       skipped: pending.flatMap(({ skipped }) => skipped),
+      expired: pending.flatMap(({ expired }) => expired),
       log: [...judged, ...pending.flatMap(({ audit }) => audit.map((one) => auditRecord(one, now)))],
       more: pending.some(({ more }) => more),
     };

@@ -37,8 +37,7 @@ export class TriggerMessenger {
       if (isOpen(message)) continue;
       const found = message.listed === undefined ? null : shell().latest(message.listed);
       if (found !== null) await this.tellList([found]);
-      if (message.left === undefined) shell().forget(message);
-      else await this.tellLeft(message.id, message.left);
+      if (message.left === undefined || (await this.tellLeft(message.left))) shell().forget(message);
     }
   }
 
@@ -68,23 +67,33 @@ export class TriggerMessenger {
     });
   }
 
-  /** Tells the coordinating object that an event of this shard is over. */
-  async tellLeft(id: string, ticket: string): Promise<void> {
+  /** Tells the coordinating object at once that an event of this shard is over; what is lost is told again. */
+  async leave(id: string, ticket: string): Promise<void> {
+    const { env, shell } = this.#messaging;
+    const isTold = await this.tellLeft(ticket);
+    // Where queues forget, the list is still to be told once more.
+    if (isTold && env.GODWIT_QUEUES !== "memory") shell().forget({ id });
+  }
+
+  /** Tells the coordinating object that an event of this shard is over; whether it has heard it. */
+  async tellLeft(ticket: string): Promise<boolean> {
     const { env, shell } = this.#messaging;
     const { state, place } = shell();
-    if (state.status === "absent") return;
-    await this.#try(async () => {
-      const main = env.TRIGGER.getByName(`${place.tenant ?? ""}/${state.trigger_id}`) as unknown as Coordinator;
+    if (state.status === "absent") return false;
+    const { trigger_id } = state;
+    return this.#try(async () => {
+      const main = env.TRIGGER.getByName(`${place.tenant ?? ""}/${trigger_id}`) as unknown as Coordinator;
       await main.leave(ticket);
-      shell().forget({ id });
     });
   }
 
-  async #try(body: () => Promise<void>): Promise<void> {
+  async #try(body: () => Promise<void>): Promise<boolean> {
     try {
       await body();
+      return true;
     } catch (error) {
       this.#messaging.report(error);
+      return false;
     }
   }
 }

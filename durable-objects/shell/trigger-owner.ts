@@ -21,6 +21,8 @@ import { TriggerShell } from "./trigger-shell.ts";
 /** What verifying a delivery needs. */
 export interface DeliveryBinding {
   readonly version: number;
+  /** Counts up with every change of the binding. */
+  readonly seq: number;
   readonly definition: StoredDefinition;
   /** Whether the trigger has a secret of its own. */
   readonly has_secret: boolean;
@@ -122,11 +124,17 @@ export abstract class TriggerOwner extends DurableObject<Env> {
 
   /** What verifying a delivery needs, also while the trigger is paused; null for an unknown or deleted trigger. */
   binding(): DeliveryBinding | null {
-    const { state } = this.shell.binding;
+    const { state, seq } = this.shell.binding;
     if (state.status === "absent" || state.status === "deleted") return null;
     const now = Date.now();
     const secrets = { secrets: this.secrets.held(now), secrets_tag: this.secrets.tag(now) };
-    return { version: state.current.version, definition: state.definition, has_secret: state.has_secret, ...secrets };
+    return {
+      version: state.current.version,
+      seq,
+      definition: state.definition,
+      has_secret: state.has_secret,
+      ...secrets,
+    };
   }
 
   /** The binding as a shard is told it; null for a trigger that there never was. */
@@ -165,7 +173,7 @@ export abstract class TriggerOwner extends DurableObject<Env> {
       queuesForget: env.GODWIT_QUEUES === "memory",
       send: (messages) => ctx.waitUntil(messenger.send(messages)),
       changed: (changes) => ctx.waitUntil(messenger.tellList(changes)),
-      left: (id, ticket) => ctx.waitUntil(messenger.tellLeft(id, ticket)),
+      left: (id, ticket) => ctx.waitUntil(messenger.leave(id, ticket)),
     });
   }
 

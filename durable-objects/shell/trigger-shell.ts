@@ -12,6 +12,7 @@ import type { EventDraft } from "./event-draft.ts";
 import { makeReplay, recordedReplay, unknownLetter } from "./event-replay.ts";
 import { EventIntake } from "./event-intake.ts";
 import type { Judgement } from "./predicate-desk.ts";
+import { ShardCoordinator } from "./shard-coordinator.ts";
 import type { HeldMessage } from "./trigger-messages.ts";
 import { type BindingShell, triggerParts, type TriggerParts } from "./trigger-parts.ts";
 import type {
@@ -37,12 +38,14 @@ export class TriggerShell {
   readonly #parts: TriggerParts;
   readonly #intake: EventIntake;
   readonly #dispatch: EventDispatch;
+  readonly #coordinator: ShardCoordinator;
 
   constructor(hosting: TriggerHosting) {
     this.#parts = triggerParts(hosting, (tick) => this.#intake.acceptTick(tick));
     this.binding = this.#parts.binding;
     this.#intake = new EventIntake(this.#parts);
     this.#dispatch = new EventDispatch(this.#parts);
+    this.#coordinator = new ShardCoordinator(this.#parts);
   }
 
   /** The binding; a shard knows it by a copy. */
@@ -95,14 +98,18 @@ export class TriggerShell {
   }
 
   /** The same at a shard; `behind` asks to bring the shard up to date. */
-  acceptInShard(delivery: Delivery): Answer<EventAnswer> | "stale" | "behind" {
-    return this.#intake.isBehind(delivery.version) ? "behind" : this.accept(delivery);
+  acceptInShard(delivery: Delivery, seq: number | null = null): Answer<EventAnswer> | "stale" | "behind" {
+    const known = this.#parts.replica.seq;
+    if (this.#intake.isBehind(delivery.version) || (seq ?? known) > known) return "behind";
+    // Paused, deleted or with other secrets: whoever verified it did not know yet.
+    return (seq ?? known) < known ? "stale" : this.accept(delivery);
   }
 
   /** Takes an event as far as it goes without help, and says what help it needs; messages lead here. */
   dispatch(key: string, given: DispatchGiven = {}): Answer<EventAnswer> {
     const draft = this.#parts.book.draft(key);
     if (draft.state.status === "absent") return unknownEvent;
+    if (draft.isOver) this.#parts.commits.endAgain(draft);
     const order = this.#dispatch.advance(draft, given);
     // Before the circuit has answered nothing is worth a row: what was decided for nothing is decided again.
     const isFree = draft.effects.length === 0 && !this.#parts.commits.isPending;
@@ -112,12 +119,12 @@ export class TriggerShell {
 
   /** Decides about an event of a shard: whether it is handled now, or whether it still holds its permits. */
   coordinate(ticket: string, record: EventRecord, judgement?: Judgement): Coordination {
-    return this.#dispatch.coordinate(ticket, record, judgement);
+    return this.#coordinator.coordinate(ticket, record, judgement);
   }
 
   /** An event of a shard is over. */
   leave(ticket: string): void {
-    this.#parts.commits.leave(ticket);
+    this.#coordinator.leave(ticket);
   }
 
   /** Records how an attempt went. */

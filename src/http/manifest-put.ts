@@ -146,7 +146,10 @@ const put = async (call: Call, { id, definition }: ManifestTrigger): Promise<Ans
 };
 
 const remove = async (call: Call, id: string): Promise<Answer<unknown>> => {
-  const answer = await triggerObject(call.env, call.tenant, id).control("delete");
+  const object = triggerObject(call.env, call.tenant, id);
+  const before = await object.binding();
+  const answer = await object.control("delete");
+  if (before !== null) await tellShards(call.env, { tenant: call.tenant, trigger_id: id }, before.definition);
   // Also when it was deleted before: an earlier attempt may have got no further than the object.
   const isGone = answer.ok || answer.rejection.code === "trigger_not_found";
   if (isGone) await forgetTrigger(call.env.DB, call.tenant, id);

@@ -116,7 +116,7 @@ const portsOf = (
   { call, target, request, metrics }: Delivered,
   binding: KnownBinding,
 ): ReceivePorts<Receipt, Problem> => {
-  const { definition, version, secrets_tag } = binding;
+  const { definition, version, seq, secrets_tag } = binding;
   const moments = momentsOf(metrics, target, binding);
   const object = triggerObject(call.env, target.tenant, target.trigger_id);
   return {
@@ -125,7 +125,7 @@ const portsOf = (
       const { body_retention_days: days } = definition;
       const from = { tenant: target.tenant, days, content_type: request.headers["content-type"] };
       const bytes = raw === null ? {} : await keepBody(call.env, from, raw);
-      const delivery = { version, secrets_tag, event, claim_ttl_ms, ...bytes };
+      const delivery = { version, seq, secrets_tag, event, claim_ttl_ms, ...bytes };
       const answer = await acceptEvent(call.env, { ...target, definition }, delivery);
       if (answer === "stale") return { type: "stale" };
       if (!answer.ok) return { type: "refused", refusal: fromRejection(answer.rejection) };

@@ -12,6 +12,7 @@ import type { Call } from "../call.ts";
 import { invalid, problem, type Problem } from "../problem.ts";
 import { done, type Outcome, type Router } from "../router.ts";
 import { openSecret, sealSecret } from "../sealing.ts";
+import { tellShards } from "../trigger-shards.ts";
 import { triggerNotFound, triggerObject } from "../trigger-object.ts";
 import { generatedSecret, masterKeysOf, resealedUnder } from "../trigger-secrets.ts";
 
@@ -43,6 +44,7 @@ const rotate = async (
   if (outcome === "referred") return referred();
   const shown = outcome === "rotated" ? await object.show() : null;
   if (shown === null) return triggerNotFound(triggerId);
+  await tellShards(call.env, owner, shown.trigger.definition);
   return done({ trigger: shown.trigger, ...(secret === undefined ? { secret: text } : {}) });
 };
 

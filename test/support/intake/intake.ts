@@ -4,9 +4,11 @@ import { dispatchEvent, type DispatchPorts } from "../../../src/driver/dispatch.
 import { storedDefinition } from "../../../src/engine/trigger/binding.ts";
 import type { EventReply } from "../../../src/engine/trigger/event.ts";
 import type { NormalisedEvent } from "../../../src/schema/trigger.ts";
+import { shardFor } from "../../../src/http/trigger-shards.ts";
 import { Scheduler } from "../../sim/scheduler.ts";
 import { definition, NOON, opened } from "../../unit/trigger/fixture.ts";
 import { Random } from "../random.ts";
+import { gateFaults, leftovers } from "./faults.ts";
 import { resetFault, shown, TriggerHost } from "./trigger-host.ts";
 import { RunLedger, type WorkflowCall } from "./run-ledger.ts";
 
@@ -22,6 +24,14 @@ export interface IntakePlan {
   readonly change: Readonly<Record<string, unknown>>;
   /** As with the local server: a process that comes up again has everything sent at once. */
   readonly queues_forget: boolean;
+  /** How many objects take the deliveries; one unless told otherwise. */
+  readonly shards?: number;
+  /** How many events of each gate are handled; all of them unless told otherwise, the others are skipped. */
+  readonly each?: number | "any";
+  /** How many runs of a gate there may be at the same time. */
+  readonly at_once?: number;
+  /** How many events of a gate may be handled in how many milliseconds. */
+  readonly throttled?: readonly [max: number, period_ms: number];
 }
 
 /** What came of it. */
@@ -73,7 +83,10 @@ export class Intake {
   readonly #plan: IntakePlan;
   readonly #random: Random;
   readonly #scheduler = new Scheduler(NOON);
+  /** The trigger, and its shards where it has several. */
   readonly #host: TriggerHost;
+  readonly #shards: readonly TriggerHost[];
+  readonly #startedAt = new Map<string, number[]>();
   readonly #ledger = new RunLedger();
   /** The first receipt of each key, as a sender saw it. */
   readonly #receipts = new Map<string, string>();
@@ -90,6 +103,8 @@ export class Intake {
   #duplicateRows = 0;
   #slowest = 0;
   #crashes = 0;
+  #isFalling = false;
+  #skipped = 0;
   #dispatches = 0;
   /** A crash takes the queue with it, and every second time the consumers too. */
   #queue = 0;
@@ -98,33 +113,70 @@ export class Intake {
   constructor(plan: IntakePlan) {
     this.#plan = plan;
     this.#random = new Random(plan.seed);
+    this.#host = this.#newHost(0);
+    const { shards = 1 } = plan;
+    this.#shards = shards === 1 ? [] : Array.from({ length: shards }, (_, index) => this.#newHost(index + 1));
+  }
+
+  #newHost(number: number): TriggerHost {
+    const { seed, queues_forget } = this.#plan;
     const surroundings = {
       scheduler: this.#scheduler,
-      random: Random.named(plan.seed, "host"),
-      queuesForget: plan.queues_forget,
+      random: Random.named(seed, number === 0 ? "host" : `host ${number}`),
+      queuesForget: queues_forget,
+      number,
     };
-    this.#host = new TriggerHost(surroundings, {
+    const host: TriggerHost = new TriggerHost(surroundings, {
       send: (messages) => {
         for (const message of messages) this.#enqueue(message);
       },
-      crashed: () => {
-        this.#crashes += 1;
-        this.#queue += 1;
-        if (plan.queues_forget || this.#random.chance(0.5)) this.#consumers += 1;
-      },
+      left: (ticket) => this.#host.call((shell) => shell.leave(ticket)),
+      crashed: () => this.#crashed(host),
     });
+    return host;
+  }
+
+  /** The objects of a local server are of one process: they go together. */
+  #crashed(host: TriggerHost): void {
+    if (this.#isFalling) return;
+    this.#isFalling = true;
+    this.#crashes += 1;
+    this.#queue += 1;
+    if (this.#plan.queues_forget || this.#random.chance(0.5)) this.#consumers += 1;
+    if (this.#plan.queues_forget) for (const other of this.#hosts) if (other !== host) other.crash();
+    this.#isFalling = false;
+  }
+
+  get #hosts(): readonly TriggerHost[] {
+    return [this.#host, ...this.#shards];
+  }
+
+  /** The object that a delivery belongs to. */
+  #holder(key: string): TriggerHost {
+    const event = { ...opened, dedupe_key: key };
+    const shard = shardFor({ shards: Math.max(1, this.#shards.length) }, event);
+    return shard === null ? this.#host : (this.#shards[shard] as TriggerHost);
   }
 
   /** Delivers everything, waits until nothing is left to do, and looks at what there is. */
   async play(): Promise<IntakeProof> {
-    const { state, ...rest } = definition({ match: {}, ...this.#plan.change });
+    const { state, ...rest } = definition({
+      match: {},
+      ...this.#plan.change,
+      ...(this.#shards.length === 0 ? {} : { shards: this.#shards.length }),
+    });
     const configured = this.#host.shell.configure({
       type: "configure",
       trigger_id: "hub",
       definition: storedDefinition({ ...rest, state }),
     });
     if (!configured.ok) throw new Error(JSON.stringify(configured.rejection));
-    const before = this.#host.storage.rows;
+    for (const [index, shard] of this.#shards.entries()) {
+      const copy = this.#host.shell.copyFor(index, "default");
+      if (copy !== null) shard.shell.adopt(copy);
+    }
+    const rows = (): number => this.#hosts.reduce((sum, { storage }) => sum + storage.rows, 0);
+    const before = rows();
     this.#arrive();
     let quietAt = Infinity;
     while (await this.#scheduler.step()) {
@@ -132,7 +184,7 @@ export class Intake {
       quietAt = Math.min(quietAt, this.#scheduler.now);
       if (this.#scheduler.now > quietAt + PATIENCE_MS) break;
     }
-    return this.#proof(this.#host.storage.rows - before);
+    return this.#proof(rows() - before);
   }
 
   #arrive(): void {
@@ -164,17 +216,19 @@ export class Intake {
 
   #doom(): void {
     const way = this.#random.int(0, 3);
-    if (way === 0) this.#host.crash();
-    else if (way === 1) this.#host.storage.doom({ at: "commit" });
-    else if (way === 2) this.#host.storage.doom({ at: "after_commit" });
-    else this.#host.storage.doom({ at: "write", left: this.#random.int(0, 12) });
+    const host = this.#shards.length === 0 ? this.#host : this.#random.pick(this.#hosts);
+    if (way === 0) host.crash();
+    else if (way === 1) host.storage.doom({ at: "commit" });
+    else if (way === 2) host.storage.doom({ at: "after_commit" });
+    else host.storage.doom({ at: "write", left: this.#random.int(0, 12) });
   }
 
   #deliver(number: number): void {
     const event = deliveryOf(number);
-    const { storage } = this.#host;
+    const host = this.#holder(event.dedupe_key);
+    const { storage } = host;
     this.#deliveredAt.set(event.dedupe_key, this.#deliveredAt.get(event.dedupe_key) ?? this.#scheduler.now);
-    const call = this.#host.call((shell) => {
+    const call = host.call((shell) => {
       // An instance that is new looks after the alarm first.
       void shell.binding.state;
       const before = storage.rows;
@@ -217,24 +271,26 @@ export class Intake {
       const delay = this.#random.chance(0.03) ? this.#random.int(500, 15_000) : this.#random.int(1, 60);
       const queue = this.#queue;
       this.#scheduler.after(delay, () => {
-        if (queue === this.#queue) this.#consume(message.dedupe_key);
+        if (queue === this.#queue) this.#consume(message);
       });
     }
   }
 
-  #consume(key: string): void {
+  #consume(message: Pick<DispatchMessage, "dedupe_key" | "shard">): void {
     this.#dispatches += 1;
-    void this.#dispatch(key, this.#queue);
+    void this.#dispatch(message, this.#queue);
   }
 
   /** A message whose consumer meets a fault comes again. */
-  async #dispatch(key: string, queue: number): Promise<void> {
+  async #dispatch(message: Pick<DispatchMessage, "dedupe_key" | "shard">, queue: number): Promise<void> {
+    const { dedupe_key: key, shard } = message;
+    const host = shard === undefined ? this.#host : (this.#shards[shard] as TriggerHost);
     try {
-      const answer = await dispatchEvent(this.#ports(), key);
+      const answer = await dispatchEvent(this.#ports(host), key);
       if (!answer.ok) this.#faults.push(`${key}: ${answer.rejection.detail}`);
     } catch {
       this.#scheduler.after(this.#random.int(50, 2_000), () => {
-        if (queue === this.#queue) this.#consume(key);
+        if (queue === this.#queue) this.#consume(message);
       });
     }
   }
@@ -249,13 +305,15 @@ export class Intake {
     }
   }
 
-  #ports(): DispatchPorts {
+  #ports(host: TriggerHost): DispatchPorts {
     return {
       now: () => this.#scheduler.now,
       trigger: () => ({
-        dispatch: (key, given) => this.#alive(this.#host.call((shell) => shown(shell.dispatch(key, given)))),
-        settle: (key, report) => this.#alive(this.#host.call((shell) => shown(shell.settle(key, report)))),
+        dispatch: (key, given) => this.#alive(host.call((shell) => shown(shell.dispatch(key, given)))),
+        settle: (key, report) => this.#alive(host.call((shell) => shown(shell.settle(key, report)))),
       }),
+      coordinate: (ticket, record, judgement) =>
+        this.#alive(this.#host.call((shell) => shell.coordinate(ticket, record, judgement))),
       circuit: () => ({
         allow: () => Promise.resolve({ allowed: true, probe: false }) as never,
         report: unused,
@@ -277,7 +335,10 @@ export class Intake {
         const { raw } = call.event.provider_payload as { readonly raw: { readonly gate: string } };
         const { isNew, report } = this.#ledger.start(call, raw.gate);
         const waited = this.#scheduler.now - (this.#deliveredAt.get(call.run.dispatch.dedupe_key) ?? 0);
-        if (isNew) this.#slowest = Math.max(this.#slowest, waited);
+        if (isNew) {
+          this.#slowest = Math.max(this.#slowest, waited);
+          this.#startedAt.set(raw.gate, [...(this.#startedAt.get(raw.gate) ?? []), this.#scheduler.now]);
+        }
         if (isNew && report.type === "running") this.#scheduler.after(this.#random.int(5, 120), () => this.#end(call));
         if (way === 1) return resolve({ ...failed, detail: "the run's answer was lost" });
         if (way === 2) return reject(resetFault());
@@ -292,27 +353,24 @@ export class Intake {
     const { dispatch_id, dedupe_key } = call.run.dispatch;
     const report = { dispatch_id, attempt: call.attempt, outcome: { type: "succeeded", result: null } as const };
     const tell = (): void => {
-      const told = this.#host.call((shell) => shell.settle(dedupe_key, report));
+      const told = this.#holder(dedupe_key).call((shell) => shell.settle(dedupe_key, report));
       told.catch(() => this.#scheduler.after(this.#random.int(100, 2_000), tell));
     };
     tell();
   }
 
   #look(): void {
-    const { shell, storage } = this.#host;
+    const { each } = this.#plan;
     for (const [key, seen] of this.#receipts) {
-      const record = shell.latest(key)?.record;
+      const record = this.#holder(key).shell.latest(key)?.record;
       if (record === undefined) this.#faults.push(`${key} was answered and is lost`);
+      else if (each !== undefined && record.status === "skipped") this.#skipped += 1;
       else if (record.status !== "dispatched" || !this.#ledger.runs.has(record.run_id ?? ""))
         this.#faults.push(`${key} is ${record.status} with run ${record.run_id}`);
       else if (`${record.receipt} ${record.event.id}` !== seen) this.#faults.push(`${key} has another receipt now`);
     }
-    for (const table of ["outbox", "flow_ticket"]) {
-      const isThere = storage.disk.query("SELECT 1 AS found FROM sqlite_master WHERE name = ?", table).length > 0;
-      const left = isThere ? Number(storage.disk.query(`SELECT count(*) AS rows FROM ${table}`)[0]?.["rows"]) : 0;
-      if (left > 0) this.#faults.push(`${left} rows are left in ${table}`);
-    }
-    if (storage.disk.alarmAt() !== null) this.#faults.push("the alarm is still set");
+    for (const { storage } of this.#hosts) this.#faults.push(...leftovers(storage.disk));
+    this.#faults.push(...gateFaults(this.#startedAt, this.#plan));
   }
 
   #proof(rows: number): IntakeProof {
@@ -320,7 +378,8 @@ export class Intake {
     const keys = this.#keys;
     const { runs, most, repeated, faults } = this.#ledger;
     const found = [...this.#faults, ...faults];
-    if (runs.size !== keys) found.push(`${runs.size} runs for ${keys} keys`);
+    if (runs.size + this.#skipped !== keys) found.push(`${runs.size} runs for ${keys} keys`);
+    if (most > (this.#plan.at_once ?? Infinity)) found.push(`${most} runs of a gate at the same time`);
     if (this.#receipts.size !== keys) found.push(`${this.#receipts.size} keys of ${keys} have a receipt`);
     if (this.#duplicateRows > 0) found.push(`a duplicate wrote ${this.#duplicateRows} rows`);
     const sum = this.#costs.reduce((total, cost) => total + cost, 0);

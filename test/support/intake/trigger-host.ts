@@ -12,12 +12,22 @@ import { Crash, CrashingStore } from "./crashing-store.ts";
 /** What a caller gets when the object was reset under its call. */
 export const resetFault = (): Error => Object.assign(new Error("the object was reset"), { retryable: true });
 
+interface HostSurroundings {
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly queuesForget: boolean;
+  /** Of several objects: which one it is. */
+  readonly number?: number;
+}
+
 /** What a host tells of its object. */
 export interface HostEvents {
   /** Messages that leave the object. */
   readonly send: (messages: readonly DispatchMessage[]) => void;
   /** The instance is gone, and the queue's messages with it. */
   readonly crashed: () => void;
+  /** Tells whoever coordinates the object, a shard, that an event is over. */
+  readonly left?: (ticket: string) => Promise<unknown>;
 }
 
 /** An answer as it leaves the object. */
@@ -36,18 +46,17 @@ export class TriggerHost {
   readonly #random: Random;
   readonly #events: HostEvents;
   readonly #queuesForget: boolean;
+  readonly #idMark: string;
   #shell: TriggerShell | null = null;
   #epoch = 0;
   #ids = 0;
   #alarmAt: number | null = null;
 
-  constructor(
-    { scheduler, random, queuesForget }: { scheduler: Scheduler; random: Random; queuesForget: boolean },
-    events: HostEvents,
-  ) {
+  constructor({ scheduler, random, queuesForget, number = 0 }: HostSurroundings, events: HostEvents) {
     this.#scheduler = scheduler;
     this.#random = random;
     this.#queuesForget = queuesForget;
+    this.#idMark = String(8_000 + number);
     this.#events = events;
   }
 
@@ -107,12 +116,24 @@ export class TriggerHost {
         if (isAlive()) this.#events.send(messages);
       },
       changed: () => undefined,
+      left: (id, ticket) => {
+        if (isAlive()) this.#tellLeft(id, ticket);
+      },
     });
+  }
+
+  /** What is not heard is told again by the alarm. */
+  #tellLeft(id: string, ticket: string): void {
+    const epoch = this.#epoch;
+    const forget = (): void => {
+      if (epoch === this.#epoch) this.#enter((shell) => shell.forget({ id }));
+    };
+    this.#events.left?.(ticket).then(forget, () => undefined);
   }
 
   #nextId(prefix: string): string {
     this.#ids += 1;
-    const id = `00000000-0000-7000-8000-${String(this.#ids).padStart(12, "0")}`;
+    const id = `00000000-0000-7000-${this.#idMark}-${String(this.#ids).padStart(12, "0")}`;
     return prefix === "" ? id : `${prefix}_${id}`;
   }
 
@@ -130,8 +151,11 @@ export class TriggerHost {
 
   #sendHeld(messages: readonly HeldMessage[]): void {
     this.#events.send(messages.filter((one): one is Extract<HeldMessage, DispatchMessage> => "event_id" in one));
-    for (const message of messages)
-      if ("listed" in message && this.#enter((shell) => shell.forget(message)) === null) return;
+    for (const message of messages) {
+      if ("event_id" in message) continue;
+      if (message.left !== undefined) this.#tellLeft(message.id, message.left);
+      else if (this.#enter((shell) => shell.forget(message)) === null) return;
+    }
   }
 
   #scheduleAlarm(): void {
