@@ -1,5 +1,6 @@
 import type { CircuitVerdict } from "../../src/engine/trigger/event.ts";
 import { destinationOf, hasCircuit } from "../../src/engine/trigger/definition-handler.ts";
+import { dispatchIdFor } from "../../src/engine/trigger/dispatch.ts";
 import { nextStep } from "../../src/engine/trigger/proceed.ts";
 import type { EventDraft } from "./event-draft.ts";
 import { leaseOf } from "./event-waking.ts";
@@ -45,8 +46,9 @@ export class EventDispatch {
     const { definition } = draft.record.binding;
     const isNext = draft.record.status !== "dispatching";
     if (isNext && hasCircuit(definition) && given.circuit === undefined) {
-      const { binding, attempts } = draft.record;
-      const attempt_id = `${binding.trigger_id}:${draft.key}#${attempts.length + 1}`;
+      const { binding, event, replay, attempts } = draft.record;
+      // Whoever makes the same attempt is the same probe.
+      const attempt_id = `${dispatchIdFor(binding, event.id, replay?.number)}#${attempts.length + 1}`;
       return { type: "check_circuit", destination: destinationOf(definition), attempt_id };
     }
     const ticket = this.#parts.commits.ticketOf(draft);

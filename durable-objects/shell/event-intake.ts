@@ -35,9 +35,13 @@ export class EventIntake {
     return refusal === null ? { ok: true, reply: draft } : { ok: false, rejection: refusal };
   }
 
-  /** Whether this object, a shard, has still to be told of a version. */
-  isBehind(version: number): boolean {
-    return definitionOf(this.#parts.state(), version) === null;
+  /** The same at a shard; `seq` is the newest change of the trigger that whoever verified the delivery knew of. */
+  acceptInShard(delivery: Delivery, seq: number | null): Answer<EventDraft> | "stale" | "behind" {
+    const { replica, state } = this.#parts;
+    const known = replica.seq;
+    if (definitionOf(state(), delivery.version) === null || (seq ?? known) > known) return "behind";
+    // Paused, deleted or with other secrets: whoever verified it did not know yet.
+    return (seq ?? known) < known ? "stale" : this.accept(delivery);
   }
 
   /** Takes in a tick within the transaction of its clock; one that was taken in before is no error. */

@@ -37,7 +37,7 @@ export class TriggerMessenger {
       if (isOpen(message)) continue;
       const found = message.listed === undefined ? null : shell().latest(message.listed);
       if (found !== null) await this.tellList([found]);
-      if (message.left === undefined || (await this.tellLeft(message.left))) shell().forget(message);
+      if (message.left === undefined || (await this.tellLeft(message.left))) shell().forget(message.id);
     }
   }
 
@@ -72,7 +72,7 @@ export class TriggerMessenger {
     const { env, shell } = this.#messaging;
     const isTold = await this.tellLeft(ticket);
     // Where queues forget, the list is still to be told once more.
-    if (isTold && env.GODWIT_QUEUES !== "memory") shell().forget({ id });
+    if (isTold && env.GODWIT_QUEUES !== "memory") shell().forget(id);
   }
 
   /** Tells the coordinating object that an event of this shard is over; whether it has heard it. */

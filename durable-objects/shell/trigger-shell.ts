@@ -1,8 +1,7 @@
 import { type Answer, reject } from "../../src/engine/machine.ts";
 import { type BindingCommand, type BindingReply, type BindingState } from "../../src/engine/trigger/binding.ts";
 import type { BindingLoad } from "../../src/engine/trigger/binding-load.ts";
-import type { EventCommand, EventRecord, SettleDispatch } from "../../src/engine/trigger/event.ts";
-import type { ReplayOf } from "../../src/engine/trigger/event.ts";
+import type { EventCommand, ReplayOf, SettleDispatch } from "../../src/engine/trigger/event.ts";
 import type { TriggerEvent } from "../../src/schema/trigger.ts";
 import type { LogRecord } from "../../src/engine/trigger/log.ts";
 import { type BindingCopy, bindingCopy } from "./binding-replica.ts";
@@ -11,19 +10,10 @@ import { EventDispatch } from "./event-dispatch.ts";
 import type { EventDraft } from "./event-draft.ts";
 import { makeReplay, recordedReplay, unknownLetter } from "./event-replay.ts";
 import { EventIntake } from "./event-intake.ts";
-import type { Judgement } from "./predicate-desk.ts";
 import { ShardCoordinator } from "./shard-coordinator.ts";
 import type { HeldMessage } from "./trigger-messages.ts";
 import { type BindingShell, triggerParts, type TriggerParts } from "./trigger-parts.ts";
-import type {
-  Coordination,
-  Delivery,
-  DispatchGiven,
-  EventAnswer,
-  Order,
-  ReplayRequest,
-  TriggerHosting,
-} from "./trigger-requests.ts";
+import type { Delivery, DispatchGiven, EventAnswer, Order, ReplayRequest, TriggerHosting } from "./trigger-requests.ts";
 
 const unknownEvent = reject("event_not_found", "there is no such event");
 
@@ -35,17 +25,18 @@ const unknownEvent = reject("event_not_found", "there is no such event");
 export class TriggerShell {
   /** The journaled binding; a shard has none. */
   readonly binding: BindingShell;
+  /** Decides for the events of shards. */
+  readonly coordinator: ShardCoordinator;
   readonly #parts: TriggerParts;
   readonly #intake: EventIntake;
   readonly #dispatch: EventDispatch;
-  readonly #coordinator: ShardCoordinator;
 
   constructor(hosting: TriggerHosting) {
     this.#parts = triggerParts(hosting, (tick) => this.#intake.acceptTick(tick));
     this.binding = this.#parts.binding;
     this.#intake = new EventIntake(this.#parts);
     this.#dispatch = new EventDispatch(this.#parts);
-    this.#coordinator = new ShardCoordinator(this.#parts);
+    this.coordinator = new ShardCoordinator(this.#parts);
   }
 
   /** The binding; a shard knows it by a copy. */
@@ -93,16 +84,13 @@ export class TriggerShell {
    */
   accept(delivery: Delivery): Answer<EventAnswer> | "stale" {
     const taken = this.#intake.accept(delivery);
-    if (typeof taken === "string" || !taken.ok) return taken;
-    return this.#answer(taken.reply);
+    return typeof taken === "string" || !taken.ok ? taken : this.#answer(taken.reply);
   }
 
   /** The same at a shard; `behind` asks to bring the shard up to date. */
   acceptInShard(delivery: Delivery, seq: number | null = null): Answer<EventAnswer> | "stale" | "behind" {
-    const known = this.#parts.replica.seq;
-    if (this.#intake.isBehind(delivery.version) || (seq ?? known) > known) return "behind";
-    // Paused, deleted or with other secrets: whoever verified it did not know yet.
-    return (seq ?? known) < known ? "stale" : this.accept(delivery);
+    const taken = this.#intake.acceptInShard(delivery, seq);
+    return typeof taken === "string" || !taken.ok ? taken : this.#answer(taken.reply);
   }
 
   /** Takes an event as far as it goes without help, and says what help it needs; messages lead here. */
@@ -115,16 +103,6 @@ export class TriggerShell {
     const isFree = draft.effects.length === 0 && !this.#parts.commits.isPending;
     const isAgain = order?.type === "check_circuit" && isFree && draft.record.binding.definition.when === undefined;
     return isAgain ? { ok: true, reply: answerOf(draft, order) } : this.#answer(draft, order);
-  }
-
-  /** Decides about an event of a shard: whether it is handled now, or whether it still holds its permits. */
-  coordinate(ticket: string, record: EventRecord, judgement?: Judgement): Coordination {
-    return this.#coordinator.coordinate(ticket, record, judgement);
-  }
-
-  /** An event of a shard is over. */
-  leave(ticket: string): void {
-    this.#coordinator.leave(ticket);
   }
 
   /** Records how an attempt went. */
@@ -190,8 +168,8 @@ export class TriggerShell {
   }
 
   /** Whoever had to be told of an event's end was told. */
-  forget(message: HeldMessage | { readonly id: string }): void {
-    if ("id" in message) this.#parts.outbox.forget(message.id);
+  forget(outboxId: string): void {
+    this.#parts.outbox.forget(outboxId);
   }
 
   /** Looks after everything again, as after a restart. */

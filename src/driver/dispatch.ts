@@ -132,7 +132,8 @@ export const dispatchEvent = async (ports: DispatchPorts, key: string): Promise<
     const order: Order | null = answer.reply.order;
     if (answer.reply.cancel_run !== null) await ports.cancelRun(answer.reply.cancel_run);
     if (order === null) {
-      if (passed !== null)
+      // An attempt that somebody else is making is theirs to report.
+      if (passed !== null && answer.reply.row.status !== "dispatching")
         await ports.circuit(passed.destination).report({ attempt_id: passed.ask.attempt_id, outcome: "unused" });
       return answer;
     }

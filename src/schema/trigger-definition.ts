@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { triggerKindOf } from "../lib/trigger-kind.ts";
+import { definitionObject } from "./definition-object.ts";
 import { authShape, checkAuth, INBOUND_PROVIDERS, requiredSecret } from "./trigger-auth.ts";
 import { bodyRetentionSchema } from "./trigger-body.ts";
 import { checkCron, checkNotCron, cronFields } from "./trigger-cron.ts";
@@ -23,23 +24,6 @@ const MAX_DEFINITION_LENGTH = 65_536;
 /** Every provider of events: those that deliver over HTTP, the schedule, and events that are fired by hand. */
 const PROVIDERS = [...INBOUND_PROVIDERS, "cron", "manual"] as const;
 
-/** A provider that a trigger can listen to. */
-export type TriggerProvider = (typeof PROVIDERS)[number];
-
-/** Keys of spec/triggers 5.1 that this version does not act on. They are refused: a limit that is ignored is no limit. */
-const NOT_AVAILABLE: ReadonlySet<string> = new Set(
-  "window dlq_alerts secrets poll topic subject slot persona".split(" "),
-);
-
-const keyMessage = (key: string): string =>
-  NOT_AVAILABLE.has(key) ? `\`${key}\` is not available yet; leave it out` : `unknown key \`${key}\``;
-
-/** An object without keys other than its own; the error names each of the others. */
-const strict = <Shape extends z.ZodRawShape>(shape: Shape) =>
-  z.strictObject(shape, {
-    error: (issue) => (issue.code === "unrecognized_keys" ? issue.keys.map(keyMessage).join("; ") : undefined),
-  });
-
 const name = z
   .string()
   .min(1)
@@ -50,14 +34,14 @@ export const triggerIdSchema = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, "a trigger id has 1 to 128 letters, digits, `.`, `_` and `-`");
 
-const matchSchema = strict({
+const matchSchema = definitionObject({
   /** Kinds to handle; none means all (spec/triggers 5.1). */
   events: z.array(name).max(100).readonly().optional(),
   /** Another name of `path`. */
   path: z.string().max(500).optional(),
 }).readonly();
 
-const baseSchema = strict({
+const baseSchema = definitionObject({
   provider: z.enum(PROVIDERS, { error: (issue) => `provider '${String(issue.input)}' is not registered` }),
   /** What the provider's name says without it: `webhook`, `a2a-push`, `cron` or `manual`. */
   kind: z.string().optional(),
@@ -78,7 +62,7 @@ const baseSchema = strict({
   /** How many objects take deliveries in and dispatch them, by dedupe key; one unless told otherwise. */
   shards: z.number().int().min(1).max(64).optional(),
   /** Without `retention_days` a dedupe key is claimed for ever. */
-  dedupe: strict({
+  dedupe: definitionObject({
     retention_days: z
       .number()
       .int()

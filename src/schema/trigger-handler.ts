@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { definitionObject } from "./definition-object.ts";
 import { parseHandlerReference } from "../lib/handler-uri.ts";
 import { json } from "./lenient.ts";
 import { decodeRunOptions } from "./run.ts";
@@ -19,13 +20,7 @@ const name = z
 const jsonObject = z.record(z.string(), json).readonly();
 const duration = z.int().min(1).max(MAX_HANDLER_MS);
 
-const strict = <Shape extends z.ZodRawShape>(shape: Shape) =>
-  z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === "unrecognized_keys" ? issue.keys.map((key) => `unknown key \`${key}\``).join("; ") : undefined,
-  });
-
-const httpSchema = strict({
+const httpSchema = definitionObject({
   /** May hold `{{secret.NAME}}`; nothing of the event is filled in. */
   url: z.string().min(1).max(MAX_URL_LENGTH),
   method: z.enum(["POST", "PUT", "PATCH"]).default("POST"),
@@ -45,11 +40,11 @@ const httpSchema = strict({
 
 /** The key that says which kind of handler it is, with the keys that belong to it. */
 const KINDS = {
-  uri: ["allow_cleartext", "await_completion", "priority", "priority_header", "timeout_ms"],
+  uri: ["allow_cleartext", "priority", "priority_header", "timeout_ms"],
   workflow: ["version", "task", "options", "completion"],
   function: ["input", "timeout_ms"],
   queue: ["priority", "priority_header"],
-  a2a: ["allow_cleartext", "await_completion", "timeout_ms"],
+  a2a: ["allow_cleartext", "timeout_ms"],
   http: [],
 } as const;
 
@@ -57,7 +52,7 @@ type Kind = keyof typeof KINDS;
 
 const KIND_NAMES = Object.keys(KINDS) as readonly Kind[];
 
-const handlerObject = strict({
+const handlerObject = definitionObject({
   /** `worker://<queue>`, `a2a://<authority>[/path]`, or the name of a registered function (spec/triggers 5.3). */
   uri: z.string().max(MAX_URL_LENGTH).optional(),
   /** The workflow that handles each event. */
@@ -86,8 +81,6 @@ const handlerObject = strict({
   a2a: z.string().min(1).max(MAX_URL_LENGTH).optional(),
   /** Lets the remote agent be called without TLS; meant for development. */
   allow_cleartext: z.boolean().optional(),
-  /** Whether the dispatch waits for a task that the remote agent has not finished at once. */
-  await_completion: z.boolean().optional(),
   /** The HTTP address that gets each event. */
   http: httpSchema.optional(),
 }).readonly();

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { definitionObject } from "./definition-object.ts";
 import { compileExpression } from "../lib/expression.ts";
 import { parseTimeout } from "../lib/timeout.ts";
 
@@ -16,13 +17,7 @@ export type AutonomyTier = (typeof AUTONOMY_TIERS)[number];
 /** What happens to an event whose predicate has no budget left (spec/triggers 5.4). */
 export type BudgetStrategy = (typeof STRATEGIES)[number];
 
-const strict = <Shape extends z.ZodRawShape>(shape: Shape) =>
-  z
-    .strictObject(shape, {
-      error: (issue) =>
-        issue.code === "unrecognized_keys" ? issue.keys.map((key) => `unknown key \`${key}\``).join("; ") : undefined,
-    })
-    .readonly();
+const rulesObject = <Shape extends z.ZodRawShape>(shape: Shape) => definitionObject(shape).readonly();
 
 const text = z
   .string()
@@ -32,7 +27,7 @@ const whole = z.number().int();
 const wait = whole.min(0).max(604_800_000);
 const tier = z.enum(AUTONOMY_TIERS);
 
-const modelQuestion = strict({
+const modelQuestion = rulesObject({
   /** Without it the provider of the deployment. */
   provider: text.max(200).optional(),
   model: text.max(200).optional(),
@@ -49,14 +44,14 @@ const unsupported = (given: unknown): string =>
 const backoff = z.union(
   [
     z.enum(["svix", "immediate"]),
-    strict({ kind: z.literal("svix") }),
-    strict({ kind: z.literal("linear"), delay_ms: wait }),
-    strict({ kind: z.literal("exponential"), base_ms: wait, cap_ms: wait }),
+    rulesObject({ kind: z.literal("svix") }),
+    rulesObject({ kind: z.literal("linear"), delay_ms: wait }),
+    rulesObject({ kind: z.literal("exponential"), base_ms: wait, cap_ms: wait }),
   ],
   { error: (issue) => unsupported(issue.input) },
 );
 
-const retry = strict({
+const retry = rulesObject({
   /** Total attempts; 0 is the default of 7. */
   max: whole.min(0).optional(),
   backoff: backoff.optional(),
@@ -65,7 +60,7 @@ const retry = strict({
   jitter: z.number().min(0).max(1).optional(),
 });
 
-const budget = strict({
+const budget = rulesObject({
   max_cost_usd: z.number().optional(),
   max_tokens: whole.optional(),
   /** Another name of `max_tokens`. */
@@ -79,7 +74,7 @@ const budget = strict({
   on_budget_exhausted: z.enum(STRATEGIES).optional(),
 });
 
-const whenBudget = strict({
+const whenBudget = rulesObject({
   max_cost_usd: z.number().optional(),
   tokens_max: whole.optional(),
   /** `<int>[ms|s|m|h]`; a number is milliseconds. */
@@ -90,7 +85,7 @@ const whenBudget = strict({
 export const ruleShape = {
   filter: z.string().optional(),
   dedupe_key: z.string().optional(),
-  when: z.union([z.string(), strict({ model: modelQuestion })]).optional(),
+  when: z.union([z.string(), rulesObject({ model: modelQuestion })]).optional(),
   when_budget: whenBudget.optional(),
   autonomy_tier: tier.optional(),
   tier: tier.optional(),

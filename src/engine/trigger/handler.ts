@@ -41,7 +41,6 @@ export type Handler =
       /** `<authority>[/path]`. */
       readonly target: string;
       readonly allow_cleartext: boolean;
-      readonly await_completion: boolean;
       readonly timeout_ms: number;
     };
 
@@ -94,7 +93,6 @@ export type HandlerCall = HandlerCallFacts &
         readonly kind: "a2a";
         readonly target: string;
         readonly allow_cleartext: boolean;
-        readonly await_completion: boolean;
         readonly timeout_ms: number;
       }
   );
@@ -151,7 +149,6 @@ const a2aHandler = (target: string, given: HandlerDefinition): Handler => ({
   target_uri: `a2a://${target}`,
   target,
   allow_cleartext: given.allow_cleartext ?? false,
-  await_completion: given.await_completion ?? false,
   timeout_ms: given.timeout_ms ?? A2A_MS,
 });
 

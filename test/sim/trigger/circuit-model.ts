@@ -21,6 +21,7 @@ export class CircuitModel {
       throw new Violation("T16 circuit", "a closed circuit let nobody pass");
     if (!answer.allowed || this.#openedAt === null) return answer;
     const other = this.#probe;
+    if (other?.id === ask.attempt_id && other.until > now) return answer;
     if (other !== null && other.until > now)
       throw new Violation("T16 circuit", `a second probe passed (${ask.attempt_id} beside ${other.id})`);
     this.#probe = { id: ask.attempt_id, until: now + (ask.lease_ms ?? OPEN_MS) };

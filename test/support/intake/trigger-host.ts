@@ -126,7 +126,7 @@ export class TriggerHost {
   #tellLeft(id: string, ticket: string): void {
     const epoch = this.#epoch;
     const forget = (): void => {
-      if (epoch === this.#epoch) this.#enter((shell) => shell.forget({ id }));
+      if (epoch === this.#epoch) this.#enter((shell) => shell.forget(id));
     };
     this.#events.left?.(ticket).then(forget, () => undefined);
   }
@@ -154,7 +154,7 @@ export class TriggerHost {
     for (const message of messages) {
       if ("event_id" in message) continue;
       if (message.left !== undefined) this.#tellLeft(message.id, message.left);
-      else if (this.#enter((shell) => shell.forget(message)) === null) return;
+      else if (this.#enter((shell) => shell.forget(message.id)) === null) return;
     }
   }
 

@@ -33,7 +33,7 @@ describe("a handler of a definition", () => {
     [{ workflow: "w", version: 2, task: "t", options: { max_steps: 3 }, completion: "finished" }],
     [{ function: "any name", input: { at: "{{event.id}}" }, timeout_ms: 5 }],
     [{ queue: "q", priority: "high", priority_header: true }],
-    [{ a2a: "host:1/agent", allow_cleartext: true, await_completion: true, timeout_ms: 9 }],
+    [{ a2a: "host:1/agent", allow_cleartext: true, timeout_ms: 9 }],
     [{ http: { url: "https://x.example/{{secret.PATH}}", method: "PUT", headers: { a: "b" }, timeout_ms: 5 } }],
     [{ uri: "a2a://host", allow_cleartext: true, timeout_ms: 1 }],
     [{ uri: "worker://q", priority: "low" }],
