@@ -1,4 +1,4 @@
-import type { IntakePlan } from "./intake.ts";
+import type { IntakePlan } from "./plan.ts";
 
 const GATE = "event.provider_payload.raw.gate";
 
