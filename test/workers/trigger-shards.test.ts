@@ -140,8 +140,8 @@ describe("a trigger of several objects", () => {
     for (const n of [1, 2, 3, 4, 5, 6]) {
       const { event_id: id } = await client.triggerEvents.fire("acts", { payload: { n } });
       fired.push(id);
-      expect((await eventIn(id, "dead_lettered")).attempts).toHaveLength(1);
     }
+    for (const id of fired) expect((await eventIn(id, "dead_lettered")).attempts).toHaveLength(1);
     const letters = await vi.waitUntil(
       async () => {
         const { items } = await client.deadLetters.list({ trigger_id: "acts" });
