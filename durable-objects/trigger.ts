@@ -76,12 +76,12 @@ export class Trigger extends TriggerOwner {
 
   /** Decides about an event of a shard. */
   coordinate(ticket: string, record: EventRecord, judgement?: Judgement): Coordination {
-    return this.shell.coordinate(ticket, record, judgement);
+    return this.shell.shards.coordinate(ticket, record, judgement);
   }
 
   /** An event of a shard is over. */
   leave(ticket: string): void {
-    this.shell.leave(ticket);
+    this.shell.shards.leave(ticket);
   }
 
   /** Records how an attempt went. */

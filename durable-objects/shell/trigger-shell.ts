@@ -1,7 +1,7 @@
 import { type Answer, reject } from "../../src/engine/machine.ts";
 import { type BindingCommand, type BindingReply, type BindingState } from "../../src/engine/trigger/binding.ts";
 import type { BindingLoad } from "../../src/engine/trigger/binding-load.ts";
-import type { EventCommand, EventRecord, SettleDispatch } from "../../src/engine/trigger/event.ts";
+import type { EventCommand, SettleDispatch } from "../../src/engine/trigger/event.ts";
 import type { ReplayOf } from "../../src/engine/trigger/event.ts";
 import type { TriggerEvent } from "../../src/schema/trigger.ts";
 import type { LogRecord } from "../../src/engine/trigger/log.ts";
@@ -11,19 +11,10 @@ import { EventDispatch } from "./event-dispatch.ts";
 import type { EventDraft } from "./event-draft.ts";
 import { makeReplay, recordedReplay, unknownLetter } from "./event-replay.ts";
 import { EventIntake } from "./event-intake.ts";
-import type { Judgement } from "./predicate-desk.ts";
 import { ShardCoordinator } from "./shard-coordinator.ts";
 import type { HeldMessage } from "./trigger-messages.ts";
 import { type BindingShell, triggerParts, type TriggerParts } from "./trigger-parts.ts";
-import type {
-  Coordination,
-  Delivery,
-  DispatchGiven,
-  EventAnswer,
-  Order,
-  ReplayRequest,
-  TriggerHosting,
-} from "./trigger-requests.ts";
+import type { Delivery, DispatchGiven, EventAnswer, Order, ReplayRequest, TriggerHosting } from "./trigger-requests.ts";
 
 const unknownEvent = reject("event_not_found", "there is no such event");
 
@@ -35,17 +26,18 @@ const unknownEvent = reject("event_not_found", "there is no such event");
 export class TriggerShell {
   /** The journaled binding; a shard has none. */
   readonly binding: BindingShell;
+  /** What is decided here for events of its shards. */
+  readonly shards: ShardCoordinator;
   readonly #parts: TriggerParts;
   readonly #intake: EventIntake;
   readonly #dispatch: EventDispatch;
-  readonly #coordinator: ShardCoordinator;
 
   constructor(hosting: TriggerHosting) {
     this.#parts = triggerParts(hosting, (tick) => this.#intake.acceptTick(tick));
     this.binding = this.#parts.binding;
     this.#intake = new EventIntake(this.#parts);
     this.#dispatch = new EventDispatch(this.#parts);
-    this.#coordinator = new ShardCoordinator(this.#parts);
+    this.shards = new ShardCoordinator(this.#parts);
   }
 
   /** The binding; a shard knows it by a copy. */
@@ -115,16 +107,6 @@ export class TriggerShell {
     const isFree = draft.effects.length === 0 && !this.#parts.commits.isPending;
     const isAgain = order?.type === "check_circuit" && isFree && draft.record.binding.definition.when === undefined;
     return isAgain ? { ok: true, reply: answerOf(draft, order) } : this.#answer(draft, order);
-  }
-
-  /** Decides about an event of a shard: whether it is handled now, or whether it still holds its permits. */
-  coordinate(ticket: string, record: EventRecord, judgement?: Judgement): Coordination {
-    return this.#coordinator.coordinate(ticket, record, judgement);
-  }
-
-  /** An event of a shard is over. */
-  leave(ticket: string): void {
-    this.#coordinator.leave(ticket);
   }
 
   /** Records how an attempt went. */

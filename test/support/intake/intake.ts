@@ -88,7 +88,7 @@ export class Intake {
       send: (messages) => {
         for (const message of messages) this.#enqueue(message);
       },
-      left: (ticket) => this.#host.call((shell) => shell.leave(ticket)),
+      left: (ticket) => this.#host.call((shell) => shell.shards.leave(ticket)),
       crashed: () => this.#crashed(host),
     });
     return host;
@@ -271,7 +271,7 @@ export class Intake {
         settle: (key, report) => this.#alive(host.call((shell) => shown(shell.settle(key, report)))),
       }),
       coordinate: (ticket, record, judgement) =>
-        this.#alive(this.#host.call((shell) => shell.coordinate(ticket, record, judgement))),
+        this.#alive(this.#host.call((shell) => shell.shards.coordinate(ticket, record, judgement))),
       circuit: () => ({
         allow: () => Promise.resolve({ allowed: true, probe: false }) as never,
         report: unused,

@@ -65,10 +65,10 @@ export class HostedShard {
     { ticket, record }: Extract<Order, { type: "coordinate" }>,
     judged?: PredicateOutcome,
   ): DispatchGiven["admission"] | null {
-    const said = this.#main.shell.coordinate(ticket, record);
+    const said = this.#main.shell.shards.coordinate(ticket, record);
     if (said.type === "asked" || (said.type === "ask" && judged === undefined)) return null;
     if (said.type !== "ask") return said;
-    const again = this.#main.shell.coordinate(ticket, record, {
+    const again = this.#main.shell.shards.coordinate(ticket, record, {
       id: said.question.id,
       outcome: judged as PredicateOutcome,
     });
@@ -83,7 +83,7 @@ export class HostedShard {
   /** The coordinating object is told of what is over. */
   tellLeft(): void {
     for (const { id, ticket } of this.left) {
-      this.#main.shell.leave(ticket);
+      this.#main.shell.shards.leave(ticket);
       this.shell.forget({ id });
     }
     this.left = [];
