@@ -7,12 +7,12 @@ import { loadControl, storeControl } from "./control-rows.ts";
 
 type Present = Exclude<BindingState, { readonly status: "absent" }>;
 
-/** A binding as a shard is told it: only the version that accepts now. */
+/** A binding as a shard is told it: of its versions only the one that accepts now. */
 export interface BindingCopy {
   readonly shard: number;
   readonly tenant: string;
   readonly seq: number;
-  readonly state: Omit<Present, "versions" | "history">;
+  readonly state: Omit<Present, "versions">;
 }
 
 /** The binding of a trigger as one of its shards knows it: the newest copy, and every version it was ever told of. */
@@ -42,7 +42,7 @@ export class BindingReplica {
   /** The binding; null where the object is the trigger itself. */
   get state(): BindingState | null {
     const copy = this.#load();
-    return copy === null ? null : { ...copy.state, versions: this.#versions, history: [] };
+    return copy === null ? null : { ...copy.state, versions: this.#versions };
   }
 
   /** Takes over a newer copy. */
@@ -76,6 +76,6 @@ export const bindingCopy = (
   { shard, tenant, seq }: { readonly shard: number; readonly tenant: string; readonly seq: number },
 ): BindingCopy | null => {
   if (state.status === "absent") return null;
-  const { versions: _versions, history: _history, ...rest } = state;
+  const { versions: _versions, ...rest } = state;
   return { shard, tenant, seq, state: rest };
 };

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { TriggerObject } from "../../src/http/trigger-object.ts";
 import type { EventRow } from "../../src/schema/trigger-event.ts";
 import type { Receipt } from "../../src/schema/trigger.ts";
-import { migrateDatabase, refusal, ROOT_KEY, send } from "./http-setup.ts";
+import { clientFor, migrateDatabase, refusal, ROOT_KEY, send } from "./http-setup.ts";
 import {
   accepted,
   defineWorkflow,
@@ -22,6 +22,8 @@ beforeAll(async () => {
   await migrateDatabase();
   await defineWorkflow();
 });
+
+const client = clientFor();
 
 const SHARDS = 4;
 
@@ -130,4 +132,46 @@ describe("a trigger of several objects", () => {
         duplicate: false,
       });
   }, 20_000);
+
+  it("[T-22.2] events that are fired, replayed, cancelled, logged and retried are found where they lie", async () => {
+    const manual = { provider: "manual", secret: undefined, match: {}, shards: SHARDS };
+    await put("acts", { ...manual, handler: { workflow: "defined-late" }, retry: { max: 1, backoff: "immediate" } });
+    const fired: string[] = [];
+    for (const n of [1, 2, 3, 4, 5, 6]) {
+      const { event_id: id } = await client.triggerEvents.fire("acts", { payload: { n } });
+      fired.push(id);
+    }
+    for (const id of fired) expect((await eventIn(id, "dead_lettered")).attempts).toHaveLength(1);
+    const letters = await vi.waitUntil(
+      async () => {
+        const { items } = await client.deadLetters.list({ trigger_id: "acts" });
+        return items.length === 6 ? items : false;
+      },
+      { timeout: 10_000, interval: 20 },
+    );
+    await defineWorkflow("defined-late");
+    for (const { dlq_id } of letters) expect((await post(`/v1/dlq/${dlq_id}/retry`, {})).status).toBeLessThan(300);
+    for (const id of fired) {
+      await vi.waitUntil(async () => (await client.triggers.getEvent(id)).replays?.[0]?.status === "dispatched", {
+        timeout: 10_000,
+        interval: 20,
+      });
+      const { items } = await client.triggerEvents.log(id, { replay: 1 });
+      expect(items.map(({ kind }) => kind)).toContain("DispatchSucceeded");
+    }
+    const finished = { handler: { workflow: "slow", completion: "finished" }, concurrency: { max: 1 } };
+    await put("held", { ...manual, ...finished });
+    const first = await client.triggerEvents.fire("held", {});
+    await eventIn(first.event_id, "retrying");
+    const waiting = await client.triggerEvents.fire("held", {});
+    await eventIn(waiting.event_id, "parked");
+    await client.triggerEvents.cancel(waiting.event_id, { reason: "stop" });
+    await eventIn(waiting.event_id, "cancelled");
+    const next = await client.triggerEvents.fire("held", {});
+    await eventIn(next.event_id, "parked");
+    await client.triggerEvents.cancel(first.event_id, { reason: "stop" });
+    await eventIn(first.event_id, "cancelled");
+    // The place is free now; there still is no such workflow.
+    await eventIn(next.event_id, "retrying");
+  }, 40_000);
 });

@@ -34,12 +34,12 @@ const accepted = async (call: Call, { trigger_id: triggerId, firing, names }: Fi
     const object = triggerObject(call.env, tenant, triggerId);
     const binding = await object.binding();
     if (binding === null) return triggerNotFound(triggerId);
-    const { version, definition } = binding;
+    const { version, seq, definition } = binding;
     const event = firedEvent(definition, firing, { id: names.id, now: Date.now() });
     const answer = await acceptEvent(
       call.env,
       { tenant, trigger_id: triggerId, definition },
-      { version, event, event_id: names.event_id },
+      { version, seq, event, event_id: names.event_id },
     );
     if (answer === "stale") continue;
     if (!answer.ok) return fromRejection(answer.rejection);

@@ -234,13 +234,13 @@ export class Intake {
     }
   }
 
-  #consume(message: Pick<DispatchMessage, "dedupe_key" | "shard">): void {
+  #consume(message: DispatchMessage): void {
     this.#dispatches += 1;
     void this.#dispatch(message, this.#queue);
   }
 
   /** A message whose consumer meets a fault comes again. */
-  async #dispatch(message: Pick<DispatchMessage, "dedupe_key" | "shard">, queue: number): Promise<void> {
+  async #dispatch(message: DispatchMessage, queue: number): Promise<void> {
     const { dedupe_key: key, shard } = message;
     const host = shard === undefined ? this.#host : (this.#shards[shard] as TriggerHost);
     try {

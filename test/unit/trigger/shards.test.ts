@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { type ReplayAsk, replayEvent } from "../../../durable-objects/shell/event-inspection.ts";
 import { leftovers } from "../../support/intake/faults.ts";
 import { type HostedShard, sharded } from "./sharded.ts";
-import type { HostedTrigger } from "./hosted.ts";
+import { given, type HostedTrigger } from "./hosted.ts";
 
 const HOUR = 3_600_000;
 const FAILED = { type: "failed", class: "infrastructure", code: "c", detail: "d", retryable: true } as const;
@@ -223,6 +224,22 @@ describe("other requests", () => {
     one.tellLeft();
     expect(main.store.query("SELECT ticket FROM shard_verdict")).toEqual([]);
     expect(one.record("a").replays).toMatchObject([{ status: "dispatched" }, { status: "dispatched" }]);
+  });
+
+  it("[T-6.3] an event of a shard is replayed under the version of a moment, as its trigger knows it", () => {
+    const { main, one } = sharded({});
+    one.deliver("a");
+    const { event } = one.record("a");
+    const before = main.now;
+    main.pass(HOUR);
+    main.put({ shards: 2, match: {}, handler: { function: "other" } });
+    one.update(0);
+    const ask = { dlq_id: null, requested_by: null, not_before: null };
+    const made = (version: Pick<ReplayAsk, "version" | "as_of">): number =>
+      given(replayEvent(one.shell, { key: "a", event_id: event.id }, { ...ask, ...version })).binding_version;
+    expect(made({ as_of: main.now })).toBe(2);
+    expect(made({ as_of: before })).toBe(1);
+    expect(made({ version: 2 })).toBe(2);
   });
 
   it("[T-6.1] a shard that missed a change asks for it, and one that knows more sends its caller back", () => {
