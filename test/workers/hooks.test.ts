@@ -1,7 +1,7 @@
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
-import { migrateDatabase, refusal, send } from "./http-setup.ts";
-import { accepted, defineWorkflow, deliver, eventIn, hmac, ISSUE_OPENED, put, shown } from "./trigger-setup.ts";
+import { get, migrateDatabase, refusal, send } from "./http-setup.ts";
+import { accepted, defineWorkflow, deliver, eventIn, hmac, ISSUE_OPENED, put } from "./trigger-setup.ts";
 
 beforeAll(async () => {
   await migrateDatabase();
@@ -53,9 +53,9 @@ describe("what providers demand", () => {
     const handshake = '{"verification_token":"secret_abc"}';
     const answer = await post("/hooks/notion-pages", handshake, {});
     expect([answer.status, await answer.text()]).toEqual([200, '{"status":"handshake_captured"}']);
-    expect((await shown("notion-pages")).rejections).toMatchObject([
-      { reason: "verification_requested", last_message: expect.stringContaining("secret_abc") },
-    ]);
+    const captured = await (await get("/v1/triggers/notion-pages/handshake")).json();
+    expect(captured).toMatchObject({ verification_token: "secret_abc", captured_at: expect.any(String) });
+    expect(await refusal(send("/v1/triggers/notion-pages/handshake", {}))).toMatchObject({ status: 401 });
     expect(await refusal(post("/hooks/notion-pages", '{"type":"x"}', {}))).toMatchObject({ status: 503 });
     await put("notion-pages", { provider: "notion", secret: "secret_abc", match: {} });
     expect(await refusal(post("/hooks/notion-pages", handshake, {}))).toMatchObject({ status: 401 });
