@@ -6,21 +6,16 @@ import type { JsonObject } from "../lib/json.ts";
 import { err, ok, type Result } from "../lib/result.ts";
 import { decodeAt } from "../schema/decode.ts";
 import { type Manifest, type ManifestSummary, MAX_MANIFEST_TRIGGERS } from "../schema/trigger-manifest.ts";
-import { type TriggerDefinition, triggerDefinitionSchema } from "../schema/trigger-definition.ts";
+import { triggerDefinitionSchema } from "../schema/trigger-definition.ts";
 import type { Call } from "./call.ts";
+import { comingPaths, type ManifestTrigger, pathIssues } from "./manifest-paths.ts";
+import { type ComingPaths, pathLost } from "./path-claim.ts";
 import { invalid, type Issue, problem, type Problem } from "./problem.ts";
 import { done, type Outcome } from "./router.ts";
 import { triggerObject } from "./trigger-object.ts";
 import { tellShards } from "./trigger-shards.ts";
 import { codeVersion, putIssues, putTrigger } from "./trigger-put.ts";
 import { forgetTrigger, listManifestTriggers, storeTrigger } from "./trigger-rows.ts";
-
-interface ManifestTrigger {
-  readonly id: string;
-  readonly definition: TriggerDefinition;
-  /** Where it stands in the manifest that was sent. */
-  readonly path: string;
-}
 
 /** So many objects are asked at a time. */
 const AT_ONCE = 20;
@@ -39,7 +34,7 @@ const decoded = (call: Call, table: ManifestTable): Result<ManifestTrigger, read
   const definition = decodeAt(triggerDefinitionSchema, table.definition);
   if (!definition.ok) return definition;
   const issues = putIssues(call.env, id, definition.value);
-  return issues.length > 0 ? err(issues) : ok({ id, definition: definition.value, path: pathOf(table) });
+  return issues.length > 0 ? err(issues) : ok({ id, definition: definition.value, path: pathOf(table), prefix: tablePrefix(table) });
 };
 
 /** All triggers of a manifest, or everything that is wrong with any of them (spec/triggers 5.7). */
@@ -134,15 +129,20 @@ const changeEach = async <Item extends { readonly id: string }>(
   return { applied, failures };
 };
 
-const put = async (call: Call, { id, definition }: ManifestTrigger): Promise<Answer<unknown>> => {
-  const stored = await putTrigger(call, { trigger_id: id, source: "manifest" }, definition);
+const put = async (
+  call: Call,
+  { id, definition }: ManifestTrigger,
+  coming: ComingPaths,
+): Promise<Answer<unknown>> => {
+  const stored = await putTrigger(call, { trigger_id: id, source: "manifest", coming }, definition);
   if (!stored.ok) return reject(stored.error.code, stored.error.detail);
   const answer = stored.value;
   const found = answer.ok ? await triggerObject(call.env, call.tenant, id).show() : null;
   if (found === null) return answer;
   await tellShards(call.env, { tenant: call.tenant, trigger_id: id }, found.trigger.definition);
-  await storeTrigger(call.env.DB, call.tenant, found);
-  return answer;
+  const { path } = found.trigger.definition;
+  const hasPath = await storeTrigger(call.env.DB, call.tenant, found);
+  return hasPath || path === undefined ? answer : reject("unavailable", pathLost(path).detail);
 };
 
 const remove = async (call: Call, id: string): Promise<Answer<unknown>> => {
@@ -161,8 +161,9 @@ const applyPlan = async (
   plan: ManifestPlan,
   triggers: readonly ManifestTrigger[],
 ): Promise<Problem | null> => {
+  const coming = comingPaths(triggers, plan);
   // Those that are unchanged too: their secret or state may not be.
-  const puts = await changeEach(triggers, (trigger) => put(call, trigger));
+  const puts = await changeEach(triggers, (trigger) => put(call, trigger, coming));
   if (puts.failures.length > 0) return failed(puts.applied, puts.failures);
   const removals = plan.removed.map((id) => ({ id }));
   const removed = await changeEach(removals, ({ id }) => remove(call, id));
@@ -187,6 +188,8 @@ export const putManifest = async (call: Call, manifest: Manifest): Promise<Outco
     const { index, message } = plan.error;
     return invalid([{ path: `${triggers.value[index]?.path ?? "triggers"}.id`, message }]);
   }
+  const issues = await pathIssues(call, triggers.value, comingPaths(triggers.value, plan.value));
+  if (issues.length > 0) return invalid(issues);
   const { dry_run } = manifest;
   const refusal = dry_run ? null : await applyPlan(call, plan.value, triggers.value);
   return refusal ?? done({ ...plan.value, dry_run });

@@ -1,4 +1,5 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import type * as z from "zod";
 import { err, ok, type Result } from "../lib/result.ts";
 import type { Scope } from "../schema/api-key.ts";
@@ -90,14 +91,19 @@ export class Router {
       const requestId = c.get("request_id");
       const call = await authenticate(c.req.raw, c.env, route.access);
       if (!call.ok) return problemResponse(call.error, requestId);
-      const input = await decode(route, {
-        ...call.value,
-        env: c.env,
-        request: c.req.raw,
-        request_id: requestId,
-        waitUntil: (work) => c.executionCtx.waitUntil(work),
-      });
+      const input = await decode(route, { ...call.value, ...around(c) });
       return input.ok ? respond(await handler(input.value), requestId) : problemResponse(input.error, requestId);
+    });
+  }
+
+  /** Asks a handler about requests that no operation added before takes; null leaves them to the 404. No key is needed. */
+  otherwise(method: "post", handler: (call: Call) => Promise<Outcome<unknown> | null>): void {
+    this.#app.on(method.toUpperCase(), "/*", async (c, next) => {
+      const requestId = c.get("request_id");
+      const call = await authenticate(c.req.raw, c.env, "open");
+      if (!call.ok) return problemResponse(call.error, requestId);
+      const outcome = await handler({ ...call.value, ...around(c), idempotency_key: null });
+      return outcome === null ? next() : respond(outcome, requestId);
     });
   }
 
@@ -109,6 +115,14 @@ export class Router {
     return [...methods].toSorted();
   }
 }
+
+/** What a call has of the request it comes with. */
+const around = (c: Context<HonoEnv>): Pick<Call, "env" | "request" | "request_id" | "waitUntil"> => ({
+  env: c.env,
+  request: c.req.raw,
+  request_id: c.get("request_id"),
+  waitUntil: (work) => c.executionCtx.waitUntil(work),
+});
 
 const respond = (outcome: Outcome<unknown>, requestId: string): Response => {
   if (outcome instanceof Response) return outcome;

@@ -8,16 +8,20 @@ import {
   type TriggerDefinition,
   triggerIdSchema,
 } from "../schema/trigger-definition.ts";
+import { pathProblem } from "../schema/trigger-path.ts";
 import type { Bindings, Call } from "./call.ts";
 import { missingReference, referredSecrets } from "./hook-binding.ts";
+import { claimPath, type ComingPaths, type PathClaim, returnPath } from "./path-claim.ts";
 import type { Issue, Problem } from "./problem.ts";
 import { triggerObject } from "./trigger-object.ts";
 import { sealFor } from "./trigger-secrets.ts";
 
-/** Why a definition that is valid in itself cannot be put here: its id, or a secret of the deployment that it names. */
+/** Why a definition that is valid in itself cannot be put here: its id, its path, or a secret of the deployment that it names. */
 export const putIssues = (env: Bindings, triggerId: string, definition: TriggerDefinition): readonly Issue[] => {
   const id = triggerIdSchema.safeParse(triggerId);
   if (!id.success) return [{ path: "trigger_id", message: id.error.issues[0]?.message ?? "is not an id" }];
+  const misplaced = pathProblem(triggerId, definition);
+  if (misplaced !== null) return [{ path: "path", message: misplaced }];
   const path = definition.secret_refs === undefined ? "secret_ref" : "secret_refs";
   const missing = missingReference(env, definition);
   if (missing !== null) return [{ path, message: `the secret is not configured: set ${secretVariable(missing)}` }];
@@ -28,10 +32,16 @@ export const putIssues = (env: Bindings, triggerId: string, definition: TriggerD
 /** Which code is deployed, where the platform says so. */
 export const codeVersion = (env: Bindings): string | null => env.CF_VERSION_METADATA?.id ?? null;
 
-/** Puts a definition; its secret is sealed before it leaves the Worker, so that it is stored nowhere as it is. */
-export const putTrigger = async (
+/** Which trigger is put, by whom, and what becomes of the others' paths with it. */
+interface PutOf {
+  readonly trigger_id: string;
+  readonly source: BindingSource;
+  readonly coming?: ComingPaths;
+}
+
+const configure = async (
   call: Pick<Call, "env" | "tenant">,
-  { trigger_id: triggerId, source }: { readonly trigger_id: string; readonly source: BindingSource },
+  { trigger_id: triggerId, source }: PutOf,
   { secret, ...definition }: TriggerDefinition,
 ): Promise<Result<Answer<BindingReply>, Problem>> => {
   const owner = { tenant: call.tenant, trigger_id: triggerId };
@@ -46,4 +56,23 @@ export const putTrigger = async (
       code_version: codeVersion(call.env),
     }),
   );
+};
+
+/**
+ * Puts a definition. Its path is claimed before and given back when it is refused; its secret is sealed before it leaves
+ * the Worker, so that it is stored nowhere as it is.
+ */
+export const putTrigger = async (
+  call: Pick<Call, "env" | "tenant">,
+  of: PutOf,
+  definition: TriggerDefinition,
+): Promise<Result<Answer<BindingReply>, Problem>> => {
+  const { path } = definition;
+  const { trigger_id, coming = new Map<string, null>() } = of;
+  const claim: Result<PathClaim, Problem> =
+    path === undefined ? ok(null) : await claimPath(call, { trigger_id, path, coming });
+  if (!claim.ok) return claim;
+  const answer = await configure(call, of, definition);
+  if (!answer.ok || !answer.value.ok) await returnPath(call, claim.value);
+  return answer;
 };

@@ -1,12 +1,17 @@
 import type { TriggerReport, TriggerRow } from "../schema/trigger.ts";
 import { fromDatabase } from "./fault.ts";
+import { forgetKnownPaths } from "./path-lookup.ts";
+import { forgetPathsStatement, pathStatements } from "./path-rows.ts";
 
-/** Brings the list up to date with a trigger, unless it knows a later change. */
+/**
+ * Brings the list and the table of paths up to date with a trigger, unless they know a later change. Answers whether its
+ * path is its own: false when somebody else has got it in the meantime.
+ */
 export const storeTrigger = async (
   db: D1Database,
   tenant: string,
   { trigger, seq }: { readonly trigger: TriggerReport; readonly seq: number },
-): Promise<void> => {
+): Promise<boolean> => {
   const { trigger_id, source, definition, state, version, created_at, updated_at } = trigger;
   const statement = db
     .prepare(
@@ -28,13 +33,18 @@ export const storeTrigger = async (
       created_at,
       updated_at,
     );
-  await fromDatabase(statement.run());
+  const { path = null } = definition;
+  const paths = pathStatements(db, { tenant, trigger_id, path, seq });
+  const results = await fromDatabase(db.batch<{ readonly trigger_id?: string }>([statement, ...paths]));
+  forgetKnownPaths(tenant, trigger_id, path);
+  return path === null || results.at(-1)?.results[0]?.trigger_id === trigger_id;
 };
 
-/** Takes a deleted trigger off the list; its sequence goes on, should it be put again. */
+/** Takes a deleted trigger off the list, and forgets its paths; its sequence goes on, should it be put again. */
 export const forgetTrigger = async (db: D1Database, tenant: string, triggerId: string): Promise<void> => {
   const statement = db.prepare("DELETE FROM triggers WHERE tenant = ? AND trigger_id = ?").bind(tenant, triggerId);
-  await fromDatabase(statement.run());
+  await fromDatabase(db.batch([statement, forgetPathsStatement(db, tenant, triggerId)]));
+  forgetKnownPaths(tenant, triggerId, null);
 };
 
 /** A tenant's triggers after an id, in the order of their ids. */

@@ -6,6 +6,7 @@ import { bodyRetentionSchema } from "./trigger-body.ts";
 import { checkCron, checkNotCron, cronFields } from "./trigger-cron.ts";
 import { checkFlow, flowShape } from "./trigger-flow.ts";
 import { checkHandler, handlerSchema } from "./trigger-handler.ts";
+import { checkPath, pathShape } from "./trigger-path.ts";
 import { checkRules, ruleShape } from "./trigger-rules.ts";
 
 /**
@@ -37,8 +38,8 @@ export const triggerIdSchema = z
 const matchSchema = definitionObject({
   /** Kinds to handle; none means all (spec/triggers 5.1). */
   events: z.array(name).max(100).readonly().optional(),
-  /** Another name of `path`. */
-  path: z.string().max(500).optional(),
+  /** Another name of `path`, which is where it is kept. */
+  ...pathShape,
 }).readonly();
 
 const baseSchema = definitionObject({
@@ -58,6 +59,8 @@ const baseSchema = definitionObject({
   /** Lets a remote agent be called without TLS; may also stand in the handler. */
   allow_cleartext: z.boolean().optional(),
   match: matchSchema.default({}),
+  /** Where deliveries come in, beside the trigger's hook; `/triggers/<id>` without it (spec/triggers 20.1). */
+  ...pathShape,
   handler: handlerSchema,
   /** How many objects take deliveries in and dispatch them, by dedupe key; one unless told otherwise. */
   shards: z.number().int().min(1).max(64).optional(),
@@ -179,6 +182,12 @@ const checkShards = ({ shards = 1, batch, provider }: Draft, complain: Complain)
     complain("shards", "a batch needs all its events in one object: leave `shards` out");
 };
 
+/** A definition with its path where it is kept, whichever name it was given under (spec/triggers 5.5). */
+const withOnePath = (draft: Draft): Draft => {
+  const { path: alias, ...match } = draft.match;
+  return alias === undefined ? draft : { ...draft, path: alias, match };
+};
+
 /** The body of `PUT /v1/triggers/{id}` (spec/triggers 5.1, 5.7). Keys that would have no effect are refused, not ignored. */
 export const triggerDefinitionSchema = baseSchema
   .superRefine((draft, context) => {
@@ -190,9 +199,11 @@ export const triggerDefinitionSchema = baseSchema
     checkRules(draft, complain);
     checkFlow(draft, complain);
     checkTier(draft, complain);
+    checkPath(draft, complain);
     checkShards(draft, complain);
     checkSize(draft, complain);
   })
+  .transform(withOnePath)
   .readonly();
 
 /** A trigger as its owner writes it, with defaults filled in and the secret still in it. */

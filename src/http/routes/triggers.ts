@@ -6,7 +6,9 @@ import {
   unknownDeliveryPageSchema,
 } from "../../schema/trigger.ts";
 import { triggerDefinitionSchema, triggerIdSchema } from "../../schema/trigger-definition.ts";
+import { pathOf } from "../../schema/trigger-path.ts";
 import type { Call } from "../call.ts";
+import { pathLost } from "../path-claim.ts";
 import { CURSOR_ISSUE, decodeCursor, pageFrom } from "../page.ts";
 import { fromRejection, invalid } from "../problem.ts";
 import { done, type Outcome, type Router } from "../router.ts";
@@ -16,13 +18,29 @@ import { putIssues, putTrigger } from "../trigger-put.ts";
 import { forgetTrigger, listTriggers, storeTrigger } from "../trigger-rows.ts";
 import { listUnknown } from "../unknown-deliveries.ts";
 
-/** The trigger as it is now; the list learns of it before the answer leaves, because triggers change rarely. */
-const shown = async (call: Call, triggerId: string): Promise<Outcome<TriggerReport>> => {
+/**
+ * The trigger as it is now, and whether its path is its own; the list learns of it before the answer leaves, because
+ * triggers change rarely, and so do those who look for its path.
+ */
+const refreshed = async (
+  call: Call,
+  triggerId: string,
+): Promise<{ readonly trigger: TriggerReport; readonly has_path: boolean } | null> => {
   const found = await triggerObject(call.env, call.tenant, triggerId).show();
-  if (found === null) return triggerNotFound(triggerId);
+  if (found === null) return null;
   await tellShards(call.env, { tenant: call.tenant, trigger_id: triggerId }, found.trigger.definition);
-  await storeTrigger(call.env.DB, call.tenant, found);
-  return done(found.trigger);
+  return { trigger: found.trigger, has_path: await storeTrigger(call.env.DB, call.tenant, found) };
+};
+
+const shown = async (call: Call, triggerId: string): Promise<Outcome<TriggerReport>> => {
+  const now = await refreshed(call, triggerId);
+  return now === null ? triggerNotFound(triggerId) : done(now.trigger);
+};
+
+const shownWithPath = async (call: Call, triggerId: string): Promise<Outcome<TriggerReport>> => {
+  const now = await refreshed(call, triggerId);
+  if (now === null) return triggerNotFound(triggerId);
+  return now.has_path ? done(now.trigger) : pathLost(pathOf(triggerId, now.trigger.definition));
 };
 
 const isTriggerId = (id: string): boolean => triggerIdSchema.safeParse(id).success;
@@ -41,7 +59,7 @@ const addPutAndDelete = (router: Router): void => {
       summary: "Define a trigger",
       description:
         "Another definition makes a new version, going back to an earlier one revives its version; events keep the version that " +
-        "accepted them. The secret is write-only.",
+        "accepted them. The secret is write-only. A `path` is an address of its own, which one trigger has.",
       body: { name: "TriggerDefinition", schema: triggerDefinitionSchema },
       reply,
       problems: ["unavailable"],
@@ -52,7 +70,7 @@ const addPutAndDelete = (router: Router): void => {
       if (issues.length > 0) return invalid(issues);
       const put = await putTrigger(call, { trigger_id: triggerId, source: "dynamic" }, body);
       if (!put.ok) return put.error;
-      return put.value.ok ? shown(call, triggerId) : fromRejection(put.value.rejection);
+      return put.value.ok ? shownWithPath(call, triggerId) : fromRejection(put.value.rejection);
     },
   );
   router.add(

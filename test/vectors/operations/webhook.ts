@@ -16,6 +16,7 @@ import {
 import { SIGNATURE_SCHEMES } from "../../../src/connectors/webhook.ts";
 import { isObject, type JsonObject } from "../../../src/lib/json.ts";
 import { err } from "../../../src/lib/result.ts";
+import { routeTaken } from "../../../src/schema/trigger-path.ts";
 import { bindingOf } from "../hook-objects.ts";
 import { listArg, type Operations, textArg, textsArg, valueOf } from "../operation.ts";
 import type { System } from "../system.ts";
@@ -124,7 +125,7 @@ const activate = (_system: System, args: JsonObject): JsonObject => {
     if (refusal !== null) valueOf(err(refusal));
     const path = optionalText(given, "path");
     if (path !== "" && paths.has(path))
-      valueOf(err(activation(`trigger route '${path}' is configured more than once`)));
+      valueOf(err(activation(routeTaken(path))));
     paths.add(path);
   }
   return { active: bindings.length };

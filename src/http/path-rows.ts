@@ -1,0 +1,105 @@
+import { fromDatabase } from "./fault.ts";
+
+/** An address of a tenant's trigger. */
+export interface TenantPath {
+  readonly tenant: string;
+  readonly path: string;
+}
+
+/** Which trigger has a path, as far as the table knows: its definition decides. */
+export const pathHolder = async (db: D1Database, { tenant, path }: TenantPath): Promise<string | null> => {
+  const statement = db.prepare("SELECT trigger_id FROM trigger_paths WHERE tenant = ? AND path = ?").bind(tenant, path);
+  return fromDatabase(statement.first<string>("trigger_id"));
+};
+
+/** Which triggers have some paths, as far as the table knows. */
+export const pathHolders = async (
+  db: D1Database,
+  tenant: string,
+  paths: readonly string[],
+): Promise<ReadonlyMap<string, string>> => {
+  if (paths.length === 0) return new Map();
+  const { results } = await fromDatabase(
+    db
+      .prepare(
+        "SELECT path, trigger_id FROM trigger_paths WHERE tenant = ? AND path IN (SELECT value FROM json_each(?))",
+      )
+      .bind(tenant, JSON.stringify(paths))
+      .all<{ readonly path: string; readonly trigger_id: string }>(),
+  );
+  return new Map(results.map((row) => [row.path, row.trigger_id]));
+};
+
+/** A path that a trigger wants; `claim` names the attempt. */
+export interface PathClaimRow extends TenantPath {
+  readonly trigger_id: string;
+  readonly claim: string;
+}
+
+/** Claims a path that nobody has; answers who has it then. */
+export const insertClaim = async (
+  db: D1Database,
+  { tenant, path, trigger_id: triggerId, claim }: PathClaimRow,
+): Promise<{ readonly trigger_id: string; readonly claim: string | null } | null> => {
+  const insert = db.prepare(
+    "INSERT INTO trigger_paths (tenant, path, trigger_id, claim) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+  );
+  const read = db.prepare("SELECT trigger_id, claim FROM trigger_paths WHERE tenant = ? AND path = ?");
+  const [, found] = await fromDatabase(
+    db.batch<{ trigger_id: string; claim: string | null }>([
+      insert.bind(tenant, path, triggerId, claim),
+      read.bind(tenant, path),
+    ]),
+  );
+  return found?.results[0] ?? null;
+};
+
+/** Takes a path over from a trigger that has no use for it; whether that was still the one who had it. */
+export const takeClaim = async (db: D1Database, claimed: PathClaimRow, from: string): Promise<boolean> => {
+  const { tenant, path, trigger_id: triggerId, claim } = claimed;
+  const statement = db
+    .prepare("UPDATE trigger_paths SET trigger_id = ?, claim = ? WHERE tenant = ? AND path = ? AND trigger_id = ?")
+    .bind(triggerId, claim, tenant, path, from);
+  return (await fromDatabase(statement.run())).meta.changes === 1;
+};
+
+/** Gives a claimed path back to whom it was taken from, unless something became of the claim. */
+export const returnClaim = async (db: D1Database, claimed: PathClaimRow, from: string | null): Promise<void> => {
+  const { tenant, path, claim } = claimed;
+  const statement =
+    from === null
+      ? db.prepare("DELETE FROM trigger_paths WHERE tenant = ? AND path = ? AND claim = ?").bind(tenant, path, claim)
+      : db
+          .prepare("UPDATE trigger_paths SET trigger_id = ?, claim = NULL WHERE tenant = ? AND path = ? AND claim = ?")
+          .bind(from, tenant, path, claim);
+  await fromDatabase(statement.run());
+};
+
+/**
+ * What brings the paths of a trigger up to date with its definition, after its row in the list: only when that row is of
+ * the same change. The last one reads who has the path.
+ */
+export const pathStatements = (
+  db: D1Database,
+  of: { readonly tenant: string; readonly trigger_id: string; readonly path: string | null; readonly seq: number },
+): readonly D1PreparedStatement[] => {
+  const { tenant, trigger_id: triggerId, path, seq } = of;
+  const isNewest = "EXISTS (SELECT 1 FROM triggers WHERE tenant = ?1 AND trigger_id = ?2 AND seq = ?4)";
+  return [
+    db
+      .prepare(`DELETE FROM trigger_paths WHERE tenant = ?1 AND trigger_id = ?2 AND path IS NOT ?3 AND ${isNewest}`)
+      .bind(tenant, triggerId, path, seq),
+    db
+      .prepare(
+        `INSERT INTO trigger_paths (tenant, path, trigger_id, claim) SELECT ?1, ?3, ?2, NULL
+         WHERE ?3 IS NOT NULL AND ${isNewest}
+         ON CONFLICT (tenant, path) DO UPDATE SET claim = NULL WHERE trigger_paths.trigger_id = excluded.trigger_id`,
+      )
+      .bind(tenant, triggerId, path, seq),
+    db.prepare("SELECT trigger_id FROM trigger_paths WHERE tenant = ? AND path = ?").bind(tenant, path),
+  ];
+};
+
+/** Forgets all paths of a trigger. */
+export const forgetPathsStatement = (db: D1Database, tenant: string, triggerId: string): D1PreparedStatement =>
+  db.prepare("DELETE FROM trigger_paths WHERE tenant = ? AND trigger_id = ?").bind(tenant, triggerId);
