@@ -15,7 +15,7 @@ import { addEventReplayRoutes } from "./routes/event-replay.ts";
 import { addFireRoute } from "./routes/fire.ts";
 import { addDeadLetterRoutes } from "./routes/dead-letters.ts";
 import { addForkRoutes } from "./routes/fork.ts";
-import { addHookRoutes } from "./routes/hooks.ts";
+import { addHookRoutes, addPathRoutes } from "./routes/hooks.ts";
 import { addKeyRoutes } from "./routes/keys.ts";
 import { addMailboxRoutes } from "./routes/mailboxes.ts";
 import { addManifestRoutes } from "./routes/manifest.ts";
@@ -78,6 +78,7 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addOperationRoutes,
   addQueueRoutes,
   addKeyRoutes,
+  addPathRoutes,
 ];
 
 const report = (error: unknown, requestId: string): void => {

@@ -34,7 +34,9 @@ const decoded = (call: Call, table: ManifestTable): Result<ManifestTrigger, read
   const definition = decodeAt(triggerDefinitionSchema, table.definition);
   if (!definition.ok) return definition;
   const issues = putIssues(call.env, id, definition.value);
-  return issues.length > 0 ? err(issues) : ok({ id, definition: definition.value, path: pathOf(table), prefix: tablePrefix(table) });
+  return issues.length > 0
+    ? err(issues)
+    : ok({ id, definition: definition.value, path: pathOf(table), prefix: tablePrefix(table) });
 };
 
 /** All triggers of a manifest, or everything that is wrong with any of them (spec/triggers 5.7). */
@@ -129,11 +131,7 @@ const changeEach = async <Item extends { readonly id: string }>(
   return { applied, failures };
 };
 
-const put = async (
-  call: Call,
-  { id, definition }: ManifestTrigger,
-  coming: ComingPaths,
-): Promise<Answer<unknown>> => {
+const put = async (call: Call, { id, definition }: ManifestTrigger, coming: ComingPaths): Promise<Answer<unknown>> => {
   const stored = await putTrigger(call, { trigger_id: id, source: "manifest", coming }, definition);
   if (!stored.ok) return reject(stored.error.code, stored.error.detail);
   const answer = stored.value;

@@ -8,14 +8,23 @@ import type { eventPageSchema, eventViewSchema } from "../../schema/trigger-even
 import type { CircuitReport, TriggerStats } from "../../schema/trigger-stats.ts";
 import { type CallOptions, type Out, type Query, segment, type Transport } from "./transport.ts";
 
+/** Where a webhook is delivered; without a tenant the trigger is the default tenant's. */
+type HookAddress = { readonly tenant?: string } & (
+  | { readonly trigger_id: string; readonly path?: undefined }
+  /** The trigger's path instead of its hook. */
+  | { readonly path: string }
+);
+
 /** A webhook as its provider sends it; the headers carry the signature. */
-interface Delivery {
-  /** Without one the trigger is the default tenant's. */
-  readonly tenant?: string;
-  readonly trigger_id: string;
-  readonly body: string;
-  readonly headers?: Readonly<Record<string, string>>;
-}
+type Delivery = HookAddress & { readonly body: string; readonly headers?: Readonly<Record<string, string>> };
+
+const hookOf = (address: HookAddress): string => {
+  const { tenant } = address;
+  if (address.path !== undefined)
+    return tenant === undefined ? address.path : `/tenant/${segment(tenant)}${address.path}`;
+  const trigger = segment(address.trigger_id);
+  return tenant === undefined ? `/hooks/${trigger}` : `/hooks/${segment(tenant)}/${trigger}`;
+};
 
 /** Triggers and the events they accepted (spec/triggers 5 and 6). */
 export class TriggerCalls {
@@ -67,9 +76,8 @@ export class TriggerCalls {
   previewCron = (query: Query) => this.#transport.send<Out<typeof cronTicksSchema>>("GET", "/v1/cron/next", { query });
 
   /** Delivers a webhook as a provider would; the key of the client does not count. */
-  deliver = async ({ tenant, trigger_id: trigger, body, headers = {} }: Delivery) => {
-    const path = tenant === undefined ? segment(trigger) : `${segment(tenant)}/${segment(trigger)}`;
-    const response = await this.#transport.fetch(`/hooks/${path}`, { method: "POST", headers, body });
+  deliver = async ({ body, headers = {}, ...address }: Delivery) => {
+    const response = await this.#transport.fetch(hookOf(address), { method: "POST", headers, body });
     return (await response.json()) as Receipt;
   };
 }

@@ -65,5 +65,9 @@ export const addHookRoutes = (router: Router): void => {
     },
     async ({ params, call }) => (await deliverByPath(call)) ?? triggerNotFound(params.trigger_id),
   );
+};
+
+/** Triggers at a path of their own: last, because every other address comes first (spec/triggers 20.1). */
+export const addPathRoutes = (router: Router): void => {
   router.otherwise("post", deliverByPath);
 };

@@ -41,6 +41,7 @@ const GIVEN: readonly (readonly unknown[])[] = [
   ["id", 1],
   [ADDRESS, {}],
   [{ ...ADDRESS, tenant: "id" }],
+  [{ ...ADDRESS, path: "/triggers/id" }],
 ];
 
 const patternOf = (path: string): RegExp =>

@@ -4,6 +4,8 @@ import { definition, issuesOf, stored, written } from "./fixture.ts";
 
 const pathIssues = (change: Readonly<Record<string, unknown>>): unknown => issuesOf(written(change));
 
+const noPath = (provider: string): string => `provider '${provider}' takes no deliveries and has no path`;
+
 describe("the path of a trigger", () => {
   it("[T-5.5] is kept in one place, whichever name it is given under", () => {
     const events = ["issues.opened"];
@@ -52,7 +54,9 @@ describe("the path of a trigger", () => {
     [`/${"x".repeat(500)}`, "500"],
   ])("[T-20.1] %j is refused", (path, message) => {
     expect(pathIssues({ path })).toEqual([{ path: "path", message: expect.stringContaining(message) }]);
-    expect(pathIssues({ match: { path } })).toEqual([{ path: "match.path", message: expect.stringContaining(message) }]);
+    expect(pathIssues({ match: { path } })).toEqual([
+      { path: "match.path", message: expect.stringContaining(message) },
+    ]);
     expect(isTriggerPath(path)).toBe(false);
   });
 
@@ -66,10 +70,9 @@ describe("the path of a trigger", () => {
   );
 
   it("[T-20.1] is for triggers with deliveries only", () => {
-    const message = (provider: string) => `provider '${provider}' takes no deliveries and has no path`;
     const cron = { provider: "cron", schedule: "* * * * *", secret: undefined, match: {}, path: "/tick" };
-    expect(pathIssues(cron)).toEqual([{ path: "path", message: message("cron") }]);
+    expect(pathIssues(cron)).toEqual([{ path: "path", message: noPath("cron") }]);
     const manual = { provider: "manual", secret: undefined, match: { path: "x" } };
-    expect(pathIssues(manual)).toEqual([{ path: "match.path", message: message("manual") }]);
+    expect(pathIssues(manual)).toEqual([{ path: "match.path", message: noPath("manual") }]);
   });
 });

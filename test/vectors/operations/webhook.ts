@@ -124,8 +124,7 @@ const activate = (_system: System, args: JsonObject): JsonObject => {
     const refusal: WebhookError | null = connector.activate?.(bindingOf(id, { ...given, ...nested })) ?? null;
     if (refusal !== null) valueOf(err(refusal));
     const path = optionalText(given, "path");
-    if (path !== "" && paths.has(path))
-      valueOf(err(activation(routeTaken(path))));
+    if (path !== "" && paths.has(path)) valueOf(err(activation(routeTaken(path))));
     paths.add(path);
   }
   return { active: bindings.length };
