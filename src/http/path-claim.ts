@@ -2,7 +2,7 @@ import { err, ok, type Result } from "../lib/result.ts";
 import { uuidIds } from "../ports/ids.ts";
 import { routeTaken } from "../schema/trigger-path.ts";
 import type { Call } from "./call.ts";
-import { insertClaim, pathHolders, type PathClaimRow, returnClaim, takeClaim } from "./path-rows.ts";
+import { insertClaim, pathHolders, type PathClaimRow, type PathHold, returnClaim, takeClaim } from "./path-rows.ts";
 import { invalid, problem, type Problem } from "./problem.ts";
 import { triggerObject } from "./trigger-object.ts";
 
@@ -18,11 +18,14 @@ export interface PathWish {
   readonly coming: ComingPaths;
 }
 
-/** A path that is the trigger's until its put has ended; null where it was its own before. */
-export type PathClaim = { readonly row: PathClaimRow; readonly from: string | null } | null;
+/** A claimed path, and who had it before: the trigger itself, where it is its own already. */
+export interface PathClaim {
+  readonly row: PathClaimRow;
+  readonly from: PathHold | null;
+}
 
 /** How often a path is asked for that goes from hand to hand meanwhile. */
-const MAX_TRIES = 3;
+const MAX_TRIES = 5;
 
 /** Whether a trigger has use for its path: what a put left that did not come to its end is in nobody's way. */
 const keepsPath = async (caller: Caller, { trigger_id: holder, path, coming }: PathWish): Promise<boolean> => {
@@ -38,20 +41,18 @@ export const claimPath = async (caller: Caller, wish: PathWish): Promise<Result<
   const { DB: db } = caller.env;
   const row = { tenant: caller.tenant, path, trigger_id: triggerId, claim: uuidIds("claim") };
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-    const found = await insertClaim(db, row);
-    if (found?.trigger_id === triggerId) return ok(found.claim === row.claim ? { row, from: null } : null);
-    if (found === null) continue;
-    if (await keepsPath(caller, { ...wish, trigger_id: found.trigger_id }))
+    const from = await insertClaim(db, row);
+    if (from === null || from.trigger_id === triggerId) return ok({ row, from });
+    if (await keepsPath(caller, { ...wish, trigger_id: from.trigger_id }))
       return err(invalid([{ path: "path", message: routeTaken(path) }]));
-    if (await takeClaim(db, row, found.trigger_id)) return ok({ row, from: found.trigger_id });
+    if (await takeClaim(db, row, from)) return ok({ row, from });
   }
   return err(pathLost(path));
 };
 
 /** Gives back the path of a put that was refused. */
-export const returnPath = async (caller: Caller, claim: PathClaim): Promise<void> => {
-  if (claim !== null) await returnClaim(caller.env.DB, claim.row, claim.from);
-};
+export const returnPath = (caller: Caller, { row, from }: PathClaim): Promise<void> =>
+  returnClaim(caller.env.DB, row, from);
 
 /** What is answered when another trigger has got the path between the claim and the put. */
 export const pathLost = (path: string): Problem =>

@@ -36,42 +36,46 @@ export interface PathClaimRow extends TenantPath {
   readonly claim: string;
 }
 
-/** Claims a path that nobody has; answers who has it then. */
+/** Who has a path, by which claim. */
+export type PathHold = Pick<PathClaimRow, "trigger_id" | "claim">;
+
+/** Claims a path that nobody else has; answers who had it before. */
 export const insertClaim = async (
   db: D1Database,
   { tenant, path, trigger_id: triggerId, claim }: PathClaimRow,
-): Promise<{ readonly trigger_id: string; readonly claim: string | null } | null> => {
-  const insert = db.prepare(
-    "INSERT INTO trigger_paths (tenant, path, trigger_id, claim) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-  );
+): Promise<PathHold | null> => {
   const read = db.prepare("SELECT trigger_id, claim FROM trigger_paths WHERE tenant = ? AND path = ?");
-  const [, found] = await fromDatabase(
-    db.batch<{ trigger_id: string; claim: string | null }>([
-      insert.bind(tenant, path, triggerId, claim),
-      read.bind(tenant, path),
-    ]),
+  const insert = db.prepare(
+    `INSERT INTO trigger_paths (tenant, path, trigger_id, claim) VALUES (?, ?, ?, ?)
+     ON CONFLICT (tenant, path) DO UPDATE SET claim = excluded.claim WHERE trigger_paths.trigger_id = excluded.trigger_id`,
+  );
+  const [found] = await fromDatabase(
+    db.batch<PathHold>([read.bind(tenant, path), insert.bind(tenant, path, triggerId, claim)]),
   );
   return found?.results[0] ?? null;
 };
 
-/** Takes a path over from a trigger that has no use for it; whether that was still the one who had it. */
-export const takeClaim = async (db: D1Database, claimed: PathClaimRow, from: string): Promise<boolean> => {
+/** Takes a path over from a trigger that has no use for it; whether it was still as it was looked at. */
+export const takeClaim = async (db: D1Database, claimed: PathClaimRow, from: PathHold): Promise<boolean> => {
   const { tenant, path, trigger_id: triggerId, claim } = claimed;
   const statement = db
-    .prepare("UPDATE trigger_paths SET trigger_id = ?, claim = ? WHERE tenant = ? AND path = ? AND trigger_id = ?")
-    .bind(triggerId, claim, tenant, path, from);
+    .prepare("UPDATE trigger_paths SET trigger_id = ?, claim = ? WHERE tenant = ? AND path = ? AND claim = ?")
+    .bind(triggerId, claim, tenant, path, from.claim);
   return (await fromDatabase(statement.run())).meta.changes === 1;
 };
 
-/** Gives a claimed path back to whom it was taken from, unless something became of the claim. */
-export const returnClaim = async (db: D1Database, claimed: PathClaimRow, from: string | null): Promise<void> => {
-  const { tenant, path, claim } = claimed;
+/** Gives a claimed path back to who had it, unless another put has to do with it by now. */
+export const returnClaim = async (
+  db: D1Database,
+  { tenant, path, claim }: PathClaimRow,
+  to: PathHold | null,
+): Promise<void> => {
   const statement =
-    from === null
+    to === null
       ? db.prepare("DELETE FROM trigger_paths WHERE tenant = ? AND path = ? AND claim = ?").bind(tenant, path, claim)
       : db
-          .prepare("UPDATE trigger_paths SET trigger_id = ?, claim = NULL WHERE tenant = ? AND path = ? AND claim = ?")
-          .bind(from, tenant, path, claim);
+          .prepare("UPDATE trigger_paths SET trigger_id = ?, claim = ? WHERE tenant = ? AND path = ? AND claim = ?")
+          .bind(to.trigger_id, to.claim, tenant, path, claim);
   await fromDatabase(statement.run());
 };
 
@@ -81,9 +85,9 @@ export const returnClaim = async (db: D1Database, claimed: PathClaimRow, from: s
  */
 export const pathStatements = (
   db: D1Database,
-  of: { readonly tenant: string; readonly trigger_id: string; readonly path: string | null; readonly seq: number },
+  of: Omit<PathClaimRow, "path"> & { readonly path: string | null; readonly seq: number },
 ): readonly D1PreparedStatement[] => {
-  const { tenant, trigger_id: triggerId, path, seq } = of;
+  const { tenant, trigger_id: triggerId, path, seq, claim } = of;
   const isNewest = "EXISTS (SELECT 1 FROM triggers WHERE tenant = ?1 AND trigger_id = ?2 AND seq = ?4)";
   return [
     db
@@ -91,11 +95,11 @@ export const pathStatements = (
       .bind(tenant, triggerId, path, seq),
     db
       .prepare(
-        `INSERT INTO trigger_paths (tenant, path, trigger_id, claim) SELECT ?1, ?3, ?2, NULL
+        `INSERT INTO trigger_paths (tenant, path, trigger_id, claim) SELECT ?1, ?3, ?2, ?5
          WHERE ?3 IS NOT NULL AND ${isNewest}
-         ON CONFLICT (tenant, path) DO UPDATE SET claim = NULL WHERE trigger_paths.trigger_id = excluded.trigger_id`,
+         ON CONFLICT (tenant, path) DO UPDATE SET claim = excluded.claim WHERE trigger_paths.trigger_id = excluded.trigger_id`,
       )
-      .bind(tenant, triggerId, path, seq),
+      .bind(tenant, triggerId, path, seq, claim),
     db.prepare("SELECT trigger_id FROM trigger_paths WHERE tenant = ? AND path = ?").bind(tenant, path),
   ];
 };

@@ -69,10 +69,10 @@ export const putTrigger = async (
 ): Promise<Result<Answer<BindingReply>, Problem>> => {
   const { path } = definition;
   const { trigger_id, coming = new Map<string, null>() } = of;
-  const claim: Result<PathClaim, Problem> =
+  const claim: Result<PathClaim | null, Problem> =
     path === undefined ? ok(null) : await claimPath(call, { trigger_id, path, coming });
   if (!claim.ok) return claim;
   const answer = await configure(call, of, definition);
-  if (!answer.ok || !answer.value.ok) await returnPath(call, claim.value);
+  if (claim.value !== null && (!answer.ok || !answer.value.ok)) await returnPath(call, claim.value);
   return answer;
 };

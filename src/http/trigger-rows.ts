@@ -1,3 +1,4 @@
+import { uuidIds } from "../ports/ids.ts";
 import type { TriggerReport, TriggerRow } from "../schema/trigger.ts";
 import { fromDatabase } from "./fault.ts";
 import { forgetKnownPaths } from "./path-lookup.ts";
@@ -34,7 +35,7 @@ export const storeTrigger = async (
       updated_at,
     );
   const { path = null } = definition;
-  const paths = pathStatements(db, { tenant, trigger_id, path, seq });
+  const paths = pathStatements(db, { tenant, trigger_id, path, seq, claim: uuidIds("claim") });
   const results = await fromDatabase(db.batch<{ readonly trigger_id?: string }>([statement, ...paths]));
   forgetKnownPaths(tenant, trigger_id, path);
   return path === null || results.at(-1)?.results[0]?.trigger_id === trigger_id;
