@@ -108,6 +108,16 @@ export class MachineShell<State, Command, Event, Effect, Reply> {
     return { ok: true, reply: decision.reply };
   }
 
+  /** A transaction around a commit was rolled back: everything is read anew. */
+  forget(): void {
+    this.#loaded = false;
+    this.#state = this.#hosting.machine.initial;
+    this.#seq = 0;
+    this.#head = null;
+    this.#broken = null;
+    this.#armedAt = null;
+  }
+
   /** Tells the shell that the alarm it had set has gone off. */
   alarmFired(): void {
     this.#armedAt = null;

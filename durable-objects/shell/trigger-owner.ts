@@ -107,9 +107,11 @@ export abstract class TriggerOwner extends DurableObject<Env> {
 
   /** Pauses, resumes or deletes the trigger; a deleted one keeps its events and forgets its secret. */
   control(type: "pause" | "resume" | "delete"): Answer<BindingReply> {
-    const answer = this.shell.configure({ type });
-    if (answer.ok && type === "delete") this.secrets.drop();
-    return answer;
+    return this.#together(() => {
+      const answer = this.shell.configure({ type });
+      if (answer.ok && type === "delete") this.secrets.drop();
+      return answer;
+    });
   }
 
   /** The trigger as it may be shown, with the number of its last change; null when there is none or it was deleted. */

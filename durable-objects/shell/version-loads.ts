@@ -42,9 +42,10 @@ export class VersionLoads {
     return this.#load;
   }
 
-  /** A transaction was rolled back: what was counted in it may be wrong. */
+  /** A transaction was rolled back: what was told and counted in it may be wrong. */
   forget(): void {
     this.#load = null;
+    this.#binding.forget();
   }
 
   /** Tells the binding; versions that have something in flight drain, and end with it. */

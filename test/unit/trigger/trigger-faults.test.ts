@@ -37,6 +37,18 @@ const breakOn = (start: string): (() => void) => {
 };
 
 describe("what goes wrong", () => {
+  it("[T-26.2] a definition that could not be committed is not the one that goes on", () => {
+    const every = (schedule: string) => ({ provider: "cron", secret: undefined, match: {}, schedule });
+    host = new HostedTrigger(every("* * * * *"));
+    const mend = breakOn("INSERT INTO control_state");
+    expect(() => host.put(every("*/5 * * * *"))).toThrow("disk full");
+    mend();
+    expect(host.shell.binding.seq).toBe(1);
+    host.put(every("*/7 * * * *"));
+    host.restart();
+    expect([host.shell.binding.quarantine, host.shell.binding.seq]).toEqual([null, 2]);
+  });
+
   it("[T-26.2] what could not be committed has not happened, in memory neither", () => {
     host.put({ handler: { function: "echo" }, concurrency: { max: 1 } });
     host.deliver("a");
