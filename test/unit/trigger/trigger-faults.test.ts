@@ -3,6 +3,8 @@ import { RESEND_MS } from "../../../durable-objects/shell/keyed-outbox.ts";
 import { opened } from "./fixture.ts";
 import { HostedTrigger } from "./hosted.ts";
 
+const every = (schedule: string) => ({ provider: "cron", secret: undefined, match: {}, schedule });
+
 const WORKFLOW = { handler: { workflow: "triage" } };
 
 let host: HostedTrigger;
@@ -38,7 +40,6 @@ const breakOn = (start: string): (() => void) => {
 
 describe("what goes wrong", () => {
   it("[T-26.2] a definition that could not be committed is not the one that goes on", () => {
-    const every = (schedule: string) => ({ provider: "cron", secret: undefined, match: {}, schedule });
     host = new HostedTrigger(every("* * * * *"));
     const mend = breakOn("INSERT INTO control_state");
     expect(() => host.put(every("*/5 * * * *"))).toThrow("disk full");
