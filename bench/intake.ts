@@ -12,7 +12,7 @@ import { quantile, rounded } from "./statistics.ts";
 
 // Signed deliveries of GitHub to the local server as it is, over connections that stay open.
 
-const CONCURRENCY = 32;
+const CONNECTIONS = 32;
 const DELIVERIES = 1_000;
 const WARM_UP = 200;
 
@@ -28,9 +28,12 @@ interface Subject {
   readonly handled: boolean;
   /** How many objects each trigger has. */
   readonly shards?: number;
+  /** Deliveries under way at the same time; `CONNECTIONS` unless told otherwise. */
+  readonly connections?: number;
 }
 
 const SUBJECTS: readonly Subject[] = [
+  { figure: "intake, one delivery at a time", triggers: 1, handled: true, connections: 1 },
   { figure: "intake, one trigger", triggers: 1, handled: true },
   { figure: "intake, 16 triggers", triggers: 16, handled: true },
   { figure: "intake, one trigger in 4 objects", triggers: 1, handled: true, shards: 4 },
@@ -83,15 +86,19 @@ const register = async (
   return names.map((name) => `${api.url}/hooks/${name}`);
 };
 
-const deliverAll = async (hooks: readonly string[], deliveries: readonly Delivery[]): Promise<readonly Answered[]> => {
-  const agent = new Agent({ keepAlive: true, maxSockets: CONCURRENCY });
+const deliverAll = async (
+  hooks: readonly string[],
+  deliveries: readonly Delivery[],
+  connections: number,
+): Promise<readonly Answered[]> => {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const answers: Answered[] = [];
   let next = 0;
   const sender = async (): Promise<void> => {
     for (let index = next++; index < deliveries.length; index = next++)
       answers.push(await post(agent, hooks[index % hooks.length] ?? "", deliveries[index] as Delivery));
   };
-  await Promise.all(Array.from({ length: CONCURRENCY }, sender));
+  await Promise.all(Array.from({ length: connections }, sender));
   agent.destroy();
   const refused = answers.find(({ status }) => status >= 300);
   if (refused !== undefined) throw new Error(`a delivery was answered ${refused.status}`);
@@ -101,11 +108,11 @@ const deliverAll = async (hooks: readonly string[], deliveries: readonly Deliver
 /** Waits until the events are over, so that their runs are not in the way of what is measured next. */
 const settled = async (api: Api, answers: readonly Answered[]): Promise<void> => {
   const deadline = Date.now() + SETTLE_MS;
-  for (const { event_id } of answers.slice(-CONCURRENCY)) {
+  for (const { event_id } of answers.slice(-CONNECTIONS)) {
     for (let status = ""; status !== "dispatched" && status !== "skipped";) {
       if (Date.now() > deadline) throw new Error(`event ${event_id} is ${status}`);
       status = (await api.look<{ readonly status: string }>(`/v1/events/${event_id}`))?.status ?? "";
-      if (status === "") await sleep(50);
+      await sleep(50);
     }
   }
 };
@@ -125,16 +132,16 @@ export const benchIntake = async (print: (line: Readonly<Record<string, unknown>
     const graph = { entry: "keep", nodes: { keep: { kind: "stage", mode: "function", function: "echo" } }, edges: [] };
     await api.client.defineWorkflow(WORKFLOW, graph);
     for (const subject of SUBJECTS) {
+      const { figure, connections = CONNECTIONS } = subject;
       const secret = randomUUID();
       const hooks = await register(api, subject, secret);
-      await settled(api, await deliverAll(hooks, made(WARM_UP, secret)));
+      await settled(api, await deliverAll(hooks, made(WARM_UP, secret), connections));
       const deliveries = made(DELIVERIES, secret);
       const started = performance.now();
-      const answers = await deliverAll(hooks, deliveries);
+      const answers = await deliverAll(hooks, deliveries, connections);
       const seconds = (performance.now() - started) / 1_000;
       const times = answers.map(({ took_ms }) => took_ms);
-      const { figure } = subject;
-      const common = { deliveries: DELIVERIES, concurrency: CONCURRENCY };
+      const common = { deliveries: DELIVERIES, connections };
       print({ figure, unit: "deliveries/s", value: rounded(DELIVERIES / seconds), ...common });
       print({ figure: `${figure}, answer p50`, unit: "ms", value: rounded(quantile(times, 0.5)), ...common });
       print({ figure: `${figure}, answer p99`, unit: "ms", value: rounded(quantile(times, 0.99)), ...common });
