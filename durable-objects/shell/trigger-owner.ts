@@ -82,6 +82,7 @@ export abstract class TriggerOwner extends DurableObject<Env> {
       migrate(this.store, TRIGGER);
       const isChanged = this.secrets.changes(secret, Date.now());
       this.secrets.put(secret, Date.now());
+      if (secret !== null) this.#forgetHandshake();
       const secrets = isChanged ? { secrets: { has_secret: secret !== null } } : {};
       return this.shell.configure({ ...command, ...secrets }, tenant);
     });
@@ -94,6 +95,7 @@ export abstract class TriggerOwner extends DurableObject<Env> {
     const { secret_ref: one, secret_refs: several } = state.definition;
     if (one !== undefined || several !== undefined) return "referred";
     this.#together(() => {
+      this.#forgetHandshake();
       if (this.secrets.rotate(secret, { ...rotation, now: Date.now() }).changed)
         this.shell.configure({ type: "secrets_changed", has_secret: true });
     });
@@ -159,6 +161,11 @@ export abstract class TriggerOwner extends DurableObject<Env> {
   /** The newest token of the provider; null when there is none. */
   handshake(): SealedHandshake | null {
     return loadControl<SealedHandshake>(this.store, "handshake");
+  }
+
+  /** Once it is the secret no answer shows it any more. */
+  #forgetHandshake(): void {
+    if (this.handshake() !== null) storeControl(this.store, "handshake", null);
   }
 
   /** Counts a delivery that was refused before it could be accepted. */

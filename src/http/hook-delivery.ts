@@ -147,6 +147,8 @@ const portsOf = (
       if (sealed.ok) await object.keepHandshake({ sealed: sealed.value.sealed, captured_at });
     },
     audit: (rejection) => {
+      // What a remembered binding refuses is verified again under the one that is valid now, and told once.
+      if (!binding.is_fresh) return;
       const line = { level: "warn", message: "signature_rejected", topic: "audit.signature_verify", ...target };
       // oxlint-disable-next-line no-console -- the platform's log is where this is seen
       console.warn(JSON.stringify({ ...line, path: request.path, rejection }));

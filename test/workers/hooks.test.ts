@@ -1,5 +1,5 @@
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { get, migrateDatabase, refusal, send } from "./http-setup.ts";
 import { accepted, defineWorkflow, deliver, eventIn, hmac, ISSUE_OPENED, put } from "./trigger-setup.ts";
 
@@ -59,9 +59,21 @@ describe("what providers demand", () => {
     expect(await refusal(post("/hooks/notion-pages", '{"type":"x"}', {}))).toMatchObject({ status: 503 });
     await put("notion-pages", { provider: "notion", secret: "secret_abc", match: {} });
     expect(await refusal(post("/hooks/notion-pages", handshake, {}))).toMatchObject({ status: 401 });
+    const shown = await refusal(get("/v1/triggers/notion-pages/handshake"));
+    expect(shown).toMatchObject({ status: 404, code: "handshake_not_found" });
     const body = '{"id":"evt_1","type":"page.created"}';
     const signature = { "X-Notion-Signature": `sha256=${await hmac(body, "secret_abc")}` };
     expect((await post("/hooks/notion-pages", body, signature)).status).toBe(200);
+  });
+
+  it("[T-19.1] a refused signature is one line of the log, also where the binding was remembered", async () => {
+    await put("told-once", {});
+    const lines = vi.spyOn(console, "warn").mockReturnValue();
+    const refused = await deliver("/hooks/told-once", { body: ISSUE_OPENED, secret: "wrong" });
+    const again = await deliver("/hooks/told-once", { body: ISSUE_OPENED, secret: "wrong" });
+    const told = lines.mock.calls.filter(([line]) => String(line).includes("told-once"));
+    lines.mockRestore();
+    expect([refused.status, again.status, told.length]).toEqual([401, 401, 2]);
   });
 
   it("[T-19.5] another agent's token is verified and good for one event", async () => {
