@@ -1,8 +1,8 @@
 import { err, ok, type Result } from "../lib/result.ts";
 import type { EventRow } from "../schema/trigger-event.ts";
 import type { Call } from "./call.ts";
-import { findEvent } from "./event-rows.ts";
 import { problem, type Problem } from "./problem.ts";
+import { findRecentEvent } from "./recent-event.ts";
 import { type TriggerObject, triggerObject } from "./trigger-object.ts";
 
 /** An event that the list knows, and the object that has it. */
@@ -23,7 +23,7 @@ export const foundEvent = async (
   call: Pick<Call, "env" | "tenant">,
   eventId: string,
 ): Promise<Result<FoundEvent, Problem>> => {
-  const row = await findEvent(call.env.DB, call.tenant, eventId);
+  const row = await findRecentEvent(call, eventId);
   if (row === null) return err(eventNotFound(eventId));
   return ok({
     row,

@@ -186,6 +186,23 @@ describe("approval", () => {
     await vi.waitUntil(async () => (await client.triggerEvents.approvals()).items.length === 0);
   });
 
+  it("[T-9.5] is answered by the id of the request, too, which nobody can answer twice", async () => {
+    await put("asked", careful);
+    await fired("asked", "dispatched");
+    const { event_id: id, approval } = await fired("asked", "waiting");
+    const path = `/v1/approvals/${approval?.request_id}/respond`;
+    const answer = await vi.waitUntil(async () => {
+      const response = await post(path, { approved: true, reviewer: "me" });
+      return response.status === 404 ? false : response;
+    });
+    expect([answer.status, await answer.json()]).toMatchObject([200, { event_id: id, approval: { decision: {} } }]);
+    expect((await eventIn(id, "dispatched")).runs).toHaveLength(1);
+    const again = refusal(post(`/v1/approvals/${id}/respond`, { approved: true }));
+    expect(await again).toMatchObject({ status: 409, code: "approval_decided" });
+    const unknown = client.triggerEvents.respond("approval_nobody", { approved: true });
+    await expect(unknown).rejects.toMatchObject({ code: "approval_not_found" });
+  });
+
   it("[T-9.5] nothing was asked about other events", async () => {
     await put("easy");
     const { event_id: id } = await accepted("/hooks/easy", { body: ISSUE_OPENED });

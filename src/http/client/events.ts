@@ -34,6 +34,9 @@ export class EventCalls {
     this.#transport.send<EventView>("POST", `/v1/events/${segment(event)}/cancel`, { body, call });
   approve = (event: string, body: z.input<typeof approveEventSchema>, call: CallOptions = {}) =>
     this.#transport.send<EventView>("POST", `/v1/events/${segment(event)}/approve`, { body, call });
+  /** By the request's id, or the event's. */
+  respond = (request: string, body: z.input<typeof approveEventSchema>, call: CallOptions = {}) =>
+    this.#transport.send<EventView>("POST", `/v1/approvals/${segment(request)}/respond`, { body, call });
   approvals = (query: Query = {}) =>
     this.#transport.send<Out<typeof approvalPageSchema>>("GET", "/v1/approvals", { query });
 }

@@ -3,7 +3,7 @@ import { deliveredBody } from "../delivery-body.ts";
 import { problem } from "../problem.ts";
 import type { Router } from "../router.ts";
 import { triggerObject } from "../trigger-object.ts";
-import { findEvent } from "../event-rows.ts";
+import { findRecentEvent } from "../recent-event.ts";
 
 /** The bytes of a delivery, for replay and for whoever has to verify its signature again (spec/triggers 26.2). */
 export const addEventBodyRoutes = (router: Router): void => {
@@ -22,7 +22,7 @@ export const addEventBodyRoutes = (router: Router): void => {
     },
     async ({ params, call }) => {
       const { event_id: eventId } = params;
-      const row = await findEvent(call.env.DB, call.tenant, eventId);
+      const row = await findRecentEvent(call, eventId);
       const found =
         row === null
           ? null

@@ -1,27 +1,12 @@
-import type { Answer } from "../../engine/machine.ts";
-import type { EventAnswer } from "../../../durable-objects/trigger.ts";
 import { uuidIds } from "../../ports/ids.ts";
 import { approveEventSchema, cancelEventSchema } from "../../schema/api-event-control.ts";
-import { type EventView, eventViewSchema } from "../../schema/trigger-event.ts";
-import type { Call } from "../call.ts";
-import { carriedOut } from "../carry-out.ts";
+import { eventViewSchema } from "../../schema/trigger-event.ts";
+import { answerApproval, settledEvent } from "../answer-approval.ts";
 import { claimOnce } from "../idempotency.ts";
-import { eventReplaced, foundEvent, type FoundEvent } from "../found-event.ts";
-import { fromRejection } from "../problem.ts";
-import { done, type Outcome, type Router } from "../router.ts";
+import { eventReplaced, foundEvent } from "../found-event.ts";
+import { done, type Router } from "../router.ts";
 
 const reply = { status: 200, description: "The event", name: "TriggerEventRecord", schema: eventViewSchema } as const;
-
-const shown = async ({ address, object }: FoundEvent): Promise<Outcome<EventView>> => {
-  const event = await object().event(address.key, address.event_id);
-  return event === null ? eventReplaced(address.event_id) : done(event);
-};
-
-const settled = async (call: Call, found: FoundEvent, answer: Answer<EventAnswer>): Promise<Outcome<EventView>> => {
-  if (!answer.ok) return fromRejection(answer.rejection);
-  await carriedOut(call, answer.reply);
-  return shown(found);
-};
 
 const addCancel = (router: Router): void => {
   router.add(
@@ -53,7 +38,7 @@ const addCancel = (router: Router): void => {
       const { requested_by = null, reason } = body;
       const why = reason === undefined ? {} : { reason };
       const answer = await object().cancel(address.key, { requested_by, ...claimed.value, ...why });
-      return settled(call, found.value, answer);
+      return settledEvent(call, found.value, answer);
     },
   );
 };
@@ -72,21 +57,7 @@ const addApprove = (router: Router): void => {
       reply,
       problems: ["event_not_found", "approval_not_found", "approval_decided"],
     },
-    async ({ params, body, call }) => {
-      const found = await foundEvent(call, params.event_id);
-      if (!found.ok) return found.error;
-      const { approved, reviewer = null, reason = null } = body;
-      const { address, object } = found.value;
-      const answer = await object().respond(address.key, { approved, reviewer, reason });
-      if (!answer.ok && call.idempotency_key !== null) {
-        // The same request again: what it asked for is done.
-        const decided = await object().event(address.key, address.event_id);
-        const { decision = null } = decided?.approval ?? {};
-        const isSame = decision?.approved === approved && decision.reviewer === reviewer && decision.reason === reason;
-        if (decided !== null && isSame) return done(decided);
-      }
-      return settled(call, found.value, answer);
-    },
+    ({ params, body, call }) => answerApproval(call, params.event_id, body),
   );
 };
 

@@ -1,7 +1,8 @@
 import { eventPageSchema, eventQuery, eventViewSchema } from "../../schema/trigger-event.ts";
-import { eventPosition, findEvent, listEvents } from "../event-rows.ts";
+import { eventPosition, listEvents } from "../event-rows.ts";
 import { CURSOR_ISSUE, decodeCursor, pageFrom } from "../page.ts";
 import { invalid, problem } from "../problem.ts";
+import { findRecentEvent } from "../recent-event.ts";
 import { done, type Router } from "../router.ts";
 import { triggerObject } from "../trigger-object.ts";
 
@@ -34,13 +35,13 @@ export const addEventRoutes = (router: Router): void => {
       path: "/v1/events/{event_id}",
       operation: "get_event",
       summary: "Get an event with its verdicts, attempts and runs",
-      description: "An event is found by its id a moment after it was accepted.",
+      description: "One that was accepted a moment ago is waited for: the list by which it is found lags.",
       reply: { status: 200, description: "The event", name: "TriggerEventRecord", schema: eventViewSchema },
       problems: ["event_not_found"],
     },
     async ({ params, call }) => {
       const { event_id: eventId } = params;
-      const row = await findEvent(call.env.DB, call.tenant, eventId);
+      const row = await findRecentEvent(call, eventId);
       const event =
         row === null
           ? null
