@@ -48,7 +48,9 @@ const outcomeOf = async (response: Response, url: URL, redact: (text: string) =>
   const isRedirect = status >= 300 && status < 400;
   const hint = isRedirect ? "; redirects are not followed, give the final address" : "";
   const said = redact(body.text).slice(0, EXCERPT);
-  const error = `handler ${redact(where)} answered ${status}${hint}${said === "" ? "" : `: ${said}`}`;
+  // The class of a dead letter is read from this text (spec/triggers 12.5).
+  const who = status >= 500 ? `handler ${redact(where)}: the provider` : `handler ${redact(where)}`;
+  const error = `${who} answered ${status}${hint}${said === "" ? "" : `: ${said}`}`;
   return failed("local", error, isRetryableStatus(status));
 };
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { standardSignature } from "../../../../src/connectors/signature-standard.ts";
+import { classifyError } from "../../../../src/engine/trigger/error-class.ts";
 import { performHandler } from "../../../../src/executor/handlers/perform.ts";
 import type { ModelEnv } from "../../../../src/ports/model-env.ts";
 import { callOf, event, json, network, ports, type Sent } from "./call.ts";
@@ -84,8 +85,18 @@ describe("an HTTP handler", () => {
     [410, false],
   ])("[T-11] an answer of %i is tried again: %s", async (status, retryable) => {
     const { outcome } = await perform(() => new Response("why s3cr3t-token", { status }));
-    const error = `handler https://in.example/[redacted] answered ${status}: why [redacted]`;
+    const who = `handler https://in.example/[redacted]${status < 500 ? "" : ": the provider"}`;
+    const error = `${who} answered ${status}: why [redacted]`;
     expect(outcome).toEqual({ type: "failed", class: "local", error, retryable });
+  });
+
+  it.each([
+    [503, "provider_5xx"],
+    [401, "auth_failed"],
+    [422, "unknown"],
+  ])("[T-12.5] a dead letter of an answer of %i has the class %s", async (status, errorClass) => {
+    const { outcome } = await perform(() => new Response("no", { status }));
+    expect(outcome.type === "failed" && classifyError(outcome.error)).toBe(errorClass);
   });
 
   it("[T-11] a redirect is not followed", async () => {
