@@ -29,22 +29,30 @@ const where = filter.describe(
   "A condition over `event`, `binding`, `attempt`, `outcome` and `audit`, such as `outcome.status == 'failed' AND event.kind == 'push'`",
 );
 
+/** A key that is not known is refused: a condition that is misspelt and left out would take in everything. */
+const STRICT = {
+  error: (issue: { readonly code: string; readonly keys?: readonly string[] }) =>
+    issue.code === "unrecognized_keys"
+      ? `unknown key ${(issue.keys ?? []).map((key) => `\`${key}\``).join(", ")}`
+      : undefined,
+};
+
 /** The body of `POST /v1/events/replay`. */
 export const replayManySchema = z
-  .object({ where, ...shape, ...replayVersionShape })
+  .strictObject({ where, ...shape, ...replayVersionShape }, STRICT)
   .superRefine(oneVersion)
   .readonly();
 
 /** The body of `POST /v1/events/cancel`. */
-export const cancelManySchema = z.object({ where, ...shape, reason: reasonText }).readonly();
+export const cancelManySchema = z.strictObject({ where, ...shape, reason: reasonText }, STRICT).readonly();
 
 const letters = { ...shape, filter: where.optional(), error_class: id.optional() };
 
 /** The body of `POST /v1/dlq/retry`; two a second unless `rate_per_second` says otherwise (spec/triggers 12.7). */
-export const retryManySchema = z.object(letters).readonly();
+export const retryManySchema = z.strictObject(letters, STRICT).readonly();
 
 /** The body of `POST /v1/dlq/discard`. */
-export const discardManySchema = z.object({ ...letters, reason: reasonText }).readonly();
+export const discardManySchema = z.strictObject({ ...letters, reason: reasonText }, STRICT).readonly();
 
 /** What an operation was asked for with, as its row keeps it. */
 export interface OperationRequest {

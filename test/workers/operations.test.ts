@@ -39,6 +39,18 @@ const finished = (id: string): Promise<OperationView> =>
   );
 
 describe("operations on many events", () => {
+  it("[T-22.6] a condition that is misspelt is refused, and not left out", async () => {
+    for (const path of ["/v1/dlq/retry", "/v1/dlq/discard", "/v1/events/replay", "/v1/events/cancel"]) {
+      const where = path.startsWith("/v1/dlq") ? {} : { where: "true" };
+      const answer = await refusal(post(path, { ...where, trigger: "x", dry_run: true }));
+      expect(answer).toMatchObject({
+        status: 400,
+        code: "invalid_request",
+        details: { issues: [{ path: "trigger", message: "unknown key `trigger`" }] },
+      });
+    }
+  });
+
   it("[T-22.6] a filter says what is replayed; a dry run does nothing, and the same request is one operation", async () => {
     await put("many", manual);
     const ids = await fired("many", 3, "dispatched");
