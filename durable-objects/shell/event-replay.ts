@@ -40,8 +40,9 @@ export const makeReplay = (
   if (same !== undefined) return { ok: true, reply: { replay: book.draft(replayKey(key, same.number)), original } };
   if (dlq_id !== null && (dead_letter?.id !== dlq_id || dead_letter.state !== "pending")) return unknownLetter(dlq_id);
   const definition = definitionOf(state(), version);
+  const unknown = `unknown trigger binding '${binding.trigger_id}' version ${version}`;
   if (definition === null)
-    return reject("invalid_request", `unknown trigger binding '${binding.trigger_id}' version ${version}`);
+    return reject("invalid_request", unknown, { issues: [{ path: "version", message: unknown }] });
   const number = replay_count + 1;
   const replayOf: ReplayOf = { event_id: event.id, number, dlq_id, as_of, requested_by, ...named };
   // Whatever lies there is a replay of the event that had the key before.

@@ -38,7 +38,7 @@ export const PROBLEMS = {
   stage_already_prepared: { status: 409, title: "A stage is already prepared", retryable: true },
   no_prepared_stage: { status: 409, title: "No stage is prepared", retryable: false },
   node_mismatch: { status: 409, title: "Another node is prepared", retryable: false },
-  invalid_transition: { status: 409, title: "The run is not in a state for this", retryable: false },
+  invalid_transition: { status: 409, title: "This cannot be done in the present state", retryable: false },
   run_already_exists: { status: 409, title: "A run with this id exists already", retryable: false },
   idempotency_key_reused: { status: 409, title: "The idempotency key was used for another request", retryable: false },
   event_settled: { status: 409, title: "The event is over", retryable: false },

@@ -43,7 +43,12 @@ const matchSchema = definitionObject({
 }).readonly();
 
 const baseSchema = definitionObject({
-  provider: z.enum(PROVIDERS, { error: (issue) => `provider '${String(issue.input)}' is not registered` }),
+  provider: z.enum(PROVIDERS, {
+    error: (issue) =>
+      typeof issue.input === "string"
+        ? `provider '${issue.input}' is not registered`
+        : `must be one of ${PROVIDERS.map((name) => `\`${name}\``).join(", ")}`,
+  }),
   /** What the provider's name says without it: `webhook`, `a2a-push`, `cron` or `manual`. */
   kind: z.string().optional(),
   /** Write-only: no answer ever shows it. */
@@ -142,9 +147,12 @@ export const secretProblem = (
   definition: Pick<Draft, "provider" | "signature_scheme">,
   secret: string,
 ): string | null => {
-  const isStandard = definition.provider === "webhook" && (definition.signature_scheme ?? "standard") === "standard";
-  return isStandard && !BASE64.test(secret.replace(/^whsec_/, ""))
-    ? "the secret of a Standard Webhooks sender is base64, with or without `whsec_`"
+  if (definition.provider !== "webhook") return null;
+  const scheme = definition.signature_scheme ?? "standard";
+  if (scheme === "standard" && !BASE64.test(secret.replace(/^whsec_/, "")))
+    return "the secret of a Standard Webhooks sender is base64, with or without `whsec_`";
+  return (scheme === "bearer" && /\s/.test(secret)) || (scheme === "api_key" && secret !== secret.trim())
+    ? "white space in it does not survive the header it is sent in"
     : null;
 };
 

@@ -20,9 +20,16 @@ const name = z
 const jsonObject = z.record(z.string(), json).readonly();
 const duration = z.int().min(1).max(MAX_HANDLER_MS);
 
+/** An address; a secret may stand for its beginning, and then nothing is known of it. */
+const ADDRESS = /^(?:https?:\/\/[^\s/?#]|\{\{\s*secret\.)/i;
+
 const httpSchema = definitionObject({
   /** May hold `{{secret.NAME}}`; nothing of the event is filled in. */
-  url: z.string().min(1).max(MAX_URL_LENGTH),
+  url: z
+    .string()
+    .min(1)
+    .max(MAX_URL_LENGTH)
+    .refine((url) => ADDRESS.test(url.trim()), "must be an `http://` or `https://` address"),
   method: z.enum(["POST", "PUT", "PATCH"]).default("POST"),
   /** Further headers; their values may hold `{{secret.NAME}}`. */
   headers: z
@@ -51,6 +58,8 @@ const KINDS = {
 type Kind = keyof typeof KINDS;
 
 const KIND_NAMES = Object.keys(KINDS) as readonly Kind[];
+
+const NO_HANDLER = `give one of ${KIND_NAMES.map((key) => `\`${key}\``).join(", ")}`;
 
 const handlerObject = definitionObject({
   /** `worker://<queue>`, `a2a://<authority>[/path]`, or the name of a registered function (spec/triggers 5.3). */
@@ -86,10 +95,11 @@ const handlerObject = definitionObject({
 }).readonly();
 
 /** A definition's handler: an address as text is short for `{"uri": <address>}` (spec/triggers 5.1, 5.3). */
-export const handlerSchema = z.preprocess(
-  (value) => (typeof value === "string" ? { uri: value } : value),
-  handlerObject,
-);
+export const handlerSchema = z.preprocess((value, context) => {
+  if (value !== undefined) return typeof value === "string" ? { uri: value } : value;
+  context.addIssue({ code: "custom", message: NO_HANDLER });
+  return z.NEVER;
+}, handlerObject);
 
 /** A definition's handler as it is stored. */
 export type HandlerDefinition = z.output<typeof handlerObject>;
@@ -154,8 +164,7 @@ export const checkHandler = (
 ): void => {
   const kinds = KIND_NAMES.filter((key) => handler[key] !== undefined);
   const [kind, other] = kinds;
-  if (kind === undefined)
-    return complain(["workflow"], `give one of ${KIND_NAMES.map((key) => `\`${key}\``).join(", ")}`);
+  if (kind === undefined) return complain(["workflow"], NO_HANDLER);
   if (other !== undefined) return complain([other], `give \`${kind}\` or \`${other}\`, not both`);
   if (kind === "uri") checkUri(handler, complain);
   else checkKeys(handler, kind, complain);

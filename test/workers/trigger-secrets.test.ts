@@ -16,6 +16,12 @@ const statusOf = async (id: string, secret: string, settings: Readonly<Record<st
   (await deliver(`/hooks/${id}`, { body: ISSUE_OPENED, secret, settings })).status;
 
 describe("rotation", () => {
+  it("[T-5.9] what takes no deliveries has no secret to rotate", async () => {
+    await put("by-hand", { provider: "manual", secret: undefined, match: {} });
+    const answer = await refusal(rotate("by-hand", { generate: true }));
+    expect(answer).toMatchObject({ status: 400, code: "invalid_request", details: { issues: [{ path: "secret" }] } });
+  });
+
   it("[T-5.9] the new secret verifies at once, the one before until the overlap is over, an older one never", async () => {
     await put("turned", { secret: "first" });
     expect(await statusOf("turned", "first")).toBe(202);

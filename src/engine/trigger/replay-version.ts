@@ -18,7 +18,12 @@ export interface ResolvedReplay {
   readonly fallback: VersionFallback | null;
 }
 
-const refused = (detail: string): Result<never, Rejection> => err({ code: "invalid_request", detail });
+const refused = (detail: string, path?: string): Result<never, Rejection> =>
+  err({
+    code: "invalid_request",
+    detail,
+    ...(path === undefined ? {} : { details: { issues: [{ path, message: detail }] } }),
+  });
 
 /** The version that a replay of an event runs under; a version that has ended may be named (spec/triggers 23). */
 export const replayVersion = (
@@ -29,14 +34,16 @@ export const replayVersion = (
   const { trigger_id: id } = binding;
   if (version !== undefined) {
     const isKnown = state.status !== "absent" && state.versions.some((one) => one.version === version);
-    return isKnown ? ok({ version, as_of: null, fallback: null }) : refused(unknownVersion(id, version).detail);
+    return isKnown
+      ? ok({ version, as_of: null, fallback: null })
+      : refused(unknownVersion(id, version).detail, "version");
   }
   if (at !== undefined) {
     const past = resolveAsOf(state, id, at);
     const as_of = rfc3339(at);
     return past.ok
       ? ok({ version: past.value.version, as_of, fallback: null })
-      : refused(`failed to resolve binding '${id}' as of ${as_of}: ${past.error.detail}`);
+      : refused(`failed to resolve binding '${id}' as of ${as_of}: ${past.error.detail}`, "as_of");
   }
   const recorded = { version: binding.version, received_at: Date.parse(event.received_at) };
   const live = resolveLiveOrAsOf(state, id, recorded);

@@ -32,6 +32,11 @@ const rotate = async (
   if (binding === null) return triggerNotFound(triggerId);
   const { definition } = binding;
   if (secretReferences(definition).length > 0) return referred();
+  if (definition.provider === "cron" || definition.provider === "manual") {
+    return invalid([
+      { path: "secret", message: `provider '${definition.provider}' takes no deliveries and needs no secret` },
+    ]);
+  }
   const message = secret === undefined ? null : secretProblem(definition, secret);
   if (message !== null) return invalid([{ path: "secret", message }]);
   const keys = await masterKeysOf(call.env);

@@ -58,9 +58,33 @@ describe("refusals", () => {
       path: "provider",
       message: "provider 'gitlab' is not registered",
     });
+    expect(issuesOf(written({ provider: undefined }))).toContainEqual({
+      path: "provider",
+      message: expect.stringContaining("must be one of `github`, ") as string,
+    });
     expect(issuesOf(written({ kind: "cron" }))).toEqual([
       { path: "kind", message: "provider 'github' does not support trigger kind 'cron'" },
     ]);
+  });
+
+  it("[T-19.1] a secret that no header can carry is refused: it would never verify", () => {
+    const problems = (signature_scheme: string, secret: string) =>
+      issuesOf(written({ provider: "webhook", match: {}, signature_scheme, secret }));
+    const refused = [{ path: "secret", message: "white space in it does not survive the header it is sent in" }];
+    expect(problems("bearer", "a long text")).toEqual(refused);
+    expect(problems("api_key", " text")).toEqual(refused);
+    expect([problems("bearer", "text"), problems("api_key", "a long text"), problems("hmac", "a text")]).toEqual([
+      [],
+      [],
+      [{ path: "hmac", message: "the scheme `hmac` requires `hmac.header`" }],
+    ]);
+  });
+
+  it("[T-5.7] where one of two forms was meant, the place within it is named", () => {
+    expect(issuesOf(written({ when: { model: {} } }))).toEqual([
+      { path: "when.model.prompt", message: "Invalid input: expected string, received undefined" },
+    ]);
+    expect(issuesOf(written({ when: 5 }))).toMatchObject([{ path: "when" }]);
   });
 
   it("[T-5.7] exactly one secret is required, with a reference of its provider", () => {

@@ -35,6 +35,7 @@ describe("a handler of a definition", () => {
     [{ queue: "q", priority: "high", priority_header: true }],
     [{ a2a: "host:1/agent", allow_cleartext: true, timeout_ms: 9 }],
     [{ http: { url: "https://x.example/{{secret.PATH}}", method: "PUT", headers: { a: "b" }, timeout_ms: 5 } }],
+    [{ http: { url: "{{secret.ADDRESS}}/in", method: "POST" } }],
     [{ uri: "a2a://host", allow_cleartext: true, timeout_ms: 1 }],
     [{ uri: "worker://q", priority: "low" }],
     [{ uri: "f", timeout_ms: 1 }],
@@ -65,10 +66,21 @@ describe("refusals of a handler", () => {
     ],
     ["a wrong option", { workflow: "w", options: { max_steps: "x" } }, "handler.options.max_steps"],
     ["a blank agent", { a2a: " " }, "handler.a2a"],
-    ["a secret that is written out", { http: { url: "u", signing_secret: "whsec_x" } }, "handler.http.signing_secret"],
+    [
+      "a secret that is written out",
+      { http: { url: "https://u.example", signing_secret: "whsec_x" } },
+      "handler.http.signing_secret",
+    ],
+    ["an address of another kind", { http: { url: "ftp://x.example" } }, "handler.http.url"],
+    ["no address", { http: { url: "x.example/in" } }, "handler.http.url"],
     ["a method without a body", { http: { url: "https://x.example", method: "GET" } }, "handler.http.method"],
   ])("[T-5.7] %s", (_what, handler, path) => {
     expect(issues(handler)).toMatchObject([{ path }]);
+  });
+
+  it("[T-5.7] one that is left out is told what it can name", () => {
+    const message = "give one of `uri`, `workflow`, `function`, `queue`, `a2a`, `http`";
+    expect(issues(undefined)).toEqual([{ path: "handler", message }]);
   });
 
   it("[T-5.3] an address has the specification's texts", () => {

@@ -139,15 +139,19 @@ describe("the version of a replay", () => {
 
   it("[T-23] may be named although it has ended, or be the one of a time", () => {
     expect(replayVersion(second, recorded, { version: 1 })).toMatchObject({ ok: true, value: { version: 1 } });
+    const message = "unknown trigger binding 'hub' version 3";
     expect(replayVersion(second, recorded, { version: 3 })).toEqual({
       ok: false,
-      error: { code: "invalid_request", detail: "unknown trigger binding 'hub' version 3" },
+      error: { code: "invalid_request", detail: message, details: { issues: [{ path: "version", message }] } },
     });
     expect(replayVersion({ status: "absent" }, recorded, { version: 1 }).ok).toBe(false);
     const late = { version: 2, as_of: "2026-04-19T13:00:00.000Z", fallback: null };
     expect(replayVersion(second, recorded, { as_of: NOON + HOUR })).toEqual({ ok: true, value: late });
     expect(replayVersion(second, recorded, { as_of: NOON - 1 })).toMatchObject({
-      error: { detail: expect.stringMatching(/^failed to resolve binding 'hub' as of 2026-04-19T11:59:59.999Z: no /) },
+      error: {
+        details: { issues: [{ path: "as_of" }] },
+        detail: expect.stringMatching(/^failed to resolve binding 'hub' as of 2026-04-19T11:59:59.999Z: no /),
+      },
     });
   });
 

@@ -284,7 +284,10 @@ describe("dead letters and replays", () => {
     const request = { as_of: null, dlq_id: null, requested_by: null, not_before: null };
     expect(host.shell.replay("a", { ...request, version: 7 })).toMatchObject({
       ok: false,
-      rejection: { detail: "unknown trigger binding 'hub' version 7" },
+      rejection: {
+        detail: "unknown trigger binding 'hub' version 7",
+        details: { issues: [{ path: "version", message: "unknown trigger binding 'hub' version 7" }] },
+      },
     });
     expect(codeOf(host.shell.replay("nobody", { ...request, version: 1 }))).toBe("event_not_found");
     expect(host.record("a").replays).toEqual([]);
