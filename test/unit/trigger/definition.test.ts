@@ -35,6 +35,9 @@ describe("valid definitions", () => {
 
 const optionIssues = (options: unknown): unknown => issuesOf(written({ handler: { workflow: "w", options } }));
 
+const secretIssues = (signature_scheme: string, secret: string): unknown =>
+  issuesOf(written({ provider: "webhook", match: {}, signature_scheme, secret }));
+
 describe("refusals", () => {
   it("[T-5.1] a key that is not available yet is refused by name and path, not ignored", () => {
     const keys = "window dlq_alerts secrets poll topic subject slot persona";
@@ -68,16 +71,14 @@ describe("refusals", () => {
   });
 
   it("[T-19.1] a secret that no header can carry is refused: it would never verify", () => {
-    const problems = (signature_scheme: string, secret: string) =>
-      issuesOf(written({ provider: "webhook", match: {}, signature_scheme, secret }));
     const refused = [{ path: "secret", message: "white space in it does not survive the header it is sent in" }];
-    expect(problems("bearer", "a long text")).toEqual(refused);
-    expect(problems("api_key", " text")).toEqual(refused);
-    expect([problems("bearer", "text"), problems("api_key", "a long text"), problems("hmac", "a text")]).toEqual([
-      [],
-      [],
-      [{ path: "hmac", message: "the scheme `hmac` requires `hmac.header`" }],
-    ]);
+    expect(secretIssues("bearer", "a long text")).toEqual(refused);
+    expect(secretIssues("api_key", " text")).toEqual(refused);
+    expect([
+      secretIssues("bearer", "text"),
+      secretIssues("api_key", "a long text"),
+      secretIssues("hmac", "a text"),
+    ]).toEqual([[], [], [{ path: "hmac", message: "the scheme `hmac` requires `hmac.header`" }]]);
   });
 
   it("[T-5.7] where one of two forms was meant, the place within it is named", () => {
