@@ -44,7 +44,7 @@ export const keepBody = async (
   { tenant, days = DEFAULT_RETENTION_DAYS, content_type: type }: BodyTarget,
   bytes: Uint8Array,
 ): Promise<KeptBody> => {
-  if (days === 0 || bytes.byteLength === 0) return {};
+  if (days === 0) return {};
   if (bytes.byteLength <= MAX_INLINE_BYTES) return { raw_body: base64Text(bytes) };
   const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
   const sha256 = hexText(new Uint8Array(digest));

@@ -65,6 +65,13 @@ describe("bodies", () => {
     expect(await keys("bodies/30/default/")).toHaveLength(2);
   });
 
+  it("[T-26.2] one without a byte is one, too", async () => {
+    await put("empty", { provider: "webhook", signature_scheme: "bearer", secret: "token", match: {} });
+    const delivery = { body: "", headers: { Authorization: "Bearer token" } };
+    const given = await bodyOf((await accepted("/hooks/empty", delivery)).event_id);
+    expect([given.status, (await given.arrayBuffer()).byteLength]).toEqual([200, 0]);
+  });
+
   it("[T-26.2] a type that a browser would run comes back as bytes, and the client gives them as they are", async () => {
     await put("typed", {
       provider: "webhook",
