@@ -134,21 +134,9 @@ export const decodeAt = <Schema extends z.ZodType>(
   return err(parsed.error.issues.flatMap((issue) => decodeIssues(issue, path)).slice(0, MAX_ISSUES));
 };
 
-/** What a union says when it says nothing. */
-const NO_REASON = "Invalid input";
-
-/** Where a value fits one alternative but for something within it, the places within; null where that is not clear. */
-const within = (issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] | null => {
-  if (issue.code !== "invalid_union" || issue.message !== NO_REASON) return null;
-  const [only, another] = issue.errors.filter((issues) => issues.some(({ path }) => path.length > 0));
-  return another === undefined ? (only ?? null) : null;
-};
-
 /** Keys that an object may not have are a bad place each. */
 const decodeIssues = (issue: z.core.$ZodIssue, path: readonly PropertyKey[]): readonly DecodeIssue[] => {
   const at = [...path, ...issue.path];
-  const inner = within(issue);
-  if (inner !== null) return inner.flatMap((found) => decodeIssues(found, at));
   if (issue.code !== "unrecognized_keys") return [{ path: pathText(at), message: issue.message }];
   return issue.keys.map((key) => ({ path: pathText([...at, key]), message: issue.message }));
 };

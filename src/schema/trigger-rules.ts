@@ -38,6 +38,13 @@ const modelQuestion = rulesObject({
   max_tokens: whole.min(1).optional(),
 });
 
+/** Says what a predicate may be, and in what this one falls short of a question. */
+const notWhen = (issue: z.core.$ZodRawIssue): string => {
+  const inner = issue.code === "invalid_union" ? issue.errors.flat().find(({ path }) => path.length > 0) : undefined;
+  const where = inner === undefined ? "" : `; in \`when.${inner.path.join(".")}\`: ${inner.message}`;
+  return `must be an expression, or a question as \`{"model": {"prompt": ...}}\`${where}`;
+};
+
 const unsupported = (given: unknown): string =>
   `unsupported retry.backoff '${typeof given === "string" ? given : JSON.stringify(given)}', expected 'svix' or 'immediate'`;
 
@@ -85,7 +92,7 @@ const whenBudget = rulesObject({
 export const ruleShape = {
   filter: z.string().optional(),
   dedupe_key: z.string().optional(),
-  when: z.union([z.string(), rulesObject({ model: modelQuestion })]).optional(),
+  when: z.union([z.string(), rulesObject({ model: modelQuestion })], { error: notWhen }).optional(),
   when_budget: whenBudget.optional(),
   autonomy_tier: tier.optional(),
   tier: tier.optional(),

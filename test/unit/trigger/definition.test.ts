@@ -81,11 +81,11 @@ describe("refusals", () => {
     ]).toEqual([[], [], [{ path: "hmac", message: "the scheme `hmac` requires `hmac.header`" }]]);
   });
 
-  it("[T-5.7] where one of two forms was meant, the place within it is named", () => {
-    expect(issuesOf(written({ when: { model: {} } }))).toEqual([
-      { path: "when.model.prompt", message: "Invalid input: expected string, received undefined" },
-    ]);
-    expect(issuesOf(written({ when: 5 }))).toMatchObject([{ path: "when" }]);
+  it("[T-5.7] a predicate of neither form is told both, and where it falls short", () => {
+    const forms = 'must be an expression, or a question as `{"model": {"prompt": ...}}`';
+    const where = "in `when.model.prompt`: Invalid input: expected string, received undefined";
+    expect(issuesOf(written({ when: { model: {} } }))).toEqual([{ path: "when", message: `${forms}; ${where}` }]);
+    expect(issuesOf(written({ when: 5 }))).toEqual([{ path: "when", message: forms }]);
   });
 
   it("[T-5.7] exactly one secret is required, with a reference of its provider", () => {
