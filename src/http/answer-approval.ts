@@ -51,7 +51,7 @@ const rowOf = (view: EventView | null): readonly ApprovalRow[] => {
   if (view?.status !== "waiting" || view.approval === null) return [];
   const { event_id, trigger_id, approval } = view;
   const { decision: _decision, ...asked } = approval;
-  return [{ event_id, trigger_id, ...asked }];
+  return [{ id: asked.request_id, event_id, trigger_id, ...asked }];
 };
 
 /** A page of what people are asked, the oldest event first. */

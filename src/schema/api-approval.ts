@@ -8,7 +8,8 @@ export const approvalQuery = pageQuery.extend({
 
 const approvalRow = z
   .object({
-    request_id: z.string(),
+    id: z.string().describe("Answer it under `/v1/approvals/{id}/respond`"),
+    request_id: z.string().describe("The same"),
     event_id: z.string(),
     trigger_id: z.string(),
     title: z.string(),

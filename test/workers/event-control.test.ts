@@ -172,6 +172,7 @@ describe("approval", () => {
     });
     expect(items.map((item) => item.event_id).toSorted()).toEqual([one.event_id, two.event_id].toSorted());
     expect(items[0]).toMatchObject({ trigger_id: "careful", reason: expect.any(String) as string });
+    expect(items.map(({ id }) => id)).toEqual(items.map(({ request_id }) => request_id));
     const call = { idempotency_key: "a1" };
     const answer = { approved: true, reviewer: "me" };
     const approved = await client.triggerEvents.approve(one.event_id, answer, call);
