@@ -111,10 +111,6 @@ export class MachineShell<State, Command, Event, Effect, Reply> {
   /** A transaction around a commit was rolled back: everything is read anew. */
   forget(): void {
     this.#loaded = false;
-    this.#state = this.#hosting.machine.initial;
-    this.#seq = 0;
-    this.#head = null;
-    this.#broken = null;
     this.#armedAt = null;
   }
 
@@ -212,24 +208,21 @@ export class MachineShell<State, Command, Event, Effect, Reply> {
 
   #load(): void {
     if (this.#loaded) return;
-    const { store, migrations, context } = this.#hosting;
+    const { store, machine, migrations, context } = this.#hosting;
     // A database that is refused stays refused: whatever throws here throws again the next time.
     const isKnown = isMigrated(store, migrations);
-    if (isKnown) this.#broken = this.#foldJournal() ?? this.#checkHead();
+    [this.#state, this.#seq, this.#head] = [machine.initial, 0, null];
+    this.#broken = isKnown ? (this.#foldJournal() ?? this.#checkHead()) : null;
     this.#migrated = isKnown;
     this.#loaded = true;
-    if (!isKnown) return;
     // Whoever wakes the object finds what it was woken for, even where an alarm was lost with the instance before (I1).
     const { now } = context();
-    const at = this.#nextAlarm(now, false);
-    if (at !== null) this.rearm(now);
+    if (isKnown && this.#nextAlarm(now, false) !== null) this.rearm(now);
   }
 
   /** Folds the journal as far as it can be read; says what is wrong with it, or null. */
   #foldJournal(): string | null {
     const { store, machine } = this.#hosting;
-    this.#state = machine.initial;
-    this.#seq = 0;
     for (const { seq, text } of readEntryTexts(store)) {
       if (seq !== this.#seq + 1) return `journal entry ${seq} follows entry ${this.#seq}`;
       try {
