@@ -59,6 +59,16 @@ const earlier = (one: string | undefined, other: string): string => {
   return text < other ? text : other;
 };
 
+/** How far the time in an id may be from the time beside it. */
+const SLACK_MS = 60_000;
+
+/** What the ids of a moment begin with, or come next to (UUID version 7). */
+const idAt = (prefix: string, at: string, slack: number): string => {
+  const ms = Math.max(0, Date.parse(at) + slack);
+  const digits = ms.toString(16).padStart(12, "0");
+  return `${prefix}_${digits.slice(0, 8)}-${digits.slice(8)}`;
+};
+
 /** The next events an operation has to look at. What came after it had begun is not among them. */
 export const nextCandidates = async (
   db: D1Database,
@@ -67,9 +77,13 @@ export const nextCandidates = async (
 ): Promise<readonly Candidate[]> => {
   const { tenant, kind, request, cursor, created_at } = operation;
   const isLetters = kind === "dlq_retry" || kind === "dlq_discard";
-  const [key, at] = isLetters ? ["dlq_id", "created_at"] : ["event_id", "received_at"];
-  const conditions = [`tenant = ? AND ${key} > ? AND ${at} <= ?`];
-  const values: (string | number)[] = [tenant, cursor, earlier(request.until, created_at)];
+  const [key, at, prefix] = isLetters ? ["dlq_id", "created_at", "dlq"] : ["event_id", "received_at", "trigger_evt"];
+  const until = earlier(request.until, created_at);
+  // Ids are in the order of time: what lies outside of it is not even read.
+  const first = request.since === undefined ? "" : idAt(prefix, request.since, -SLACK_MS);
+  const last = idAt(prefix, until, SLACK_MS);
+  const conditions = [`tenant = ? AND ${key} > ? AND ${key} < ? AND ${at} <= ?`];
+  const values: (string | number)[] = [tenant, cursor > first ? cursor : first, last, until];
   const add = (condition: string, value: string | undefined): void => {
     if (value === undefined) return;
     conditions.push(condition);
