@@ -43,7 +43,10 @@ const matchSchema = definitionObject({
 }).readonly();
 
 const baseSchema = definitionObject({
-  provider: z.enum(PROVIDERS, { error: (issue) => `provider '${String(issue.input)}' is not registered` }),
+  provider: z.enum(PROVIDERS, {
+    error: ({ input }) =>
+      input === undefined ? "trigger table missing provider" : `provider '${String(input)}' is not registered`,
+  }),
   /** What the provider's name says without it: `webhook`, `a2a-push`, `cron` or `manual`. */
   kind: z.string().optional(),
   /** Write-only: no answer ever shows it. */
