@@ -8,7 +8,7 @@ export interface Operation {
   readonly kind: OperationKind;
   readonly state: "running" | "done";
   readonly request: OperationRequest;
-  /** The last event or dead letter that was looked at. */
+  /** The time and the id of the last event or dead letter that was looked at. */
   readonly cursor: string;
   readonly matched: number;
   readonly executed: number;
@@ -21,6 +21,8 @@ export interface Operation {
 export interface Candidate {
   /** Its place in the order of the operation. */
   readonly cursor: string;
+  /** Where it is about dead letters. */
+  readonly dlq_id: string | null;
   readonly event_id: string;
   readonly trigger_id: string;
   readonly dedupe_key: string;
@@ -59,31 +61,27 @@ const earlier = (one: string | undefined, other: string): string => {
   return text < other ? text : other;
 };
 
-/** How far the time in an id may be from the time beside it. */
-const SLACK_MS = 60_000;
-
-/** What the ids of a moment begin with, or come next to (UUID version 7). */
-const idAt = (prefix: string, at: string, slack: number): string => {
-  const ms = Math.max(0, Date.parse(at) + slack);
-  const digits = ms.toString(16).padStart(12, "0");
-  return `${prefix}_${digits.slice(0, 8)}-${digits.slice(8)}`;
+/** Where a list of candidates goes on: behind a moment, and behind an id among those of that moment. */
+const placeOf = ({ cursor, request }: Operation): readonly [at: string, id: string] => {
+  const end = cursor.indexOf(" ");
+  if (end !== -1) return [cursor.slice(0, end), cursor.slice(end + 1)];
+  return [request.since === undefined ? "" : new Date(request.since).toISOString(), ""];
 };
 
-/** The next events an operation has to look at. What came after it had begun is not among them. */
+/**
+ * The next events an operation has to look at, oldest first: so nothing outside of its time is read. What came after it had
+ * begun is not among them.
+ */
 export const nextCandidates = async (
   db: D1Database,
   operation: Operation,
   limit: number,
 ): Promise<readonly Candidate[]> => {
-  const { tenant, kind, request, cursor, created_at } = operation;
+  const { tenant, kind, request, created_at } = operation;
   const isLetters = kind === "dlq_retry" || kind === "dlq_discard";
-  const [key, at, prefix] = isLetters ? ["dlq_id", "created_at", "dlq"] : ["event_id", "received_at", "trigger_evt"];
-  const until = earlier(request.until, created_at);
-  // Ids are in the order of time: what lies outside of it is not even read.
-  const first = request.since === undefined ? "" : idAt(prefix, request.since, -SLACK_MS);
-  const last = idAt(prefix, until, SLACK_MS);
-  const conditions = [`tenant = ? AND ${key} > ? AND ${key} < ? AND ${at} <= ?`];
-  const values: (string | number)[] = [tenant, cursor > first ? cursor : first, last, until];
+  const [key, at] = isLetters ? ["dlq_id", "created_at"] : ["event_id", "received_at"];
+  const conditions = [`tenant = ? AND (${at}, ${key}) > (?, ?) AND ${at} <= ?`];
+  const values: (string | number)[] = [tenant, ...placeOf(operation), earlier(request.until, created_at)];
   const add = (condition: string, value: string | undefined): void => {
     if (value === undefined) return;
     conditions.push(condition);
@@ -92,10 +90,10 @@ export const nextCandidates = async (
   if (isLetters) conditions.push("dead_letters.state = 'pending'");
   add("trigger_id = ?", request.trigger_id);
   add("dead_letters.error_class = ?", request.error_class);
-  add(`${at} >= ?`, request.since === undefined ? undefined : new Date(request.since).toISOString());
   const from = isLetters ? "dead_letters JOIN events USING (tenant, event_id, trigger_id)" : "events";
-  const sql = `SELECT ${key} AS cursor, event_id, trigger_id, dedupe_key, shard FROM ${from}
-    WHERE ${conditions.join(" AND ")} ORDER BY ${key} LIMIT ?`;
+  const dlqId = isLetters ? "dlq_id" : "NULL";
+  const sql = `SELECT ${at} || ' ' || ${key} AS cursor, ${dlqId} AS dlq_id, event_id, trigger_id, dedupe_key, shard FROM ${from}
+    WHERE ${conditions.join(" AND ")} ORDER BY ${at}, ${key} LIMIT ?`;
   const { results } = await fromDatabase(
     db
       .prepare(sql)

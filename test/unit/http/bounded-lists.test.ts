@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { deadLetterPosition, listDeadLetters } from "../../../src/http/dead-letter-rows.ts";
-import { nextCandidates, type Operation } from "../../../src/http/operation-rows.ts";
-import { uuidIds } from "../../../src/ports/ids.ts";
+import { type Candidate, nextCandidates, type Operation } from "../../../src/http/operation-rows.ts";
 import { deadLetterQuery } from "../../../src/schema/api-dlq.ts";
 import { MemoryDatabase } from "../../support/memory-database.ts";
 
@@ -71,53 +70,75 @@ describe("lists of dead letters", () => {
   });
 });
 
-describe("operations on many events", () => {
-  const begun = new Date(Date.now() + 60_000).toISOString();
+const begun = at(1_000);
 
-  const operation = (request: object): Operation => ({
-    tenant: "acme",
-    operation_id: "operation_1",
-    kind: "replay",
-    state: "running",
-    request: { dry_run: true, where: null, version: null, as_of: null, ...request } as unknown as Operation["request"],
-    cursor: "",
-    matched: 0,
-    executed: 0,
-    skipped: 0,
-    created_at: begun,
-    updated_at: begun,
-  });
+const operation = (given: Partial<Operation>): Operation => ({
+  tenant: "acme",
+  operation_id: "operation_1",
+  kind: "replay",
+  state: "running",
+  request: NOTHING_NAMED,
+  cursor: "",
+  matched: 0,
+  executed: 0,
+  skipped: 0,
+  created_at: begun,
+  updated_at: begun,
+  ...given,
+});
 
-  const event = (id: string, received_at: string) => ({
+const NOTHING_NAMED = { dry_run: true, where: null } as Operation["request"];
+
+/** An event a minute; their ids are in another order than they are. */
+const events = (count: number) =>
+  Array.from({ length: count }, (_, minute) => ({
     tenant: "acme",
-    event_id: id,
+    event_id: `trigger_evt_${minute}`,
     seq: 1,
-    trigger_id: "orders",
+    trigger_id: minute % 2 === 0 ? "even" : "odd",
     provider: "manual",
     kind: "manual",
-    dedupe_key: id,
+    dedupe_key: `key ${minute}`,
     status: "dispatched",
-    received_at,
-    updated_at: received_at,
+    received_at: at(minute),
+    updated_at: at(minute),
+  }));
+
+/** Everything that an operation looks at, three at a time. */
+const looked = async (given: Partial<Operation>): Promise<readonly Candidate[]> => {
+  const found: Candidate[] = [];
+  for (let cursor = ""; ; cursor = found.at(-1)?.cursor ?? "") {
+    const page = await nextCandidates(database.d1, operation({ ...given, cursor }), 3);
+    if (page.length === 0) return found;
+    found.push(...page);
+  }
+};
+
+describe("operations on many events", () => {
+  it("[T-22.6] look at the events of their time, oldest first, and read no others", async () => {
+    database.insert("events", events(12));
+    const all = await looked({});
+    expect(all.map(({ event_id }) => event_id)).toEqual(events(12).map(({ event_id }) => event_id));
+    expect(all[0]).toMatchObject({ dlq_id: null, dedupe_key: "key 0" });
+    const request = { ...NOTHING_NAMED, trigger_id: "odd", since: at(3), until: at(9) };
+    const some = await looked({ request });
+    expect(some.map(({ event_id }) => event_id)).toEqual([3, 5, 7, 9].map((minute) => `trigger_evt_${minute}`));
+    expect(await looked({ created_at: at(-1) })).toEqual([]);
+    expectBounded();
   });
 
-  const found = async (request: object): Promise<readonly string[]> => {
-    const candidates = await nextCandidates(database.d1, operation(request), 10);
-    return candidates.map(({ event_id }) => event_id);
-  };
-
-  it("[T-22.6] events of a time are found by their ids, without reading those before and after it", async () => {
-    const now = Date.now();
-    const id = uuidIds("trigger_evt");
-    // Ids of other times: the first digits of a UUID of version 7 are its time.
-    const old = "trigger_evt_00000000-0000-7000-8000-000000000000";
-    const late = "trigger_evt_ffffffff-ffff-7000-8000-000000000000";
-    const received_at = new Date(now).toISOString();
-    // All of them say that they came in now: which of them is read shows by what is found.
-    database.insert("events", [event(old, received_at), event(id, received_at), event(late, received_at)]);
-    expect(await found({ since: new Date(now - 1_000).toISOString() })).toEqual([id]);
-    expect(await found({})).toEqual([old, id]);
-    expect(await found({ since: new Date(now + 3_600_000).toISOString() })).toEqual([]);
+  it("[T-22.6] look at pending dead letters, with where their events lie", async () => {
+    database.insert("events", events(12));
+    database.insert("dead_letters", letters(12));
+    const found = await looked({ kind: "dlq_retry" });
+    expect(found).toMatchObject(
+      [0, 3, 6, 9].map((minute) => ({ dlq_id: `dlq_00${minute}`, dedupe_key: `key ${minute}` })),
+    );
+    const odd = { ...NOTHING_NAMED, trigger_id: "odd", error_class: "unknown" };
+    expect(await looked({ kind: "dlq_discard", request: odd })).toMatchObject([
+      { dlq_id: "dlq_003" },
+      { dlq_id: "dlq_009" },
+    ]);
     expectBounded();
   });
 });
