@@ -135,6 +135,33 @@ const SCENARIOS: Readonly<Record<string, readonly Step[]>> = {
       returns([{ payload: { result: true, reason: "budget_exceeded", on_budget_exhausted: "warn" } }]),
     ],
   ],
+  "[T-20.1] a path belongs to one trigger": [
+    [
+      "activate_webhook",
+      {
+        bindings: [
+          { id: "a", provider: "github", path: "/x" },
+          { id: "b", provider: "slack", match: { path: "/x" } },
+        ],
+      },
+      { error: { message: "trigger route '/x' is configured more than once", kind: "activation" } },
+    ],
+    [
+      "activate_webhook",
+      { bindings: [{ id: "a", provider: "github", path: "x" }] },
+      fails("trigger 'a' path must start with '/'"),
+    ],
+    [
+      "activate_webhook",
+      {
+        bindings: [
+          { id: "a", provider: "github", path: "/x" },
+          { id: "b", provider: "slack" },
+        ],
+      },
+      returns({ active: 2 }),
+    ],
+  ],
   "[T-10] S20 a singleton is free again after a failure": [
     install({
       ...handledBy({ takes_ms: 10, throws: "boom" }, { returns: 1 }),
