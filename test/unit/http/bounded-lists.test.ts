@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { deadLetterPosition, listDeadLetters } from "../../../src/http/dead-letter-rows.ts";
+import { listEvents } from "../../../src/http/event-rows.ts";
 import { type Candidate, nextCandidates, type Operation } from "../../../src/http/operation-rows.ts";
 import { deadLetterQuery } from "../../../src/schema/api-dlq.ts";
+import type { EventQuery } from "../../../src/schema/trigger-event.ts";
 import { MemoryDatabase } from "../../support/memory-database.ts";
 
 let database: MemoryDatabase;
@@ -113,6 +115,41 @@ const looked = async (given: Partial<Operation>): Promise<readonly Candidate[]> 
     found.push(...page);
   }
 };
+
+const listed = async (query: Partial<EventQuery>): Promise<readonly string[]> => {
+  const now = Date.parse(at(60));
+  const rows = await listEvents(database.d1, "acme", { limit: 3, ...query }, { after: null, now });
+  return rows.map(({ event_id }) => event_id);
+};
+
+describe("lists of events", () => {
+  it("[T-15] what is open is found among any number of events that are over", async () => {
+    const waiting = [2, 5, 8];
+    const status = (minute: number): string => (waiting.includes(minute) ? "waiting" : "dispatched");
+    database.insert(
+      "events",
+      events(12).map((row, minute) => ({ ...row, status: minute === 3 ? "accepted" : status(minute) })),
+    );
+    expect(await listed({ status: "waiting" })).toEqual(["trigger_evt_8", "trigger_evt_5", "trigger_evt_2"]);
+    expect(await listed({ status: "waiting", trigger_id: "odd" })).toEqual(["trigger_evt_5"]);
+    expect(await listed({ view: "unsettled", trigger_id: "even" })).toEqual(["trigger_evt_2", "trigger_evt_8"]);
+    expect(await listed({ view: "stranded" })).toEqual(["trigger_evt_3"]);
+    expect(await listed({ view: "terminal", status: "waiting" })).toEqual([]);
+    for (const step of database.plans) expect(step).toContain("USING INDEX events_open");
+  });
+
+  it("[T-15] all others are in the order of their index", async () => {
+    database.insert("events", events(12));
+    const newest = ["trigger_evt_11", "trigger_evt_10", "trigger_evt_9", "trigger_evt_8"];
+    expect(await listed({})).toEqual(newest);
+    expect(await listed({ status: "dispatched" })).toEqual(newest);
+    expect(await listed({ trigger_id: "odd", view: "terminal", since: at(8) })).toEqual([
+      "trigger_evt_11",
+      "trigger_evt_9",
+    ]);
+    expectBounded();
+  });
+});
 
 describe("operations on many events", () => {
   it("[T-22.6] look at the events of their time, oldest first, and read no others", async () => {
