@@ -23,3 +23,8 @@ export const storeControl = (store: Store, name: string, state: unknown): void =
     JSON.stringify(state),
   );
 };
+
+/** Forgets what is remembered under a name. */
+export const dropControl = (store: Store, name: string): void => {
+  if (isThere(store)) store.write("DELETE FROM control_state WHERE name = ?", name);
+};

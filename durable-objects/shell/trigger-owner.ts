@@ -12,7 +12,7 @@ import { TRIGGER } from "../migrations/trigger.ts";
 import { objectStore } from "../storage/object-store.ts";
 import type { Store } from "../storage/store.ts";
 import type { BindingCopy } from "./binding-replica.ts";
-import { loadControl, storeControl } from "./control-rows.ts";
+import { dropControl, loadControl, storeControl } from "./control-rows.ts";
 import { RejectionCounts } from "./keyed-rejections.ts";
 import { KeyedSecrets, type Rotation } from "./keyed-secrets.ts";
 import { TriggerMessenger } from "./trigger-messenger.ts";
@@ -40,6 +40,9 @@ export interface TriggerPut {
   /** Which code is deployed; it counts where the handler is a function of the deployment. */
   readonly code_version: string | null;
 }
+
+/** Where the token of the provider is kept until the trigger has a secret. */
+const HANDSHAKE = "handshake";
 
 /** What an owner does with a trigger: it is put, shown, paused and deleted, and has its secrets changed. */
 export abstract class TriggerOwner extends DurableObject<Env> {
@@ -82,7 +85,7 @@ export abstract class TriggerOwner extends DurableObject<Env> {
       migrate(this.store, TRIGGER);
       const isChanged = this.secrets.changes(secret, Date.now());
       this.secrets.put(secret, Date.now());
-      if (secret !== null) this.#forgetHandshake();
+      if (secret !== null) dropControl(this.store, HANDSHAKE);
       const secrets = isChanged ? { secrets: { has_secret: secret !== null } } : {};
       return this.shell.configure({ ...command, ...secrets }, tenant);
     });
@@ -95,7 +98,7 @@ export abstract class TriggerOwner extends DurableObject<Env> {
     const { secret_ref: one, secret_refs: several } = state.definition;
     if (one !== undefined || several !== undefined) return "referred";
     this.#together(() => {
-      this.#forgetHandshake();
+      dropControl(this.store, HANDSHAKE);
       if (this.secrets.rotate(secret, { ...rotation, now: Date.now() }).changed)
         this.shell.configure({ type: "secrets_changed", has_secret: true });
     });
@@ -107,11 +110,13 @@ export abstract class TriggerOwner extends DurableObject<Env> {
     if (this.shell.binding.state.status !== "absent") this.store.transaction(() => this.secrets.reseal(secrets));
   }
 
-  /** Pauses, resumes or deletes the trigger; a deleted one keeps its events and forgets its secret. */
+  /** Pauses, resumes or deletes the trigger; a deleted one keeps its events and forgets its secrets. */
   control(type: "pause" | "resume" | "delete"): Answer<BindingReply> {
     return this.#together(() => {
       const answer = this.shell.configure({ type });
-      if (answer.ok && type === "delete") this.secrets.drop();
+      if (!answer.ok || type !== "delete") return answer;
+      this.secrets.drop();
+      dropControl(this.store, HANDSHAKE);
       return answer;
     });
   }
@@ -155,17 +160,12 @@ export abstract class TriggerOwner extends DurableObject<Env> {
   keepHandshake(handshake: SealedHandshake): void {
     const { state } = this.shell.binding;
     if (state.status !== "absent" && !state.has_secret)
-      this.store.transaction(() => storeControl(this.store, "handshake", handshake));
+      this.store.transaction(() => storeControl(this.store, HANDSHAKE, handshake));
   }
 
   /** The newest token of the provider; null when there is none. */
   handshake(): SealedHandshake | null {
-    return loadControl<SealedHandshake>(this.store, "handshake");
-  }
-
-  /** Once it is the secret no answer shows it any more. */
-  #forgetHandshake(): void {
-    if (this.handshake() !== null) storeControl(this.store, "handshake", null);
+    return loadControl<SealedHandshake>(this.store, HANDSHAKE);
   }
 
   /** Counts a delivery that was refused before it could be accepted. */

@@ -103,7 +103,11 @@ export const eventOf = (
   request: SignedRequest,
   proof: Proof,
   event: Pick<NormalisedEvent, "provider" | "kind" | "occurred_at" | "dedupe_key" | "provider_payload">,
-): NormalisedEvent => ({ ...event, headers: redactHeaders(request.headers), signature_status: proof.status });
+): NormalisedEvent => ({
+  ...event,
+  headers: redactHeaders(request.headers, undefined, request.secrets),
+  signature_status: proof.status,
+});
 
 const RFC3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/;
 

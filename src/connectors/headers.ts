@@ -30,14 +30,19 @@ const isSafe = (name: string, alsoSafe: ReadonlySet<string>): boolean =>
 
 /**
  * Headers as they may be stored: values of credential-like names become `[redacted]`, names are kept as given
- * (spec/triggers 4.4). `alsoSafe` holds further names to keep, in lower case.
+ * (spec/triggers 4.4). `alsoSafe` holds further names to keep, in lower case; a value that is one of the `secrets` goes
+ * whatever its name is.
  */
 export const redactHeaders = (
   headers: Readonly<Record<string, string>>,
   alsoSafe: ReadonlySet<string> = new Set(),
+  secrets: readonly string[] = [],
 ): Readonly<Record<string, string>> =>
   Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, isSafe(name.toLowerCase(), alsoSafe) ? value : "[redacted]"]),
+    Object.entries(headers).map(([name, value]) => {
+      const isKept = isSafe(name.toLowerCase(), alsoSafe) && !secrets.includes(value);
+      return [name, isKept ? value : "[redacted]"];
+    }),
   );
 
 /** Headers with lower-case names, the only form connectors see; takes `Headers` or any list of pairs (spec/triggers 25). */

@@ -15,7 +15,8 @@ const parse = (header: string): Result<Parts, WebhookError> => {
   let seconds: number | null = null;
   const signatures: Uint8Array[] = [];
   for (const part of header.split(",")) {
-    const [key, value = ""] = part.trim().split("=", 2);
+    const [key, ...rest] = part.trim().split("=");
+    const value = rest.join("=");
     if (key === "t") {
       const read = unixSecondsOf(HEADER, value);
       if (!read.ok) return read;

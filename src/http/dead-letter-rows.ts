@@ -1,3 +1,4 @@
+import { byCodePoint } from "../lib/json.ts";
 import type { DeadLetterRow } from "../schema/api-dead-letter.ts";
 import type { DeadLetterQuery } from "../schema/api-dlq.ts";
 import { fromDatabase } from "./fault.ts";
@@ -27,29 +28,39 @@ export const findDeadLetter = (db: D1Database, tenant: string, dlqId: string): P
       .first<DeadLetterPlace>(),
   );
 
-/** A tenant's dead letters that match the filters, newest first; one more than the limit where there are more. */
+const STATES = ["pending", "resolved", "discarded"] as const;
+
+/** Where a list goes on after a dead letter. */
+export const deadLetterPosition = (row: DeadLetterRow): Position => [row.created_at, row.dlq_id];
+
+const newestFirst = (left: DeadLetterRow, right: DeadLetterRow): number =>
+  byCodePoint(deadLetterPosition(right).join(" "), deadLetterPosition(left).join(" "));
+
+/**
+ * A tenant's dead letters that match the filters, newest first; one more than the limit where there are more. Each state
+ * is asked for by itself: its rows are in the order of an index, those of several would all have to be sorted.
+ */
 export const listDeadLetters = async (
   db: D1Database,
   tenant: string,
   query: DeadLetterQuery,
   after: Position | null,
 ): Promise<readonly DeadLetterRow[]> => {
-  const conditions = ["tenant = ?"];
-  const values: (string | number)[] = [tenant];
+  const conditions = ["tenant = ?", "state = ?"];
+  const values: (string | number)[] = [];
   const add = (condition: string, ...bound: readonly string[]): void => {
     conditions.push(condition);
     values.push(...bound);
   };
-  if (query.state !== "all") add("state = ?", query.state);
   if (query.trigger_id !== undefined) add("trigger_id = ?", query.trigger_id);
   if (query.error_class !== undefined) add("error_class = ?", query.error_class);
   if (query.since !== undefined) add("created_at >= ?", new Date(query.since).toISOString());
   if (after !== null) add("(created_at, dlq_id) < (?, ?)", ...after);
   const sql = `SELECT ${COLUMNS} FROM dead_letters WHERE ${conditions.join(" AND ")} ORDER BY created_at DESC, dlq_id DESC LIMIT ?`;
-  const statement = db.prepare(sql).bind(...values, query.limit + 1);
-  const { results } = await fromDatabase(statement.all<DeadLetterRow>());
-  return results;
+  const wanted = query.limit + 1;
+  const states = query.state === "all" ? STATES : [query.state];
+  const statements = states.map((state) => db.prepare(sql).bind(tenant, state, ...values, wanted));
+  const found = await fromDatabase(db.batch<DeadLetterRow>(statements));
+  const rows = found.flatMap(({ results }) => results);
+  return rows.toSorted(newestFirst).slice(0, wanted);
 };
-
-/** Where a list goes on after a dead letter. */
-export const deadLetterPosition = (row: DeadLetterRow): Position => [row.created_at, row.dlq_id];

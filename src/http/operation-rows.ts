@@ -8,7 +8,7 @@ export interface Operation {
   readonly kind: OperationKind;
   readonly state: "running" | "done";
   readonly request: OperationRequest;
-  /** The last event or dead letter that was looked at. */
+  /** The time and the id of the last event or dead letter that was looked at. */
   readonly cursor: string;
   readonly matched: number;
   readonly executed: number;
@@ -21,6 +21,8 @@ export interface Operation {
 export interface Candidate {
   /** Its place in the order of the operation. */
   readonly cursor: string;
+  /** Where it is about dead letters. */
+  readonly dlq_id: string | null;
   readonly event_id: string;
   readonly trigger_id: string;
   readonly dedupe_key: string;
@@ -59,17 +61,27 @@ const earlier = (one: string | undefined, other: string): string => {
   return text < other ? text : other;
 };
 
-/** The next events an operation has to look at. What came after it had begun is not among them. */
+/** Where a list of candidates goes on: behind a moment, and behind an id among those of that moment. */
+const placeOf = ({ cursor, request }: Operation): readonly [at: string, id: string] => {
+  const end = cursor.indexOf(" ");
+  if (end !== -1) return [cursor.slice(0, end), cursor.slice(end + 1)];
+  return [request.since === undefined ? "" : new Date(request.since).toISOString(), ""];
+};
+
+/**
+ * The next events an operation has to look at, oldest first: so nothing outside of its time is read. What came after it had
+ * begun is not among them.
+ */
 export const nextCandidates = async (
   db: D1Database,
   operation: Operation,
   limit: number,
 ): Promise<readonly Candidate[]> => {
-  const { tenant, kind, request, cursor, created_at } = operation;
+  const { tenant, kind, request, created_at } = operation;
   const isLetters = kind === "dlq_retry" || kind === "dlq_discard";
   const [key, at] = isLetters ? ["dlq_id", "created_at"] : ["event_id", "received_at"];
-  const conditions = [`tenant = ? AND ${key} > ? AND ${at} <= ?`];
-  const values: (string | number)[] = [tenant, cursor, earlier(request.until, created_at)];
+  const conditions = [`tenant = ? AND (${at}, ${key}) > (?, ?) AND ${at} <= ?`];
+  const values: (string | number)[] = [tenant, ...placeOf(operation), earlier(request.until, created_at)];
   const add = (condition: string, value: string | undefined): void => {
     if (value === undefined) return;
     conditions.push(condition);
@@ -78,10 +90,10 @@ export const nextCandidates = async (
   if (isLetters) conditions.push("dead_letters.state = 'pending'");
   add("trigger_id = ?", request.trigger_id);
   add("dead_letters.error_class = ?", request.error_class);
-  add(`${at} >= ?`, request.since === undefined ? undefined : new Date(request.since).toISOString());
   const from = isLetters ? "dead_letters JOIN events USING (tenant, event_id, trigger_id)" : "events";
-  const sql = `SELECT ${key} AS cursor, event_id, trigger_id, dedupe_key, shard FROM ${from}
-    WHERE ${conditions.join(" AND ")} ORDER BY ${key} LIMIT ?`;
+  const dlqId = isLetters ? "dlq_id" : "NULL";
+  const sql = `SELECT ${at} || ' ' || ${key} AS cursor, ${dlqId} AS dlq_id, event_id, trigger_id, dedupe_key, shard FROM ${from}
+    WHERE ${conditions.join(" AND ")} ORDER BY ${at}, ${key} LIMIT ?`;
   const { results } = await fromDatabase(
     db
       .prepare(sql)

@@ -53,7 +53,7 @@ const replayed = async (env: Bindings, operation: Operation, one: Matching) => {
   const { request, operation_id: request_id, tenant, kind } = operation;
   const { candidate, position } = one;
   const { version, as_of, requested_by = null } = request;
-  const dlq_id = kind === "dlq_retry" ? candidate.cursor : null;
+  const dlq_id = kind === "dlq_retry" ? candidate.dlq_id : null;
   const ask = { version, as_of, requested_by, dlq_id, request_id, not_before: notBefore(operation, position) };
   const address = { key: candidate.dedupe_key, event_id: candidate.event_id };
   const made = await triggerObject(env, tenant, candidate.trigger_id, candidate.shard).replay(address, ask);
@@ -80,7 +80,7 @@ const discarded = async (env: Bindings, operation: Operation, { candidate }: Mat
   const { request, tenant } = operation;
   const why = request.reason === undefined ? {} : { reason: request.reason };
   const object = triggerObject(env, tenant, candidate.trigger_id, candidate.shard);
-  const answer = await object.discard(candidate.dedupe_key, candidate.cursor, why);
+  const answer = await object.discard(candidate.dedupe_key, candidate.dlq_id ?? "", why);
   if (!answer.ok) return failure(answer);
   await carriedOut({ env, tenant }, answer.reply);
   return { status: "requested" as const };
@@ -104,14 +104,13 @@ const itemOf = async (env: Bindings, operation: Operation, one: Matching): Promi
     latest_status,
     status: "requested",
     ...(operation.kind === "cancel" ? { cancellable } : {}),
-    ...(operation.kind.startsWith("dlq") ? { dlq_id: candidate.cursor } : {}),
+    ...(candidate.dlq_id === null ? {} : { dlq_id: candidate.dlq_id }),
     ...(await done(env, operation, one)),
   };
 };
 
-const isPending = (operation: Operation, candidate: Candidate, view: EventView): boolean =>
-  !operation.kind.startsWith("dlq") ||
-  (view.dead_letter?.id === candidate.cursor && view.dead_letter.state === "pending");
+const isPending = (candidate: Candidate, view: EventView): boolean =>
+  candidate.dlq_id === null || (view.dead_letter?.id === candidate.dlq_id && view.dead_letter.state === "pending");
 
 /** Which of some events an operation takes, and up to which it has looked. */
 const taken = (operation: Operation, seen: readonly (readonly [Candidate, EventView | null])[], allowed: number) => {
@@ -122,7 +121,7 @@ const taken = (operation: Operation, seen: readonly (readonly [Candidate, EventV
   for (const [candidate, view] of seen) {
     if (matching.length >= allowed) return { matching, cursor, isWhole: false };
     cursor = candidate.cursor;
-    if (view === null || !isPending(operation, candidate, view)) continue;
+    if (view === null || !isPending(candidate, view)) continue;
     // What this operation has cancelled before a crash does not look as it did, and is its own all the same.
     const isDone = view.cancel?.audit_id === operation.operation_id;
     if (!isDone && filter !== null && !(filter.ok && matchesBulkFilter(filter.value, bulkRecord(view)))) continue;

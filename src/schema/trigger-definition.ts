@@ -44,10 +44,8 @@ const matchSchema = definitionObject({
 
 const baseSchema = definitionObject({
   provider: z.enum(PROVIDERS, {
-    error: (issue) =>
-      typeof issue.input === "string"
-        ? `provider '${issue.input}' is not registered`
-        : `must be one of ${PROVIDERS.map((name) => `\`${name}\``).join(", ")}`,
+    error: ({ input }) =>
+      input === undefined ? "trigger table missing provider" : `provider '${String(input)}' is not registered`,
   }),
   /** What the provider's name says without it: `webhook`, `a2a-push`, `cron` or `manual`. */
   kind: z.string().optional(),

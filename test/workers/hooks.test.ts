@@ -1,6 +1,6 @@
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { get, migrateDatabase, refusal, send } from "./http-setup.ts";
+import { get, migrateDatabase, refusal, ROOT_KEY, send } from "./http-setup.ts";
 import { accepted, defineWorkflow, deliver, eventIn, hmac, ISSUE_OPENED, put } from "./trigger-setup.ts";
 
 beforeAll(async () => {
@@ -58,9 +58,9 @@ describe("what providers demand", () => {
     expect(await refusal(send("/v1/triggers/notion-pages/handshake", {}))).toMatchObject({ status: 401 });
     expect(await refusal(post("/hooks/notion-pages", '{"type":"x"}', {}))).toMatchObject({ status: 503 });
     await put("notion-pages", { provider: "notion", secret: "secret_abc", match: {} });
+    // It has become the secret, which nobody is shown.
+    expect(await refusal(get("/v1/triggers/notion-pages/handshake"))).toMatchObject({ code: "handshake_not_found" });
     expect(await refusal(post("/hooks/notion-pages", handshake, {}))).toMatchObject({ status: 401 });
-    const shown = await refusal(get("/v1/triggers/notion-pages/handshake"));
-    expect(shown).toMatchObject({ status: 404, code: "handshake_not_found" });
     const body = '{"id":"evt_1","type":"page.created"}';
     const signature = { "X-Notion-Signature": `sha256=${await hmac(body, "secret_abc")}` };
     expect((await post("/hooks/notion-pages", body, signature)).status).toBe(200);
@@ -74,6 +74,19 @@ describe("what providers demand", () => {
     const told = lines.mock.calls.filter(([line]) => String(line).includes("told-once"));
     lines.mockRestore();
     expect([refused.status, again.status, told.length]).toEqual([401, 401, 2]);
+  });
+
+  it("[T-5.9] a deleted trigger forgets Notion's token", async () => {
+    const definition = { provider: "notion", secret: undefined, match: {} };
+    await put("notion-gone", definition);
+    await post("/hooks/notion-gone", '{"verification_token":"secret_old"}', {});
+    const address = "/v1/triggers/notion-gone/handshake";
+    expect((await get(address)).status).toBe(200);
+    const owner = { Authorization: `Bearer ${ROOT_KEY}` };
+    expect((await send("/v1/triggers/notion-gone", { method: "DELETE", headers: owner })).status).toBe(204);
+    expect(await refusal(get(address))).toMatchObject({ code: "handshake_not_found" });
+    await put("notion-gone", definition);
+    expect(await refusal(get(address))).toMatchObject({ code: "handshake_not_found" });
   });
 
   it("[T-19.5] another agent's token is verified and good for one event", async () => {

@@ -121,5 +121,7 @@ export const outcomeOf = (answer: Json, endpoint: AgentEndpoint): HandlerOutcome
   const { task, message } = result;
   if (isObject(task)) return taskOutcome(task, endpoint);
   if (isObject(message)) return succeeded(valueIn(textIn(message["parts"])));
-  return isOfAgent(result) ? succeeded(valueIn(textIn(result["parts"]))) : taskOutcome(result, endpoint);
+  return isOfAgent(result) || result["kind"] === "message"
+    ? succeeded(valueIn(textIn(result["parts"])))
+    : taskOutcome(result, endpoint);
 };

@@ -1,5 +1,6 @@
 import type { HandlerOutcome, OutsideCall } from "../../engine/trigger/handler.ts";
 import type { JobPriority } from "../../engine/work-queue/job.ts";
+import { responseTopic } from "../../engine/work-queue/names.ts";
 import { byteLength, type Json, type JsonObject } from "../../lib/json.ts";
 import { stableUuid } from "../../lib/stable-uuid.ts";
 import { failed, succeeded } from "./outcome.ts";
@@ -54,7 +55,7 @@ export const enqueueJob = async (call: WorkerCall, around: CallSurroundings): Pr
     max_deliveries: null,
     target: null,
   });
-  if (answer.ok) return succeeded({ queue, job_event_id: job_id, response_topic: `worker.${queue}.responses` });
+  if (answer.ok) return succeeded({ queue, job_event_id: job_id, response_topic: responseTopic(queue) });
   const { code, detail } = answer.rejection;
   return failed("infrastructure", `worker queue '${queue}' took no job: ${detail}`, code === "unavailable");
 };

@@ -31,6 +31,14 @@ it("[T-4.4] the caller may name further headers to keep", () => {
   expect(redactHeaders(headers, new Set(["x-api-key"]))).toEqual({ "X-Api-Key": "k", "X-Token": "[redacted]" });
 });
 
+it("[T-4.4] a value that is a secret is hidden under any name", () => {
+  const headers = { "X-Request-Id": "s3cret", "X-Other": "s3cre" };
+  expect(redactHeaders(headers, new Set(["x-request-id"]), ["s3cret"])).toEqual({
+    "X-Request-Id": "[redacted]",
+    "X-Other": "s3cre",
+  });
+});
+
 it("[T-25] header names are read in lower case", () => {
   expect(lowerCaseHeaders(new Headers({ "X-GitHub-Event": "push" }))).toEqual({ "x-github-event": "push" });
   expect(lowerCaseHeaders([["X-A", "1"]])).toEqual({ "x-a": "1" });

@@ -168,6 +168,10 @@ describe("stripe", () => {
 
   it("[T-19.2] says what is wrong with the header, in the order of evaluation", async () => {
     const invalid = "invalid_header: invalid header `stripe-signature`: ";
+    // Nothing may stand behind a signature.
+    expect(await verify("stripe", stripeSigned(`t=12345,${v1}=`))).toBe(
+      `${invalid}the \`v1=\` signature is not hexadecimal`,
+    );
     expect(await verify("stripe", { headers: {} })).toBe("missing_header: missing required header `stripe-signature`");
     expect(await verify("stripe", stripeSigned("t=now"))).toMatch(/^invalid_header/);
     expect(await verify("stripe", stripeSigned("v1=zz,t=12345"))).toMatch(/^invalid_header/);

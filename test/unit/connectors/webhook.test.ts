@@ -122,3 +122,13 @@ it("[T-19.3] only Slack's own test has a text to be answered with (V8)", () => {
   expect(challenge("slack", '{"type":"event_callback","challenge":"abc"}')).toBeNull();
   expect(challenge("slack", "{")).toBeNull();
 });
+
+it("[T-4.4] the secret is no header of the event, whatever the header is called", async () => {
+  const binding: ConnectorBinding = { signature_scheme: "api_key", api_key_header: "X-Shop-Auth", split_batches: true };
+  const headers = { "X-Shop-Auth": "s3cret", "X-Shop": "main" };
+  const delivery = request({ secrets: ["s3cret", "older"], headers, body: "[{}]" });
+  expect(await webhook.verify(delivery, binding, NO_KEYS)).toMatchObject({ ok: true });
+  const shown = { "x-shop-auth": "[redacted]", "x-shop": "main" };
+  expect(await webhook.normalise(delivery, binding, PROVEN)).toMatchObject({ ok: true, value: { headers: shown } });
+  expect(await webhook.normaliseBatch?.(delivery, binding)).toMatchObject({ ok: true, value: [{ headers: shown }] });
+});

@@ -57,6 +57,10 @@ describe("refusals", () => {
   });
 
   it("[T-5.7] the provider must be known and support the kind", () => {
+    expect(issuesOf(written({ provider: undefined }))).toContainEqual({
+      path: "provider",
+      message: "trigger table missing provider",
+    });
     expect(issuesOf(written({ provider: "gitlab" }))).toContainEqual({
       path: "provider",
       message: "provider 'gitlab' is not registered",

@@ -2,7 +2,7 @@ import type { ClaimedJob, QueueShell } from "../../../durable-objects/shell/queu
 import type { Answer } from "../../../src/engine/machine.ts";
 import type { Job, JobLabels, JobPriority } from "../../../src/engine/work-queue/job.ts";
 import { isClaimed } from "../../../src/engine/work-queue/machine.ts";
-import { consumerId, queueName } from "../../../src/engine/work-queue/names.ts";
+import { consumerId, queueName, responseTopic } from "../../../src/engine/work-queue/names.ts";
 import { policyFromEnv, queuePolicy } from "../../../src/engine/work-queue/policy.ts";
 import { type Candidate, pickJob } from "../../../src/engine/work-queue/scheduler.ts";
 import { isObject, type Json, type JsonObject } from "../../../src/lib/json.ts";
@@ -49,7 +49,7 @@ const enqueue = (system: System, args: JsonObject): JsonObject => {
       target: null,
     }),
   );
-  return { queue, job_event_id: job_id, response_topic: `worker.${queue}.responses` };
+  return { queue, job_event_id: job_id, response_topic: responseTopic(queue) };
 };
 
 const shownJob = (queue: string, job: Job, payload: Json): JsonObject => ({

@@ -16,7 +16,7 @@ import {
 import { SIGNATURE_SCHEMES } from "../../../src/connectors/webhook.ts";
 import { isObject, type JsonObject } from "../../../src/lib/json.ts";
 import { err } from "../../../src/lib/result.ts";
-import { routeTaken } from "../../../src/schema/trigger-path.ts";
+import { pathProblem, routeTaken } from "../../../src/schema/trigger-path.ts";
 import { bindingOf } from "../hook-objects.ts";
 import { listArg, type Operations, textArg, textsArg, valueOf } from "../operation.ts";
 import type { System } from "../system.ts";
@@ -113,6 +113,13 @@ const deliver = async (system: System, args: JsonObject): Promise<JsonObject> =>
   return { status, headers: { ...headers }, body: isJson ? JSON.parse(body ?? "null") : (body ?? "") };
 };
 
+/** Where deliveries come in; `match.path` is another name of `path`. */
+const pathIn = (given: JsonObject): string | undefined => {
+  const { path, match } = given;
+  const named = path ?? (isObject(match) ? match["path"] : undefined);
+  return typeof named === "string" && named !== "" ? named : undefined;
+};
+
 const activate = (_system: System, args: JsonObject): JsonObject => {
   const paths = new Set<string>();
   const bindings = listArg(args, "bindings").filter(isObject);
@@ -123,9 +130,11 @@ const activate = (_system: System, args: JsonObject): JsonObject => {
     const nested = isObject(given["binding"]) ? given["binding"] : isObject(given["config"]) ? given["config"] : {};
     const refusal: WebhookError | null = connector.activate?.(bindingOf(id, { ...given, ...nested })) ?? null;
     if (refusal !== null) valueOf(err(refusal));
-    const path = optionalText(given, "path");
-    if (path !== "" && paths.has(path)) valueOf(err(activation(routeTaken(path))));
-    paths.add(path);
+    const path = pathIn({ ...given, ...nested });
+    const problem = pathProblem(id, { path });
+    if (problem !== null) valueOf(err(activation(problem)));
+    if (path !== undefined && paths.has(path)) valueOf(err(activation(routeTaken(path))));
+    if (path !== undefined) paths.add(path);
   }
   return { active: bindings.length };
 };

@@ -95,6 +95,7 @@ describe("a remote agent", () => {
     ["a status", { status: { state: "completed", message: { parts: [{ text: "s" }] } } }, "s"],
     ["nothing", { status: { state: "completed" } }, null],
     ["a message", { kind: "message", role: "agent", parts: [{ text: "m" }] }, "m"],
+    ["a message that does not say whose it is", { kind: "message", parts: [{ kind: "text", text: "m" }] }, "m"],
     ["a message in an envelope", { message: { role: "ROLE_AGENT", parts: [{ text: "m" }] } }, "m"],
   ])("[T-11.2] answers with %s", async (_what, result, expected) => {
     expect((await dispatch({ result })).outcome).toEqual({ type: "succeeded", result: expected });

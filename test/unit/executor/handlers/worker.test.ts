@@ -52,6 +52,13 @@ describe("a worker handler", () => {
     });
   });
 
+  it("[T-16.1] the topic of responses has only characters that a topic may have", async () => {
+    const { names, around } = queue();
+    const outcome = await performHandler(callOf({ queue: "team a/é" }), around, never);
+    expect(names).toEqual(["team a/é"]);
+    expect(outcome).toMatchObject({ result: { queue: "team a/é", response_topic: "worker.team_a__.responses" } });
+  });
+
   it("[T-11.3] a later attempt of the same dispatch is the same job", async () => {
     const { shell, around } = queue();
     const first = await performHandler(callOf({ queue: "q" }, { attempt: 1 }), around, never);
