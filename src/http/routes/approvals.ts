@@ -35,7 +35,7 @@ export const addApprovalRoutes = (router: Router): void => {
       summary: "Answer what a person is asked",
       description:
         "By the `request_id` that the list shows, or by the id of the event. Approved, the event goes on; denied, it is skipped. The first answer counts.",
-      body: { name: "RespondToApproval", schema: approveEventSchema },
+      body: { name: "ApproveEvent", schema: approveEventSchema },
       reply: { status: 200, description: "The event", name: "TriggerEventRecord", schema: eventViewSchema },
       problems: ["event_not_found", "approval_not_found", "approval_decided"],
     },
