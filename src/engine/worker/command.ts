@@ -1,0 +1,124 @@
+import type { Json, JsonObject } from "../../lib/json.ts";
+import type { ArtifactRecord } from "../../schema/artifact.ts";
+import type { MutationSessionRecord } from "../../schema/record.ts";
+import type {
+  ParentStage,
+  ResumeConditions,
+  ResumeInitiator,
+  SuspendInitiator,
+  Worker,
+  WorkerCarryPolicy,
+  WorkerConfig,
+  WorkerExecution,
+  WorkerMode,
+} from "./state.ts";
+
+/** What a spawn config was read as (spec/workers 1.3, 2). */
+export interface WorkerInit {
+  readonly name: string;
+  readonly task: string;
+  readonly config: WorkerConfig;
+  readonly carry_policy: WorkerCarryPolicy;
+  readonly execution: WorkerExecution;
+  readonly audit: Partial<MutationSessionRecord>;
+  /** Conditions under which the worker is born parked (spec/workers 2); absent where it starts at once. */
+  readonly resume_when?: ResumeConditions;
+}
+
+/** Makes a worker and sets it to work. The same id with the same request is the same worker (I5). */
+export interface SpawnWorker extends WorkerInit {
+  readonly type: "spawn";
+  readonly tenant: string;
+  readonly worker_id: string;
+  readonly mode: WorkerMode;
+  readonly parent_worker_id: string | null;
+  readonly parent_stage_id: string | null;
+  readonly parent: ParentStage | null;
+}
+
+/** What one cycle came to (spec/workers 1.4); from the run that carried it out. */
+export type CycleResult =
+  | {
+      readonly ok: true;
+      readonly payload: JsonObject;
+      readonly transcript: Json;
+      readonly artifacts: readonly ArtifactRecord[];
+      readonly execution: WorkerExecution | null;
+    }
+  | { readonly ok: false; readonly cancelled: boolean; readonly error: string };
+
+/** Everything a worker can be told. */
+export type WorkerCommand =
+  | SpawnWorker
+  | { readonly type: "send_input"; readonly task: string }
+  | { readonly type: "trigger"; readonly payload: Json }
+  | { readonly type: "close" }
+  /** `payload` is what the shell computed of the worker and its descendants for a graceful stop (spec/workers 17.8). */
+  | {
+      readonly type: "stop";
+      readonly graceful: boolean;
+      readonly reason: string;
+      readonly children: readonly JsonObject[];
+    }
+  | {
+      readonly type: "suspend";
+      readonly reason: string;
+      readonly initiator: SuspendInitiator;
+      readonly conditions: ResumeConditions | null;
+      /** The broadcast that never fails and registers nothing (spec/workers 17.3). */
+      readonly panic?: true;
+    }
+  | {
+      readonly type: "resume";
+      readonly input: Json;
+      readonly continue_transcript: boolean;
+      readonly initiator: ResumeInitiator;
+      /** The event that woke it; null for none. */
+      readonly trigger_event: Json;
+    }
+  /** Takes over a worker as a snapshot shows it; nothing runs (spec/workers 12.4, 17.4). */
+  | { readonly type: "restore"; readonly worker: Worker; readonly input: Json; readonly continue_transcript: boolean }
+  /** The run of a cycle exists. */
+  | { readonly type: "cycle_began"; readonly cycle: number; readonly run_id: string }
+  /** The run of a cycle has ended. */
+  | { readonly type: "cycle_ended"; readonly cycle: number; readonly result: CycleResult }
+  /** The run of a cycle is paused at a boundary, as the suspension asked for. */
+  | { readonly type: "cycle_paused"; readonly cycle: number; readonly turn: number | null; readonly transcript: Json }
+  /** A worker started another one. */
+  | { readonly type: "adopt_child"; readonly worker_id: string }
+  /** The alarm: a condition's time may be over. */
+  | { readonly type: "wake" };
+
+/** Orders of a worker to the outside. Each is carried out again until it succeeded; all of them may be repeated. */
+export type WorkerEffect =
+  /** The run of this cycle is to be created, or continued; what it needs follows from the worker. */
+  | { readonly type: "start_cycle"; readonly cycle: number }
+  /** The run of a cycle is not wanted any more. */
+  | { readonly type: "cancel_run"; readonly run_id: string; readonly reason: string }
+  /** The run of this cycle is to stop at its next boundary. */
+  | { readonly type: "pause_run"; readonly cycle: number; readonly run_id: string }
+  /** The paused run goes on; `speech` is what its agent hears first. */
+  | {
+      readonly type: "resume_run";
+      readonly cycle: number;
+      readonly run_id: string;
+      readonly speech: readonly JsonObject[];
+      /** Takes the place of the conversation so far; absent where that goes on. */
+      readonly digest?: string | null;
+    }
+  /** The parent's stage gets its result. */
+  | { readonly type: "report"; readonly to: ParentStage; readonly result: JsonObject }
+  /** A trigger that wakes the worker is to be there, or not any more. */
+  | { readonly type: "listen"; readonly trigger_id: string; readonly conditions: ResumeConditions }
+  | { readonly type: "unlisten"; readonly trigger_id: string; readonly conditions: ResumeConditions }
+  /** Descendants end with it. */
+  | { readonly type: "close_child"; readonly worker_id: string }
+  /** The list of workers shows another state. */
+  | { readonly type: "index_worker" };
+
+/** Answer to a command of a worker. */
+export interface WorkerReply {
+  readonly type: "worker";
+  /** The public summary (spec/workers 1.5). */
+  readonly summary: JsonObject;
+}
