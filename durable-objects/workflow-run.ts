@@ -6,6 +6,7 @@ import type {
   RunEffect,
   RunReply,
 } from "../src/engine/run/command.ts";
+import { stepAnswer } from "../src/engine/run/agent.ts";
 import { indexRow } from "../src/engine/run/draft.ts";
 import type { RunEvent } from "../src/engine/run/event.ts";
 import { runMachine } from "../src/engine/run/machine.ts";
@@ -98,8 +99,7 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
 
   /** A step of an agent loop, from the holder of its attempt. */
   recordStep(numbered: NumberedStep): Answer<null> {
-    const answer = this.request({ type: "record_step", ...numbered });
-    return answer.ok ? { ok: true, reply: null } : answer;
+    return stepAnswer(this.request({ type: "record_step", ...numbered }));
   }
 
   /** Shows a piece of text to whoever watches, without storing it; says whether anybody does. */

@@ -3,6 +3,7 @@ import { drainOutbox } from "../../durable-objects/shell/drain.ts";
 import { LeaseWatch } from "../../durable-objects/shell/lease-watch.ts";
 import { MachineShell } from "../../durable-objects/shell/machine-shell.ts";
 import { sqliteStore } from "../../durable-objects/storage/sqlite-store.ts";
+import { stepAnswer } from "../../src/engine/run/agent.ts";
 import type { RunCommand, RunEffect, RunReply } from "../../src/engine/run/command.ts";
 import type { RunEvent } from "../../src/engine/run/event.ts";
 import { runHead } from "../../src/engine/run/head.ts";
@@ -73,10 +74,7 @@ export class RunObject {
         ? { ok: true, reply: answer.reply.advance }
         : reject("internal_error", "no step");
     },
-    recordStep: async (step) => {
-      const answer = this.#execute({ type: "record_step", ...step });
-      return answer.ok ? { ok: true, reply: null } : answer;
-    },
+    recordStep: async (step) => stepAnswer(this.#execute({ type: "record_step", ...step })),
     showText: async () => false,
     renew: async (tokens) => {
       const wanted = this.run.open.filter((unit) => tokens.includes(unit.attempt_token));

@@ -115,15 +115,6 @@ const checkHooks = (entries: readonly Entry[], { errors }: Findings): void => {
     }
 };
 
-/** Kinds the specification knows and this version cannot run yet. */
-const UNSUPPORTED_KINDS: ReadonlySet<string> = new Set(["subagent"]);
-
-const checkSupport = (entries: readonly Entry[], { errors }: Findings): void => {
-  for (const [id, { kind }] of entries) {
-    if (UNSUPPORTED_KINDS.has(kind)) errors.push(`node ${id}: ${kind} nodes are not supported by this version`);
-  }
-};
-
 /** Kinds that are not executed like a stage, so that their mode is never looked at. */
 const STATIC_KINDS: ReadonlySet<string> = new Set([
   "verify",
@@ -132,7 +123,6 @@ const STATIC_KINDS: ReadonlySet<string> = new Set([
   "fork",
   "map",
   "reduce",
-  "subagent",
   "escalation",
 ]);
 
@@ -180,7 +170,6 @@ export const validateGraph = (graph: WorkflowGraph, ceiling: CapabilityPolicy | 
   for (const entry of entries) checkNode(graph, entry, findings);
   if (ceiling !== null) checkCeiling(graph, entries, ceiling, findings);
   checkTools(graph, entries, findings);
-  checkSupport(entries, findings);
   checkModes(entries, findings);
   checkHooks(entries, findings);
   return { valid: findings.errors.length === 0, ...findings, reachable_nodes: reachable };

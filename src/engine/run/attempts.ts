@@ -1,6 +1,7 @@
 import { rfc3339 } from "../../lib/time.ts";
 import type { JsonObject } from "../../lib/json.ts";
 import type { Draft } from "./draft.ts";
+import type { AttemptEnded } from "./event.ts";
 import { retryDelay } from "./retry-delay.ts";
 import { unitNode } from "./stage-node.ts";
 import type { Holder, PreparedStage } from "./state.ts";
@@ -31,11 +32,13 @@ export const startAttempt = (
   });
 };
 
+const OUTCOMES = { lease_expired: "lost", failed: "error", suspended: "suspended" } as const;
+
 /** Records that an attempt ended without completing its unit; the next one may start at `retry_at_ms`. */
 export const endAttempt = (
   draft: Draft,
   unit: PreparedStage,
-  end: { readonly reason: "lease_expired" | "failed"; readonly error: string; readonly retry_at_ms: number },
+  end: { readonly reason: AttemptEnded["reason"]; readonly error: string | null; readonly retry_at_ms: number },
 ): void => {
   draft.emit({
     type: "attempt_ended",
@@ -43,8 +46,8 @@ export const endAttempt = (
     reason: end.reason,
     record: {
       attempt: unit.attempt,
-      status: "failed",
-      outcome: end.reason === "lease_expired" ? "lost" : "error",
+      status: end.reason === "suspended" ? "completed" : "failed",
+      outcome: OUTCOMES[end.reason],
       branch: null,
       error: end.error,
       verification: null,

@@ -1,4 +1,3 @@
-import type { RunSettlement } from "../trigger/dispatch.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { DecodedGraph, WorkflowGraph } from "../../schema/graph.ts";
@@ -13,7 +12,7 @@ import type { Message } from "../mailbox/state.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
 import type { JobRequest } from "../work-queue/job.ts";
 import type { RecordedPage, Recording } from "../replay/next-stage.ts";
-import type { Completion, DriveMode, FollowedEdge, ForkedAt, Run, RunStatus } from "./state.ts";
+import type { Completion, CycleOf, DriveMode, FollowedEdge, ForkedAt, ReportTo, Run, RunStatus } from "./state.ts";
 
 /** The options of a new run after decoding (spec/workflow 4.4); raw keeps the node overrides and what is only recorded. */
 export interface RunOptions {
@@ -61,11 +60,13 @@ export interface CreateRun {
   readonly options: RunOptions;
   /** The texts of the assets that verification contracts name (spec/workflow 7.2). */
   readonly assets?: ContractAssets;
-  /** Where the run's end is reported, for a trigger that waits for it. */
-  readonly report_to?: RunSettlement;
+  /** Who learns how the run ends. */
+  readonly report_to?: ReportTo;
   /** Conversations that the run begins with. */
   readonly sessions?: readonly SessionSeed[];
   readonly drive: DriveMode;
+  /** Goes on in the object of the run whose record is `options.resume_run`, for a later cycle of its worker. */
+  readonly continues?: true;
   /** Prepares the first stage in the same commit, for a driver that goes on at once. */
   readonly start?: boolean;
 }
@@ -117,13 +118,21 @@ export interface Advance {
 }
 
 export type ControlRun =
-  | { readonly type: "pause_run"; readonly reason?: string }
+  /** `suspend`: attempts under way end behind their next recorded step, and the worker learns when all have. */
+  | { readonly type: "pause_run"; readonly reason?: string; readonly suspend?: true }
   /** `only_if_paused_by`: a run that was paused for another reason stays as it is. */
   | {
       readonly type: "resume_run";
       readonly max_steps?: number;
       readonly budget?: RunBudget;
       readonly only_if_paused_by?: string;
+      /** The cycle of its worker that the run carries out from now on, and what its agents hear first. */
+      readonly cycle?: CycleOf;
+      /** Takes the place of the run's task for stages to come. */
+      readonly task?: string;
+      readonly speech?: readonly JsonObject[];
+      /** Takes the place of what was said so far; null for nothing, absent where it stays (spec/workers 17.5). */
+      readonly digest?: string | null;
     }
   | { readonly type: "cancel_run"; readonly reason?: string };
 
@@ -193,7 +202,7 @@ export interface CompletedReply extends Omit<Completion, "handed_in"> {
 }
 
 /** Why there is nothing to execute although a run goes on. */
-export type WaitingFor = "external" | "retry" | "other_driver" | "sleep" | "message" | "tool_call" | "recording";
+export type WaitingFor = "external" | "retry" | "other_driver" | "sleep" | "message" | "worker" | "tool_call" | "recording";
 
 /** Answer of `advance`. `next` is null when there is nothing to execute now. */
 export interface AdvanceReply {
@@ -220,6 +229,8 @@ export type RunReply =
   | { readonly type: "plan"; readonly plan: StagePlan }
   | { readonly type: "completed"; readonly stage: CompletedReply; readonly control: RunControl }
   | { readonly type: "advance"; readonly advance: AdvanceReply }
+  /** Whether the holder of the attempt goes on; the step is recorded either way. */
+  | { readonly type: "step"; readonly goes_on: boolean }
   /** Whether the stage takes the message; one that no longer waits does not. */
   | { readonly type: "heard"; readonly accepted: boolean }
   | SessionReply
@@ -243,14 +254,21 @@ export type RunEffect =
   | { readonly type: "unsubscribe"; readonly workflow_id: string; readonly stage_id: string }
   /** A runner outside is to execute the command of a stage; the queue hands its result back under the attempt's token. */
   | { readonly type: "enqueue_job"; readonly queue: string; readonly job: JobRequest }
-  /** The trigger that started the run learns how it ended. */
-  | { readonly type: "report_end"; readonly to: RunSettlement; readonly end: RunEnd }
+  /** The worker of a stage is to be there; what it is asked for follows from the stage. */
+  | { readonly type: "spawn_worker"; readonly stage_id: string }
+  /** Nobody waits for the worker any more. */
+  | { readonly type: "close_worker"; readonly worker_id: string }
+  /** Who waits for the run learns how it ended. */
+  | { readonly type: "report_end"; readonly to: ReportTo; readonly end: RunEnd }
+  /** The worker learns that its suspended run has come to rest. */
+  | { readonly type: "report_rest"; readonly to: CycleOf }
   /** The list of runs shows another state. */
   | { readonly type: "index_run"; readonly row: RunIndexRow };
 
 /** How a run ended. */
 export interface RunEnd {
-  readonly status: "completed" | "failed" | "cancelled";
+  /** `paused` for one that used up its steps, which only a worker is told. */
+  readonly status: "completed" | "failed" | "cancelled" | "paused";
   readonly error: string | null;
 }
 

@@ -3,6 +3,7 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import { type Rejection, reject } from "../machine.ts";
 import { isParkedResult, parkedFlaw, parkStage } from "./agent.ts";
 import { endAttempt, retryTime } from "./attempts.ts";
+import { delegatedStage } from "./delegate.ts";
 import type { Draft } from "./draft.ts";
 import type { JournaledArtifact } from "./event.ts";
 import { callError, executedStage, isCallError } from "./executed-stage.ts";
@@ -81,7 +82,8 @@ const admit = (run: Run, request: CompletionRequest): Completed | PreparedStage 
 export const completeStage = (draft: Draft, request: CompletionRequest): Completed => {
   const admitted = admit(draft.run, request);
   if ("type" in admitted) return admitted;
-  const excess = completionExcess(draft.run, admitted, request.result);
+  // What a worker did was judged where it did it.
+  const excess = admitted.work.type === "delegate" ? null : completionExcess(draft.run, admitted, request.result);
   if (excess !== null) return { type: "rejected", rejection: excess };
   if (admitted.mode === "agent" && admitted.loop !== null && isParkedResult(request.result)) {
     const flaw = parkedFlaw(request.result);
@@ -115,6 +117,8 @@ export const recordResult = (draft: Draft, unit: PreparedStage, result: JsonObje
     const executed = executedMap(result, draft.context);
     return recordExecuted(draft, unit, { executed, handed_in: result });
   }
+  if (work.type === "delegate")
+    return recordExecuted(draft, unit, { executed: delegatedStage(draft, unit, result), handed_in: result });
   const executed = executedStage(draft, unit, work.type === "given" ? work.result : result);
   return recordExecuted(draft, unit, { executed, handed_in: result });
 };

@@ -3,7 +3,30 @@ import { budgetExcess } from "./budget.ts";
 import type { ControlRun } from "./command.ts";
 import type { Draft } from "./draft.ts";
 import { stopListening } from "./finish.ts";
-import { isTerminal } from "./state.ts";
+import { isTerminal, type Run } from "./state.ts";
+import { speak } from "./suspend.ts";
+
+const isSuspension = (command: ControlRun): boolean => command.type === "pause_run" && command.suspend === true;
+
+const pause = (draft: Draft, command: Extract<ControlRun, { type: "pause_run" }>): void =>
+  draft.emit({
+    type: "run_paused",
+    reason: command.reason ?? null,
+    ...(command.suspend === true ? { suspend: true } : {}),
+  });
+
+/** A worker that asks again for what has happened: it was suspended already, or goes on in this cycle or a later one. */
+const isRepeated = (run: Run, command: ControlRun): boolean => {
+  if (command.type === "pause_run") return command.suspend === true && run.suspended === true;
+  const { report_to: to } = run;
+  return (
+    command.type === "resume_run" &&
+    command.cycle !== undefined &&
+    to !== null &&
+    "worker_id" in to &&
+    to.cycle >= command.cycle.cycle
+  );
+};
 
 /**
  * Pauses, resumes or cancels a run; each really acts (architecture 7).
@@ -14,11 +37,12 @@ import { isTerminal } from "./state.ts";
 export const controlRun = (draft: Draft, command: ControlRun): Rejection | null => {
   const { run } = draft;
   const wanted = { pause_run: "paused", resume_run: "running", cancel_run: "cancelled" } as const;
-  if (run.status === wanted[command.type]) return null;
+  if (isRepeated(run, command)) return null;
+  if (run.status === wanted[command.type] && !isSuspension(command)) return null;
   if (isTerminal(run.status))
     return reject("invalid_transition", `run ${run.run_id} is ${run.status}: it cannot be changed any more`).rejection;
   if (command.type === "resume_run" && (command.only_if_paused_by ?? run.paused_by) !== run.paused_by) return null;
-  if (command.type === "pause_run") draft.emit({ type: "run_paused", reason: command.reason ?? null });
+  if (command.type === "pause_run") pause(draft, command);
   else if (command.type === "cancel_run") {
     draft.emit({ type: "run_cancelled", reason: command.reason ?? null });
     stopListening(draft);
@@ -27,8 +51,11 @@ export const controlRun = (draft: Draft, command: ControlRun): Rejection | null 
     if (excess !== null)
       return reject("invalid_transition", `${excess}; resume the run with a higher budget`).rejection;
     const usedUp = run.steps >= run.max_steps;
+    speak(draft, command);
     draft.emit({
       type: "run_resumed",
+      ...(command.cycle === undefined ? {} : { cycle: command.cycle }),
+      ...(command.task === undefined ? {} : { task: command.task }),
       max_steps: command.max_steps ?? (usedUp ? run.max_steps : null),
       ...(command.budget === undefined ? {} : { budget: command.budget }),
     });

@@ -10,13 +10,10 @@ import type { RunState } from "./state.ts";
 export type RunDecision = Decision<RunEvent, RunEffect, RunReply, RunState>;
 
 /** What a draft has come to, with this reply. */
-export const decided = (draft: Draft, reply: RunReply): RunDecision => ({
-  ok: true,
-  events: draft.events,
-  effects: draft.effects,
-  reply,
-  state: draft.run,
-});
+export const decided = (draft: Draft, reply: RunReply): RunDecision => {
+  draft.reportRest();
+  return { ok: true, events: draft.events, effects: draft.effects, reply, state: draft.run };
+};
 
 /** What a draft has come to, answered with where the run stands. */
 export const controlReply = (draft: Draft): RunDecision =>

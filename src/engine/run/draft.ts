@@ -4,6 +4,7 @@ import type { RunEffect, RunIndexRow } from "./command.ts";
 import type { RunEvent } from "./event.ts";
 import { evolve } from "./evolve.ts";
 import { isTerminal, type Run, type RunState } from "./state.ts";
+import { isAtRest } from "./suspend.ts";
 
 /** An event without the stamp that the draft adds. */
 type Unstamped<E> = E extends RunEvent ? Omit<E, "v" | "at"> : never;
@@ -18,12 +19,14 @@ export class Draft {
   readonly effects: RunEffect[] = [];
   readonly #at: string;
   readonly #wasOver: boolean;
+  readonly #wasAtRest: boolean;
   #lastId: string | null = null;
   #state: RunState;
 
   constructor(state: RunState, context: Context) {
     this.#state = state;
     this.#wasOver = state !== null && isTerminal(state.status);
+    this.#wasAtRest = state !== null && isAtRest(state);
     this.#at = rfc3339(context.now);
     this.context = context;
   }
@@ -71,6 +74,11 @@ export class Draft {
     this.effects.push({ type: "unsubscribe", workflow_id: this.run.workflow_id, stage_id: stageId });
   }
 
+  /** The worker of a stage is not waited for any more. */
+  closeWorker(workerId: string): void {
+    this.effects.push({ type: "close_worker", worker_id: workerId });
+  }
+
   /** Orders the list of runs to show the run as it is now; of one commit only the newest row counts. */
   index(): void {
     const earlier = this.effects.findIndex((effect) => effect.type === "index_run");
@@ -79,12 +87,20 @@ export class Draft {
     this.#reportEnd();
   }
 
-  /** Tells the trigger that waits for the run's end, once: in the commit that ends it. */
+  /** Tells the worker that its suspended run has come to rest, once: in the commit with which it does. */
+  reportRest(): void {
+    const { report_to: to } = this.run;
+    if (to === null || !("worker_id" in to) || this.#wasAtRest || !isAtRest(this.run)) return;
+    this.effects.push({ type: "report_rest", to });
+  }
+
+  /** Tells whoever waits for the run's end, once: in the commit that ends it. */
   #reportEnd(): void {
     const { report_to: to, status, error } = this.run;
     const isKnown = this.#wasOver || this.effects.some(({ type }) => type === "report_end");
     if (to === null || isKnown) return;
-    if (status !== "completed" && status !== "failed" && status !== "cancelled") return;
+    const usedUp = "worker_id" in to && status === "paused" && this.events.at(-2)?.type === "run_finalized";
+    if (!usedUp && status !== "completed" && status !== "failed" && status !== "cancelled") return;
     this.effects.push({ type: "report_end", to, end: { status, error } });
   }
 }

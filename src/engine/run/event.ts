@@ -1,4 +1,3 @@
-import type { RunSettlement } from "../trigger/dispatch.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { WorkflowGraph } from "../../schema/graph.ts";
@@ -11,7 +10,7 @@ import type { SessionCompacted, SessionEvent } from "../transcript/session-event
 import type { ContractAssets } from "../verification/contracts.ts";
 import type { RunReplay } from "../replay/next-stage.ts";
 import type { RunBudget } from "./budget.ts";
-import type { DriveMode, FollowedEdge, ForkedAt, Holder, StageWork } from "./state.ts";
+import type { CycleOf, DriveMode, FollowedEdge, ForkedAt, Holder, ReportTo, StageWork } from "./state.ts";
 
 /** Fields every event of a run carries: its shape's version and its moment (RFC 3339). */
 interface Stamped {
@@ -45,8 +44,8 @@ export interface RunCreated extends Stamped {
   readonly approval_policy?: ToolApprovalPolicy;
   /** The texts of the assets that verification contracts name, as they were when the run was created. */
   readonly assets?: ContractAssets;
-  /** Where the run's end is reported. */
-  readonly report_to?: RunSettlement;
+  /** Who learns how the run ends. */
+  readonly report_to?: ReportTo;
   /** Conversations that the run begins with; absent for none. */
   readonly sessions?: readonly SessionSeed[];
   readonly max_steps: number;
@@ -192,7 +191,7 @@ export interface AttemptHandedOver extends Stamped {
 export interface AttemptEnded extends Stamped {
   readonly type: "attempt_ended";
   readonly stage_id: string;
-  readonly reason: "lease_expired" | "failed";
+  readonly reason: "lease_expired" | "failed" | "suspended";
   readonly record: RunStageAttemptRecord;
   readonly retry_at_ms: number;
 }
@@ -267,10 +266,16 @@ export interface RunFinalized extends Stamped {
 export interface RunPaused extends Stamped {
   readonly type: "run_paused";
   readonly reason: string | null;
+  /** For its worker: attempts under way end behind their next recorded step. */
+  readonly suspend?: true;
 }
 
 export interface RunResumed extends Stamped {
   readonly type: "run_resumed";
+  /** The cycle of its worker from now on. */
+  readonly cycle?: CycleOf;
+  /** What there is to do from now on; absent where that stays. */
+  readonly task?: string;
   /** Set when the run had used up its steps: counting starts again. */
   readonly max_steps: number | null;
   /** The budget from here on; absent when it stays as it was. */

@@ -189,12 +189,15 @@ const statusChanged = (run: Run, event: StatusEvent): Run => {
     case "run_finalized":
       return { ...run, status: event.status, ready: event.ready ?? run.ready };
     case "run_paused":
-      return { ...run, status: "paused", paused_by: event.reason };
+      return { ...run, status: "paused", paused_by: event.reason, suspended: event.suspend === true };
     case "run_resumed":
       return {
         ...run,
         status: "running",
         paused_by: null,
+        suspended: false,
+        report_to: event.cycle ?? run.report_to,
+        task: event.task ?? run.task,
         budget: event.budget ?? run.budget,
         ...(event.max_steps === null ? {} : { steps: 0, max_steps: event.max_steps }),
       };

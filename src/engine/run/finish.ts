@@ -1,5 +1,6 @@
 import { nextEdges } from "../graph/edges.ts";
 import type { CompletedReply } from "./command.ts";
+import { awaitedWorkers } from "./delegate.ts";
 import type { Draft } from "./draft.ts";
 import type { Raised } from "./prepare-stage.ts";
 import { enqueueUnique } from "./evolve.ts";
@@ -51,10 +52,11 @@ export const failRun = (draft: Draft, raised: Pick<Raised, "detail">): void => {
   draft.index();
 };
 
-/** Tells the mailbox that the stages of a run that is over no longer wait. */
+/** Tells the mailbox that the stages of a run that is over no longer wait, and ends the workers that it waits for. */
 export const stopListening = (draft: Draft): void => {
   for (const unit of draft.run.open)
     if (unit.work.type === "wait" && unit.settled === null) draft.unsubscribe(unit.stage_id);
+  for (const workerId of awaitedWorkers(draft.run)) draft.closeWorker(workerId);
 };
 
 /** Follows the edges of a stage that was completed without a driver, and orders one. */

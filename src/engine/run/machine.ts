@@ -1,6 +1,6 @@
 import { type Context, type Machine, reject } from "../machine.ts";
 import { advance } from "./advance.ts";
-import { answerCall, recordStep } from "./agent.ts";
+import { answerCall, goesOn, recordStep } from "./agent.ts";
 import { closeStage, end, openStage, transition } from "./by-hand.ts";
 import { changeSession } from "./change-session.ts";
 import { type CreateRun, controlOf, type RunCommand, type RunEffect, type RunReply, type Wake } from "./command.ts";
@@ -13,6 +13,7 @@ import { failRun } from "./finish.ts";
 import { hear } from "./hear.ts";
 import { prepareRun } from "./prepare-run.ts";
 import type { Run, RunState } from "./state.ts";
+import { restLost } from "./suspend.ts";
 import { deadlineError, needsDriver } from "./wake.ts";
 import { nextWork } from "./walk.ts";
 
@@ -35,8 +36,16 @@ import { nextWork } from "./walk.ts";
 
 const FIRST_STEP = { type: "advance", live_attempts: [] } as const;
 
+/** True for a run that has ended and is to go on for a later cycle of the worker that it belongs to. */
+const mayContinue = (state: Run, { continues, report_to: next }: CreateRun): boolean => {
+  const { report_to: to, status } = state;
+  if (continues !== true || status === "running" || to === null || next === undefined) return false;
+  return "worker_id" in to && "worker_id" in next && next.worker_id === to.worker_id && next.cycle > to.cycle;
+};
+
 const createRun = (state: RunState, command: CreateRun, context: Context): RunDecision => {
-  if (state !== null) return reject("run_already_exists", `run ${state.run_id} exists already`);
+  if (state !== null && !mayContinue(state, command))
+    return reject("run_already_exists", `run ${state.run_id} exists already`);
   const prepared = prepareRun(command, context);
   if (!prepared.ok) return prepared;
   const draft = new Draft(null, context);
@@ -53,6 +62,7 @@ const createRun = (state: RunState, command: CreateRun, context: Context): RunDe
 const wake = (draft: Draft, command: Wake): RunDecision => {
   const late = deadlineError(draft.run, draft.context.now);
   if (late !== null) failRun(draft, { detail: late });
+  else if (draft.run.suspended === true) restLost(draft, command.live_attempts);
   else if (needsDriver(draft.run, command.live_attempts, draft.context.now)) draft.drive();
   return controlReply(draft);
 };
@@ -74,7 +84,8 @@ const decideExisting = (run: Run, command: Exclude<RunCommand, CreateRun>, conte
     }
     case "record_step": {
       const rejection = recordStep(draft, command);
-      return rejection === null ? controlReply(draft) : refused(rejection);
+      if (rejection !== null) return refused(rejection);
+      return decided(draft, { type: "step", goes_on: goesOn(draft, command.attempt_token) });
     }
     case "answer_call": {
       const rejection = answerCall(draft, command);

@@ -30,7 +30,7 @@ export const branchesOf = (run: Run, mapStageId: string): readonly PreparedStage
 export const isParked = (unit: PreparedStage): boolean =>
   PARKED.has(unit.mode) || (unit.mode === "command" && unit.holder === "nobody");
 
-const PARKED: ReadonlySet<string> = new Set(["external", "sleep", "wait"]);
+const PARKED: ReadonlySet<string> = new Set(["external", "sleep", "wait", "subagent"]);
 
 /** Stages that take one of the run's parallel places. With a single place every stage does (spec/workflow 5). */
 const placesTaken = (run: Run): number =>

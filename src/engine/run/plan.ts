@@ -154,6 +154,7 @@ const workPart = (run: Run, node: WorkflowNode, prepared: PreparedStage): Partia
       return mapPart(run, node);
     case "sleep":
     case "wait":
+    case "delegate":
       return {};
     case "condition":
       return { condition: work.call };

@@ -9,6 +9,7 @@ import { stagePolicies } from "../policy/scopes.ts";
 import { blockedInFork } from "../replay/blocked.ts";
 import { nextRecordedStage, type RecordedPage } from "../replay/next-stage.ts";
 import { commandJob, commandQueue } from "../verification/command-job.ts";
+import { planDelegation } from "./delegate.ts";
 import type { Draft } from "./draft.ts";
 import { executeStatic } from "./execute-static.ts";
 import { failedStage } from "./executed-stage.ts";
@@ -78,6 +79,7 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
     ...(request.ready === undefined ? {} : { ready: request.ready }),
   });
   if (work.type === "wait") draft.subscribe(stage_id, work.message);
+  if (work.type === "delegate") draft.effects.push({ type: "spawn_worker", stage_id });
   if (queue !== null && holder === "nobody") orderCommand(draft, stage_id, queue);
   return null;
 };
@@ -100,7 +102,7 @@ const orderCommand = (draft: Draft, stageId: string, queue: string): void => {
  * branches; a wait by nobody at all.
  */
 const holderOf = (request: StageRequest, mode: StageMode, isQueued: boolean): Holder => {
-  if (mode === "sleep" || mode === "wait") return "nobody";
+  if (mode === "sleep" || mode === "wait" || mode === "subagent") return "nobody";
   if (mode === "map") return request.whole === true ? request.holder : "nobody";
   return (mode === "external" || isQueued) && request.holder === "driver" ? "nobody" : request.holder;
 };
@@ -131,7 +133,9 @@ const workOf = (draft: Draft, node: WorkflowNode, request: StageRequest): Result
   }
   const blocked = blockedInFork(run.options, nodeId);
   if (blocked !== null) return ok(precomputed(failedStage(blocked)));
-  const prepared = run.reopen[0]?.prepared;
+  const reopened = run.reopen[0]?.prepared;
+  // A fork delegates to workers of its own.
+  const prepared = reopened?.work.type === "delegate" ? undefined : reopened;
   return ok(
     prepared === undefined
       ? ownWork(draft, node)
@@ -146,6 +150,10 @@ const ownWork = ({ run, context }: Draft, node: WorkflowNode): Work => {
     const call = needsBodies(node, selected);
     if (call !== null) return { selected_ids: idsOf(selected), work: { type: "condition", call } };
     return precomputed(executeStatic(node, selected, context), idsOf(selected));
+  }
+  if (node.kind === "subagent") {
+    const { selected, work } = planDelegation(run, node, context);
+    return { selected_ids: idsOf(selected), work };
   }
   if (node.kind === "map") {
     const selected = selectArtifactsFor(run, node);

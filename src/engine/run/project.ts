@@ -77,9 +77,11 @@ interface Collected {
 }
 
 const collect = (entries: readonly ProjectedEntry[], until: ProjectUntil): Collected | null => {
-  const events = upTo(entries, until);
+  const known = upTo(entries, until);
+  // A run that its worker continued begins anew with the record it had.
+  const events = known?.slice(known.findLastIndex((event) => event.type === "run_created"));
   const first = events?.[0];
-  if (events === null || first?.type !== "run_created") return null;
+  if (events === undefined || first?.type !== "run_created") return null;
   const base = first.resumed_from;
   const growing: Growing = {
     stages: [...(base?.stages ?? [])],

@@ -69,6 +69,7 @@ export const verifyFunction = (node: WorkflowNode): string | undefined => {
 export const stageMode = (node: WorkflowNode): StageMode => {
   if (node.kind === "verify") return verifyFunction(node) === undefined ? "command" : "function";
   if (node.kind === "map") return "map";
+  if (node.kind === "subagent") return "subagent";
   if (callsReducer(node)) return "function";
   if (OWN_MODES.has(node.mode ?? "")) return node.mode as StageMode;
   return runsAgentLoop(node) ? "agent" : "llm";
@@ -111,6 +112,7 @@ const DEFAULT_TIMEOUT_MS: Readonly<Record<StageMode, number>> = {
   map: 0,
   sleep: 0,
   wait: 0,
+  subagent: 0,
 };
 
 /** How long one attempt of the node may take, in milliseconds; 0 for no bound. */

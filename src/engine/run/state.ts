@@ -64,6 +64,8 @@ export type StageWork =
   /** Waits for a moment, or for a message of the run's mailbox; nobody executes it. */
   | { readonly type: "sleep" }
   | { readonly type: "wait"; readonly message: string }
+  /** A worker carries it out; it reports when it has ended. */
+  | { readonly type: "delegate"; readonly worker_id: string }
   /** A condition whose texts only a driver can read. */
   | { readonly type: "condition"; readonly call: ConditionCall }
   | { readonly type: "precomputed"; readonly executed: ExecutedStage }
@@ -199,6 +201,15 @@ export interface Completion {
   readonly handed_in: JsonObject;
 }
 
+/** The cycle of a worker that a run carries out. */
+export interface CycleOf {
+  readonly worker_id: string;
+  readonly cycle: number;
+}
+
+/** Who learns how a run ends: the trigger that waits for it, or the worker whose cycle it is. */
+export type ReportTo = RunSettlement | CycleOf;
+
 /** The hot state of a run: what decisions need. The full record is a projection of the journal. */
 export interface Run {
   readonly tenant: string;
@@ -208,13 +219,15 @@ export interface Run {
   readonly status: RunStatus;
   /** The reason it was paused for, while it is paused on request. */
   readonly paused_by?: string | null;
+  /** It was paused for its worker: attempts under way end behind their next recorded step (spec/workers 17.2). */
+  readonly suspended?: boolean;
   readonly drive: DriveMode;
   readonly graph: WorkflowGraph;
   readonly contracts: readonly VerificationContract[];
   /** The assets that contracts name. */
   readonly assets: ContractAssets;
-  /** Where the run's end is reported, for a trigger that waits for it. */
-  readonly report_to: RunSettlement | null;
+  /** Who learns how the run ends; null for nobody. */
+  readonly report_to: ReportTo | null;
   /** What failed verifications found, for the stages that repair it. */
   readonly findings: OpenFindings;
   readonly task: string;

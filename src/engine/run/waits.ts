@@ -12,7 +12,7 @@ const timeIn = (node: WorkflowNode, mode: string, now: Timestamp): Timestamp | n
     return now + (ms ?? 0);
   }
   if (mode === "wait" && node.wait?.timeout_ms != null) return now + node.wait.timeout_ms;
-  if (mode === "external" && node.timeout_ms != null && node.timeout_ms > 0) return now + node.timeout_ms;
+  if ((mode === "external" || mode === "subagent") && node.timeout_ms != null && node.timeout_ms > 0) return now + node.timeout_ms;
   return null;
 };
 
@@ -41,6 +41,7 @@ export const executedAtDeadline = (unit: PreparedStage, deadline: Timestamp): Ex
     const text = `no message came until ${at}`;
     return ended("timeout", "timeout", { text, visible_text: text, timed_out: true });
   }
+  if (unit.mode === "subagent") return failedStage(`Error [timeout]: the worker did not end until ${at}`);
   return failedStage(`Error [timeout]: nobody completed the stage until ${at}`);
 };
 

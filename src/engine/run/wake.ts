@@ -1,6 +1,7 @@
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
 import { canGoOn } from "./schedule.ts";
 import type { PreparedStage, Run, RunState } from "./state.ts";
+import { unitsToRest } from "./suspend.ts";
 import { isExecutable } from "./unit.ts";
 
 /** How long an ordered driver may take to come. */
@@ -21,9 +22,18 @@ const unitWake = (unit: PreparedStage, lease: LeaseOf, now: Timestamp): Timestam
   return expires > now ? expires : now + TAKE_OVER_MS;
 };
 
+/** A suspended run is looked at when the lease of an attempt under way ends: its driver may be lost. */
+const restWake = (run: Run, lease: LeaseOf, now: Timestamp): Timestamp | null => {
+  const times = unitsToRest(run).map((unit) => Math.max(lease(unit), now + MIN_REST_MS));
+  return times.length === 0 ? null : Math.min(...times);
+};
+
+const MIN_REST_MS = 1_000;
+
 /** When the watchdog has to look at the run again, or null when something outside wakes it (I7). */
 export const nextWake = (state: RunState, lease: LeaseOf, now: Timestamp): Timestamp | null => {
-  if (state === null || state.status !== "running") return null;
+  if (state === null) return null;
+  if (state.status !== "running") return restWake(state, lease, now);
   const times: number[] = [];
   if (state.deadline_ms !== null) times.push(state.deadline_ms);
   if (state.drive === "auto")

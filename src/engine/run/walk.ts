@@ -83,6 +83,7 @@ const closeOne = (draft: Draft): boolean => {
     }
     if (unit.deadline_ms !== null && unit.deadline_ms <= context.now) {
       if (work.type === "wait") draft.unsubscribe(unit.stage_id);
+      if (work.type === "delegate") draft.closeWorker(work.worker_id);
       recordExecuted(draft, unit, { executed: executedAtDeadline(unit, unit.deadline_ms), handed_in: NO_RESULT });
       return true;
     }
@@ -234,13 +235,13 @@ const earliest = (times: readonly (number | null)[]): Timestamp | null => {
   return known.length === 0 ? null : Math.min(...known);
 };
 
-const REASONS = { sleep: "sleep", wait: "message" } as const;
+const REASONS = { sleep: "sleep", wait: "message", subagent: "worker" } as const;
 
 const reasonOf = (run: Run): NonNullable<AdvanceReply["waiting"]> => {
   const parked = run.open.find((unit) => unit.holder === "nobody" && unit.map === null && unit.settled === null);
   if (parked?.loop != null) return "tool_call";
   const mode = parked?.mode;
-  return mode === "sleep" || mode === "wait" ? REASONS[mode] : "external";
+  return mode === "sleep" || mode === "wait" || mode === "subagent" ? REASONS[mode] : "external";
 };
 
 /** Why there is nothing to execute although stages are open. */
