@@ -3,15 +3,14 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
 import type { CapabilityPolicy } from "../../schema/policy.ts";
 import { selectForStage } from "../artifact/stage-selection.ts";
+import type { Context } from "../machine.ts";
 import { stagePolicies } from "../policy/scopes.ts";
 import { redactTranscript } from "../prompt/visibility.ts";
 import type { SpawnWorker } from "../worker/command.ts";
-import { workerResultArtifact } from "../worker/delegated.ts";
-import { readExecution } from "../worker/execution.ts";
-import { ANY_CONTEXT } from "../worker/artifact-carry.ts";
-import type { Context } from "../machine.ts";
-import { callError, failedStage, isCallError, usageOf } from "./executed-stage.ts";
+import { delegatedWorker } from "../worker/delegated.ts";
+import type { WorkerExecution } from "../worker/state.ts";
 import type { Draft } from "./draft.ts";
+import { callError, failedStage, isCallError, usageOf } from "./executed-stage.ts";
 import { transcriptValue } from "./run-transcript.ts";
 import { unitNode } from "./stage-node.ts";
 import type { ExecutedStage, PreparedStage, Run, StageWork } from "./state.ts";
@@ -23,118 +22,78 @@ export const planDelegation = (
   context: Context,
 ): { readonly selected: readonly ArtifactRecord[]; readonly work: StageWork } => {
   const selected = selectForStage(run.artifacts.toArray(), node.context_policy, node.input_contract);
-  const problem = delegationProblem(run, node);
-  if (problem !== null) return { selected, work: { type: "precomputed", executed: failedStage(problem) } };
+  const policies = stagePolicies(run, node, {});
+  // Nothing may be delegated at limit 0: it would lie below the deepest level that is allowed (spec/workers 3.1).
+  if (policies.ok && policies.value.policy.recursion_limit === 0)
+    return { selected, work: { type: "precomputed", executed: failedStage(TOO_DEEP) } };
   return { selected, work: { type: "delegate", worker_id: context.nextId("worker") } };
 };
 
-const delegationProblem = (run: Run, node: WorkflowNode): string | null => {
-  const execution = readExecution(node.metadata["execution"] ?? null);
-  if (!execution.ok) return execution.error;
-  const policies = stagePolicies(run, node, {});
-  // A run with limit 0 may delegate nothing: what it starts would lie below the deepest level (spec/workers 3.1).
-  if (policies.ok && policies.value.policy.recursion_limit === 0)
-    return "Error [tool_rejected]: the capability policy allows no deeper delegation (recursion_limit 0)";
-  return null;
-};
+const TOO_DEEP = "Error [tool_rejected]: the capability policy allows no deeper delegation (recursion_limit is 0)";
 
-/** What a worker of a stage may do: what the stage may, one level deeper. */
+/** What the worker of a stage may do: what the stage may, one level deeper. */
 const policyBelow = (policy: CapabilityPolicy): CapabilityPolicy =>
   policy.recursion_limit === null ? policy : { ...policy, recursion_limit: Math.max(0, policy.recursion_limit - 1) };
 
-/** The worker that an open subagent unit waits for, as it is to be spawned (spec/workers 14.1, 14.2); null for another unit. */
-export const delegatedSpawn = (run: Run, unit: PreparedStage): SpawnWorker | null => {
-  if (unit.work.type !== "delegate") return null;
-  const node = unitNode(run, unit);
+/** The node that an open subagent unit delegates; null for another unit. */
+export const delegatedNode = (run: Run, stageId: string): { readonly unit: PreparedStage; readonly node: WorkflowNode } | null => {
+  const unit = run.open.find((open) => open.stage_id === stageId && open.settled === null);
+  return unit?.work.type === "delegate" ? { unit, node: unitNode(run, unit) } : null;
+};
+
+/** How the worker of an open subagent unit is spawned (spec/workers 14.1, 14.2); null where the unit is not there any more. */
+export const delegatedSpawn = (run: Run, stageId: string, execution: WorkerExecution): SpawnWorker | null => {
+  const found = delegatedNode(run, stageId);
+  if (found === null || found.unit.work.type !== "delegate") return null;
+  const { unit, node } = found;
+  const { worker_id } = found.unit.work;
   const policies = stagePolicies(run, node, unit.options);
-  const execution = readExecution(node.metadata["execution"] ?? null);
-  if (!policies.ok || !execution.ok) return null;
-  const name = node.metadata["worker_name"];
+  if (!policies.ok) return null;
   const wanted = new Set(unit.selected_artifact_ids);
+  const { run_id, report_to: to } = run;
+  const { stage_id, node_id, attempt_token } = unit;
   return {
     type: "spawn",
     tenant: run.tenant,
-    worker_id: unit.work.worker_id,
-    mode: "delegated_stage",
-    name: typeof name === "string" && name !== "" ? name : unit.node_id,
-    task: run.task,
-    config: {
-      mode: "stage",
-      node: { ...node, kind: "stage" },
+    worker_id,
+    ...delegatedWorker({
+      node_id,
+      node,
+      task: run.task,
       artifacts: run.artifacts.toArray().filter(({ id }) => wanted.has(id)),
       transcript: transcriptValue(run.transcript),
-    },
-    carry_policy: {
-      artifact_mode: "inherit",
-      transcript_mode: "inherit",
-      context_policy: ANY_CONTEXT,
-      resume_workflow: true,
-      persist_state: true,
-      retriggerable: false,
+      execution,
       policy: policyBelow(policies.value.policy),
-    },
-    execution: execution.value,
-    audit: {
-      parent_session_id: unit.node_id,
-      mutation_scope: "read_only",
       approval_policy: policies.value.approval,
-      execution_kind: "delegated_stage",
-    },
-    parent_worker_id: parentWorkerOf(run),
-    parent_stage_id: unit.node_id,
-    parent: {
-      run_id: run.run_id,
-      stage_id: unit.stage_id,
-      node_id: unit.node_id,
-      attempt_token: unit.attempt_token,
-    },
+    }),
+    parent_worker_id: to !== null && "worker_id" in to ? to.worker_id : null,
+    parent_stage_id: node_id,
+    parent: { run_id, stage_id, node_id, attempt_token },
   };
 };
 
-/** The worker whose cycle this run carries out; null for a run of its own. */
-const parentWorkerOf = ({ report_to: to }: Run): string | null =>
-  to !== null && "worker_id" in to ? to.worker_id : null;
-
-/** What a worker reported, as what its stage came to (spec/workers 14.4 to 14.7). */
+/** What a worker reported, as what its stage came to: its artifacts come with it (spec/workers 14.4 to 14.7). */
 export const delegatedStage = (draft: Draft, unit: PreparedStage, given: JsonObject): ExecutedStage => {
-  const { artifacts: made, transcript = null, ...rest } = given;
+  const { artifacts = [], transcript = null, ...rest } = given;
   const inner = isObject(rest["result"]) ? rest["result"] : rest;
   const usage = usageOf(rest) ?? usageOf(inner);
+  const worker = rest["worker"] === undefined ? {} : { worker: rest["worker"] as Json };
   if (isCallError(given)) {
     const failed = failedStage(callError(given), usage);
-    return { ...failed, result: { ...failed.result, ...(rest["worker"] === undefined ? {} : { worker: rest["worker"] }) } };
+    return { ...failed, result: { ...failed.result, ...worker } };
   }
-  const node = unitNode(draft.run, unit);
-  const worker = isObject(rest["worker"]) ? rest["worker"] : {};
-  const tag = { worker_id: worker["id"] ?? null, worker_name: worker["name"] ?? null, delegated: true };
-  const produced = (Array.isArray(made) ? (made as unknown as readonly ArtifactRecord[]) : []).map((artifact) => ({
-    ...artifact,
-    metadata: { ...artifact.metadata, ...tag },
-  }));
-  const text = inner["visible_text"] ?? inner["text"] ?? "";
-  const result = { ...rest, text: inner["text"] ?? "", visible_text: text } as JsonObject;
+  const { text = "", visible_text = text } = inner;
   return {
     status: "completed",
     outcome: "subagent_completed",
     branch: "success",
-    result,
-    artifacts: [
-      ...produced,
-      workerResultArtifact(
-        {
-          node_id: unit.node_id,
-          worker,
-          payload: rest as Json,
-          produced_ids: produced.map(({ id }) => id),
-          input_ids: unit.selected_artifact_ids,
-        },
-        draft.context,
-      ),
-    ],
+    result: { ...rest, text, visible_text } as JsonObject,
+    artifacts: artifacts as unknown as readonly ArtifactRecord[],
     verification: null,
     usage,
     error: null,
-    transcript: transcript === null ? null : redactTranscript(transcript, node.output_visibility),
+    transcript:
+      transcript === null ? null : redactTranscript(transcript, unitNode(draft.run, unit).output_visibility),
   };
 };
 
