@@ -25,19 +25,27 @@ const shorthandPolicy = (tools: Json | undefined): Result<CapabilityPolicy | nul
   return ok({ ...UNRESTRICTED, tools: names });
 };
 
-const meet = (
+/**
+ * What remains of a worker's request under a ceiling, or why it is refused; null stands for no opinion. Workspace roots of which
+ * none is the ceiling's are refused too: nothing could be done with what remains (spec/workers 3.3, 30 no. 11).
+ */
+export const meetWorkerPolicies = (
   ceiling: CapabilityPolicy | null,
   requested: CapabilityPolicy | null,
-): Result<CapabilityPolicy | null, string> =>
-  ceiling === null || requested === null ? ok(requested ?? ceiling) : intersectPolicies(ceiling, requested);
+): Result<CapabilityPolicy | null, string> => {
+  if (ceiling === null || requested === null) return ok(requested ?? ceiling);
+  const met = intersectPolicies(ceiling, requested);
+  if (!met.ok || requested.workspace_roots.length === 0 || met.value.workspace_roots.length > 0) return met;
+  return err(`requested workspace roots exceed host ceiling: ${requested.workspace_roots.join(", ")}`);
+};
 
 /**
- * The capability policy of a worker (spec/workflow 11.3): its explicit policy, narrowed by the tools shorthand, under the
+ * The capability policy of a worker (spec/workflow 11.3, spec/workers 3.2): its explicit policy, narrowed by the tools shorthand, under the
  * parent's; null when nobody has an opinion. A child never gets more than its parent. Errors begin with `spawn_agent: `.
  */
 export const resolveWorkerPolicy = (request: WorkerPolicyRequest): Result<CapabilityPolicy | null, string> => {
   const shorthand = shorthandPolicy(request.tools);
   if (!shorthand.ok) return prefixed(shorthand);
-  const requested = meet(request.explicit, shorthand.value);
-  return prefixed(requested.ok ? meet(request.parent, requested.value) : requested);
+  const requested = meetWorkerPolicies(request.explicit, shorthand.value);
+  return prefixed(requested.ok ? meetWorkerPolicies(request.parent, requested.value) : requested);
 };
