@@ -34,6 +34,8 @@ export interface SpawnWorker extends WorkerInit {
   readonly parent_worker_id: string | null;
   readonly parent_stage_id: string | null;
   readonly parent: ParentStage | null;
+  /** Digest of the request as it was given, before ids were made for it; absent where the command itself is that. */
+  readonly request_digest?: string;
 }
 
 /** What one cycle came to (spec/workers 1.4); from the run that carried it out. */

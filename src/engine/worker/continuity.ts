@@ -81,10 +81,7 @@ export const continuityOf = (worker: Worker, event: Omit<WorkerResumed, "type" |
 };
 
 /** What the agent of a paused run hears first: for a sub-agent a reminder of the suspension, then the input (spec/workers 17.6). */
-export const speechOf = (
-  worker: Worker,
-  event: Omit<WorkerResumed, "type" | "at" | "on">,
-): readonly JsonObject[] => {
+export const speechOf = (worker: Worker, event: Omit<WorkerResumed, "type" | "at" | "on">): readonly JsonObject[] => {
   const speech: JsonObject[] = [];
   if (worker.config.mode === "sub_agent") {
     const payload = continuityOf(worker, event);

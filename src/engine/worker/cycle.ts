@@ -2,7 +2,6 @@ import type { CycleResult, WorkerCommand } from "./command.ts";
 import type { Draft, WorkerDecision } from "./draft.ts";
 import type { CycleOutcome } from "./event.ts";
 import type { Worker } from "./state.ts";
-import { isTerminal } from "./status.ts";
 import { compactedTranscript } from "./transcript-carry.ts";
 
 type Report<Type> = Extract<WorkerCommand, { readonly type: Type }>;
@@ -59,10 +58,10 @@ export const decidePaused = (draft: Draft, { cycle, turn, transcript }: Report<"
   return draft.decided();
 };
 
-/** A worker started another one; one that has ended already does not keep it (spec/workers 17.8). */
+/** A worker started another one; one that was closed or stopped meanwhile does not keep it (spec/workers 17.8). */
 export const decideAdopt = (draft: Draft, { worker_id }: Report<"adopt_child">): WorkerDecision => {
   const { children, status } = draft.worker;
   if (!children.includes(worker_id)) draft.emit({ type: "child_adopted", worker_id });
-  if (isTerminal(status)) draft.effects.push({ type: "close_child", worker_id });
+  if (status === "cancelled" || status === "stopped") draft.effects.push({ type: "close_child", worker_id });
   return draft.decided();
 };

@@ -64,8 +64,7 @@ export const withInput = (worker: Worker, input: Json): Worker => {
 };
 
 /** The conversation that a worker goes on with where it does not continue the one before (spec/workers 17.5). */
-export const digestedTranscript = ({ transcript }: Worker): Json =>
-  reducedTranscript(transcript, digestOf(transcript));
+export const digestedTranscript = ({ transcript }: Worker): Json => reducedTranscript(transcript, digestOf(transcript));
 
 const hasWorked = ({ run, transcript, artifacts, latest_payload }: Worker): boolean =>
   run !== null || transcript !== null || artifacts.length > 0 || latest_payload !== null;

@@ -66,9 +66,7 @@ const goOn = (draft: Draft, resumption: Omit<WorkerResumed, "type" | "at" | "on"
   else {
     const speech = speechOf(before, resumption);
     const order = { type: "resume_run", cycle, run_id: run.run_id, speech } as const;
-    draft.effects.push(
-      resumption.continue_transcript ? order : { ...order, digest: digestOf(before.transcript) },
-    );
+    draft.effects.push(resumption.continue_transcript ? order : { ...order, digest: digestOf(before.transcript) });
   }
 };
 
