@@ -52,8 +52,8 @@ const textOr = <Otherwise>(value: Json | undefined, otherwise: Otherwise): strin
 const textsOf = (value: Json | undefined): readonly string[] =>
   Array.isArray(value) ? (value as readonly Json[]).filter((item) => typeof item === "string") : [];
 
-const wholeOr = <Otherwise>(value: Json | undefined, otherwise: Otherwise): number | Otherwise =>
-  typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : otherwise;
+const countOf = (value: Json | undefined): number =>
+  typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : 0;
 
 const loadedConfig = (config: SnapshotConfig, workerId: string, context: Context): WorkerConfig => {
   if (config.mode === "sub_agent") return config;
@@ -115,10 +115,11 @@ export const restoredWorker = (
     snapshot_path: path,
     audit: normalizedAudit(decoded.audit ?? {}, context),
     suspension: suspension.value,
-    cycle: wholeOr(source["cycle"], 0),
+    cycle: countOf(source["cycle"]),
     run: null,
     parent: null,
-    resume_at_ms: status === "suspended" ? wholeOr(source["resume_at_ms"], null) : null,
-    children: textsOf(source["children"]),
+    // When it is woken is reckoned anew where it is restored, and it has nobody to end there.
+    resume_at_ms: null,
+    children: [],
   });
 };
