@@ -17,6 +17,7 @@ import { scheduleOperations } from "./schedule.ts";
 import { stageRuleOperations } from "./stage-rule.ts";
 import { triggerOperations } from "./trigger.ts";
 import { webhookOperations } from "./webhook.ts";
+import { workerOperations } from "./worker.ts";
 
 /** Every operation that vectors can name. A new one is an entry in one of these tables. */
 export const OPERATIONS: Operations = {
@@ -38,4 +39,5 @@ export const OPERATIONS: Operations = {
   ...handlerOperations,
   ...ruleOperations,
   ...dispatchOperations,
+  ...workerOperations,
 };
