@@ -34,6 +34,8 @@ export interface SpawnWorker extends WorkerInit {
   readonly parent_worker_id: string | null;
   readonly parent_stage_id: string | null;
   readonly parent: ParentStage | null;
+  /** Digest of the request as it was given, before ids were made for it; absent where the command itself is that. */
+  readonly request_digest?: string;
 }
 
 /** What one cycle came to (spec/workers 1.4); from the run that carried it out. */
@@ -75,6 +77,8 @@ export type WorkerCommand =
       readonly initiator: ResumeInitiator;
       /** The event that woke it; null for none. */
       readonly trigger_event: Json;
+      /** The suspension that the caller has seen; where it is over by now, the resumption is refused as a conflict. */
+      readonly suspended_at?: string;
     }
   /** Takes over a worker as a snapshot shows it; nothing runs (spec/workers 12.4, 17.4). */
   | { readonly type: "restore"; readonly worker: Worker; readonly input: Json; readonly continue_transcript: boolean }
@@ -121,4 +125,6 @@ export interface WorkerReply {
   readonly type: "worker";
   /** The public summary (spec/workers 1.5). */
   readonly summary: JsonObject;
+  /** What the broadcast did to it (spec/workers 17.3); only as the answer to that. */
+  readonly panic?: "suspended" | "already_suspended" | "not_running";
 }

@@ -144,6 +144,8 @@ export interface CycleRun {
   readonly begun: boolean;
   /** A run that was paused with the worker, and goes on with it. */
   readonly paused: boolean;
+  /** What the run came to while its worker was suspended; absent where it did not end then. */
+  readonly ended?: "completed" | "failed" | "cancelled";
 }
 
 /**
@@ -186,6 +188,10 @@ export interface Worker {
   readonly run: CycleRun | null;
   /** The stage that gets the result; null for a worker that nobody waits for in a graph. */
   readonly parent: ParentStage | null;
+  /** That stage has been told. */
+  readonly parent_told?: true;
+  /** Digest of the request that made it; absent for a worker taken over from a snapshot. */
+  readonly request_digest?: string;
   /** When a condition of the suspension wakes it, in milliseconds; null for never. */
   readonly resume_at_ms: number | null;
   /** Workers that this one started, by id, in order. */

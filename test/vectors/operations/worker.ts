@@ -5,7 +5,7 @@ import { compactPayload } from "../../../src/engine/worker/delegated.ts";
 import { workerIdOf } from "../../../src/engine/worker/handle.ts";
 import { planExecution } from "../../../src/engine/worker/plan-execution.ts";
 import { replayWorkerConfig, restartedFields } from "../../../src/engine/worker/restart.ts";
-import { restoredWorker } from "../../../src/engine/worker/restore.ts";
+import { restoredWorker } from "../../../src/engine/worker/restored-worker.ts";
 import { resumeMetadata, suspensionMetadata } from "../../../src/engine/worker/span-metadata.ts";
 import type { Worker, WorkerCarryPolicy } from "../../../src/engine/worker/state.ts";
 import { carryTranscript } from "../../../src/engine/worker/transcript-carry.ts";

@@ -1,0 +1,67 @@
+import type { CycleResult, WorkerCommand } from "./command.ts";
+import type { Draft, WorkerDecision } from "./draft.ts";
+import type { CycleOutcome } from "./event.ts";
+import type { Worker } from "./state.ts";
+import { compactedTranscript } from "./transcript-carry.ts";
+
+type Report<Type> = Extract<WorkerCommand, { readonly type: Type }>;
+
+/** Where a cycle that went well leaves its worker (spec/workers 8.2). */
+export const settledStatus = ({ carry_policy }: Worker): "awaiting" | "completed" =>
+  carry_policy.retriggerable ? "awaiting" : "completed";
+
+/** Whether a report is about the cycle the worker is in, and the worker still waits for it (spec/workers 32.2). */
+const isCurrent = ({ cycle, status, run }: Worker, of: number): boolean =>
+  of === cycle && (status === "running" || status === "suspended") && run?.ended === undefined;
+
+/** The run of a cycle exists; where nobody wants it any more it is ended at once (W2). */
+export const decideBegan = (draft: Draft, { cycle, run_id }: Report<"cycle_began">): WorkerDecision => {
+  const { worker } = draft;
+  if (!isCurrent(worker, cycle)) {
+    const isKnown = run_id === worker.run?.run_id || run_id === worker.child_run_id;
+    if (!isKnown) draft.effects.push({ type: "cancel_run", run_id, reason: "the worker does not want it any more" });
+    return draft.decided();
+  }
+  if (worker.run !== null) return draft.decided();
+  draft.emit({ type: "cycle_began", run_id });
+  if (worker.status === "suspended") draft.effects.push({ type: "pause_run", cycle, run_id });
+  return draft.decided();
+};
+
+const outcomeOf = (worker: Worker, result: Extract<CycleResult, { readonly ok: true }>): CycleOutcome => {
+  const { payload, transcript, artifacts, execution } = result;
+  if (worker.carry_policy.transcript_mode !== "compact" || transcript === null)
+    return { payload, transcript, artifacts, execution };
+  const compacted = compactedTranscript(transcript);
+  return { payload: { ...payload, transcript: compacted }, transcript: compacted, artifacts, execution };
+};
+
+/** The run of a cycle has ended: a running worker is settled by it, a suspended one keeps what it left (spec/workers 9.9). */
+export const decideEnded = (draft: Draft, { cycle, result }: Report<"cycle_ended">): WorkerDecision => {
+  const { worker } = draft;
+  if (!isCurrent(worker, cycle)) return draft.decided();
+  const outcome = result.ok ? outcomeOf(worker, result) : null;
+  const error = result.ok ? null : result.error;
+  const failed = !result.ok && result.cancelled ? "cancelled" : "failed";
+  if (worker.status === "suspended")
+    draft.emit({ type: "cycle_captured", ended: result.ok ? "completed" : failed, error, outcome });
+  else draft.emit({ type: "cycle_settled", status: result.ok ? settledStatus(worker) : failed, error, outcome });
+  return draft.decided();
+};
+
+/** The run has come to rest where the suspension asked it to; from here on the worker can be resumed (spec/workers 32.4). */
+export const decidePaused = (draft: Draft, { cycle, turn, transcript }: Report<"cycle_paused">): WorkerDecision => {
+  const { worker } = draft;
+  const { run, status } = worker;
+  const isAwaited = status === "suspended" && run !== null && !run.paused && isCurrent(worker, cycle);
+  if (isAwaited) draft.emit({ type: "cycle_paused", turn, transcript });
+  return draft.decided();
+};
+
+/** A worker started another one; one that was closed or stopped meanwhile does not keep it (spec/workers 17.8). */
+export const decideAdopt = (draft: Draft, { worker_id }: Report<"adopt_child">): WorkerDecision => {
+  const { children, status } = draft.worker;
+  if (!children.includes(worker_id)) draft.emit({ type: "child_adopted", worker_id });
+  if (status === "cancelled" || status === "stopped") draft.effects.push({ type: "close_child", worker_id });
+  return draft.decided();
+};

@@ -1,0 +1,15 @@
+import type { Worker, WorkerStatus } from "./state.ts";
+
+/** Whether nothing goes on by itself from here (spec/workers 8.1); only an input or an import does. */
+export const isTerminal = (status: WorkerStatus): boolean =>
+  status === "completed" ||
+  status === "failed" ||
+  status === "cancelled" ||
+  status === "stopped" ||
+  status === "interrupted";
+
+/** The run that still goes on, or would, for a worker; null where there is none to be told anything. */
+export const liveRun = ({ status, run }: Worker): string | null => {
+  if (status !== "running" && status !== "suspended") return null;
+  return run === null || !run.begun || run.ended !== undefined ? null : run.run_id;
+};

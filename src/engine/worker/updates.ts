@@ -1,0 +1,91 @@
+import type { JsonObject } from "../../lib/json.ts";
+import type { WorkerEvent } from "./event.ts";
+import type { Worker, WorkerMode, WorkerState } from "./state.ts";
+import { eventMetadata } from "./summary.ts";
+
+/** Public events of a worker with their wire status and whether nothing follows by itself (spec/workers 13.1). */
+export const WORKER_EVENTS = {
+  WorkerSpawned: { status: "running", terminal: false },
+  WorkerProgressed: { status: "progressed", terminal: false },
+  WorkerWaitingForInput: { status: "awaiting_input", terminal: false },
+  WorkerSuspended: { status: "suspended", terminal: false },
+  WorkerResumed: { status: "resumed", terminal: false },
+  WorkerCompleted: { status: "completed", terminal: true },
+  WorkerFailed: { status: "failed", terminal: true },
+  WorkerCancelled: { status: "cancelled", terminal: true },
+  WorkerStopped: { status: "stopped", terminal: true },
+} as const;
+
+/** Name of a public event of a worker. */
+export type WorkerEventName = keyof typeof WORKER_EVENTS;
+
+/** One public event of a worker, the same in every place that shows it (spec/workers 13.2, 13.3). */
+export interface WorkerUpdate {
+  readonly worker_id: string;
+  readonly worker_name: string;
+  readonly worker_task: string;
+  readonly worker_mode: WorkerMode;
+  readonly event: WorkerEventName;
+  readonly status: string;
+  readonly terminal: boolean;
+  readonly metadata: JsonObject;
+}
+
+const SETTLED = {
+  completed: "WorkerCompleted",
+  awaiting: "WorkerWaitingForInput",
+  failed: "WorkerFailed",
+  cancelled: "WorkerCancelled",
+} as const;
+
+/** The public events of what happened, in order; a cycle that ended well began, even where that was not heard (spec/workers 8.2). */
+const namesOf = (event: WorkerEvent, before: WorkerState): readonly WorkerEventName[] => {
+  switch (event.type) {
+    case "worker_spawned":
+      return event.worker.status === "suspended" ? ["WorkerSuspended"] : [];
+    case "cycle_began":
+      return before?.status === "running" ? ["WorkerSpawned"] : [];
+    case "cycle_settled": {
+      const isUnheard = event.outcome !== null && before?.run === null;
+      return isUnheard ? ["WorkerSpawned", SETTLED[event.status]] : [SETTLED[event.status]];
+    }
+    case "task_given":
+      return event.by === "trigger" ? ["WorkerProgressed"] : [];
+    case "worker_suspended":
+      return ["WorkerSuspended"];
+    case "worker_resumed":
+      return event.on === "run" ? ["WorkerResumed", "WorkerSpawned"] : ["WorkerResumed"];
+    case "suspension_expired":
+      return ["WorkerFailed"];
+    case "worker_closed":
+      return ["WorkerCancelled"];
+    case "worker_stopped":
+      return ["WorkerStopped"];
+    case "worker_restored":
+    case "cycle_captured":
+    case "cycle_paused":
+    case "parent_told":
+    case "child_adopted":
+      return [];
+  }
+};
+
+const extraOf = (event: WorkerEvent): JsonObject =>
+  event.type === "worker_stopped" ? { agent_stop: event.payload, handoff: event.payload["handoff"] ?? null } : {};
+
+const updateOf = (name: WorkerEventName, worker: Worker, extra: JsonObject): WorkerUpdate => ({
+  worker_id: worker.id,
+  worker_name: worker.name,
+  worker_task: worker.task,
+  worker_mode: worker.mode,
+  event: name,
+  ...WORKER_EVENTS[name],
+  metadata: eventMetadata(worker, extra),
+});
+
+/**
+ * What an event of the journal is to the public (spec/workers 13): live streams, records and webhooks all show this. `before` and
+ * `after` are the worker around the event.
+ */
+export const workerUpdates = (event: WorkerEvent, before: WorkerState, after: WorkerState): readonly WorkerUpdate[] =>
+  after === null ? [] : namesOf(event, before).map((name) => updateOf(name, after, extraOf(event)));
