@@ -55,7 +55,10 @@ export const goesOn = (draft: Draft, token: string): boolean => openByToken(draf
 export const stepAnswer = (answer: Answer<RunReply>): Answer<null> => {
   if (!answer.ok) return answer;
   if (answer.reply.type === "step" && !answer.reply.goes_on)
-    return reject("stale_attempt", "the run is suspended: the step was recorded, and a later attempt goes on behind it");
+    return reject(
+      "stale_attempt",
+      "the run is suspended: the step was recorded, and a later attempt goes on behind it",
+    );
   return { ok: true, reply: null };
 };
 

@@ -202,7 +202,15 @@ export interface CompletedReply extends Omit<Completion, "handed_in"> {
 }
 
 /** Why there is nothing to execute although a run goes on. */
-export type WaitingFor = "external" | "retry" | "other_driver" | "sleep" | "message" | "worker" | "tool_call" | "recording";
+export type WaitingFor =
+  | "external"
+  | "retry"
+  | "other_driver"
+  | "sleep"
+  | "message"
+  | "worker"
+  | "tool_call"
+  | "recording";
 
 /** Answer of `advance`. `next` is null when there is nothing to execute now. */
 export interface AdvanceReply {

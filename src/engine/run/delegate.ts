@@ -36,7 +36,10 @@ const policyBelow = (policy: CapabilityPolicy): CapabilityPolicy =>
   policy.recursion_limit === null ? policy : { ...policy, recursion_limit: Math.max(0, policy.recursion_limit - 1) };
 
 /** The node that an open subagent unit delegates; null for another unit. */
-export const delegatedNode = (run: Run, stageId: string): { readonly unit: PreparedStage; readonly node: WorkflowNode } | null => {
+export const delegatedNode = (
+  run: Run,
+  stageId: string,
+): { readonly unit: PreparedStage; readonly node: WorkflowNode } | null => {
   const unit = run.open.find((open) => open.stage_id === stageId && open.settled === null);
   return unit?.work.type === "delegate" ? { unit, node: unitNode(run, unit) } : null;
 };
@@ -92,8 +95,7 @@ export const delegatedStage = (draft: Draft, unit: PreparedStage, given: JsonObj
     verification: null,
     usage,
     error: null,
-    transcript:
-      transcript === null ? null : redactTranscript(transcript, unitNode(draft.run, unit).output_visibility),
+    transcript: transcript === null ? null : redactTranscript(transcript, unitNode(draft.run, unit).output_visibility),
   };
 };
 

@@ -8,7 +8,15 @@ import type { StageCompleted } from "./event.ts";
 import type { PreparedStage, Run, SettledBranch } from "./state.ts";
 
 /** Work that asks nobody anything. */
-const NOT_ASKED: ReadonlySet<string> = new Set(["precomputed", "condition", "reduce", "map", "sleep", "wait", "delegate"]);
+const NOT_ASKED: ReadonlySet<string> = new Set([
+  "precomputed",
+  "condition",
+  "reduce",
+  "map",
+  "sleep",
+  "wait",
+  "delegate",
+]);
 
 /** How a stage was asked; null for one that was not asked anything (spec/workflow 8.5). */
 export const stageInput = (

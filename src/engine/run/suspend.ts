@@ -46,6 +46,7 @@ export const speak = (draft: Draft, { digest, speech = [] }: Extract<ControlRun,
   for (const session_id of ids) {
     if (!sessionExists(sessions, session_id)) continue;
     if (digest !== undefined) draft.emit({ type: "session_reset", session_id });
-    if (said.length > 0) draft.emit({ type: "session_messages_added", session_id, messages: said as readonly Message[] });
+    if (said.length > 0)
+      draft.emit({ type: "session_messages_added", session_id, messages: said as readonly Message[] });
   }
 };

@@ -12,7 +12,8 @@ const timeIn = (node: WorkflowNode, mode: string, now: Timestamp): Timestamp | n
     return now + (ms ?? 0);
   }
   if (mode === "wait" && node.wait?.timeout_ms != null) return now + node.wait.timeout_ms;
-  if ((mode === "external" || mode === "subagent") && node.timeout_ms != null && node.timeout_ms > 0) return now + node.timeout_ms;
+  if ((mode === "external" || mode === "subagent") && node.timeout_ms != null && node.timeout_ms > 0)
+    return now + node.timeout_ms;
   return null;
 };
 

@@ -80,14 +80,17 @@ export const continuityOf = (worker: Worker, event: Omit<WorkerResumed, "type" |
   };
 };
 
+/** The reminder that tells an agent of its suspension (spec/workers 17.6). */
+export const continuityReminder = (payload: JsonObject): JsonObject => ({
+  role: "system",
+  content: `You were suspended and go on now: ${canonicalJson(payload)}`,
+  metadata: { dedupe_key: DEDUPE_KEY, [DEDUPE_KEY]: payload },
+});
+
 /** What the agent of a paused run hears first: for a sub-agent a reminder of the suspension, then the input (spec/workers 17.6). */
 export const speechOf = (worker: Worker, event: Omit<WorkerResumed, "type" | "at" | "on">): readonly JsonObject[] => {
   const speech: JsonObject[] = [];
-  if (worker.config.mode === "sub_agent") {
-    const payload = continuityOf(worker, event);
-    const content = `You were suspended and go on now: ${canonicalJson(payload)}`;
-    speech.push({ role: "system", content, metadata: { dedupe_key: DEDUPE_KEY, [DEDUPE_KEY]: payload } });
-  }
+  if (worker.config.mode === "sub_agent") speech.push(continuityReminder(continuityOf(worker, event)));
   if (event.input !== null) speech.push({ role: "user", content: rendered(event.input) });
   return speech;
 };
