@@ -1,16 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { resolveSpawn, type SpawnScope } from "../../../src/engine/worker/spawn.ts";
-import type { Json, JsonObject } from "../../../src/lib/json.ts";
+import type { Json } from "../../../src/lib/json.ts";
 import type { MutationSessionRecord } from "../../../src/schema/record.ts";
-import { decodeCapabilityPolicy } from "../../../src/schema/policy.ts";
 import { decodeSpawnConfig } from "../../../src/schema/worker-spawn.ts";
+import { policyOf } from "../graph/fixture.ts";
 import { countedContext } from "./from-snapshot.ts";
-
-const policyOf = (value: JsonObject) => {
-  const policy = decodeCapabilityPolicy(value);
-  if (!policy.ok) throw new Error(policy.error.message);
-  return policy.value;
-};
 
 const OUTSIDE: SpawnScope = { policy: null, audit: null, session_id: null, check_trigger: () => null };
 
