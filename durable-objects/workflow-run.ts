@@ -29,6 +29,7 @@ import { readRecord, type RecordRequest, type RecordView } from "./projections/r
 import type { IdempotencyKey } from "./shell/idempotency.ts";
 import { LeaseWatch } from "./shell/lease-watch.ts";
 import { rfc3339 } from "../src/lib/time.ts";
+import { sessionSeeds } from "../src/engine/transcript/session-seed.ts";
 import { readSessions, type SessionQuery, type SessionsView } from "../src/engine/transcript/read-sessions.ts";
 import { performRunEffect } from "./shell/run-effects.ts";
 import { grantLease, liveAttempts, renewLeases } from "./shell/run-leases.ts";
@@ -73,6 +74,18 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
     );
     if (answer.ok) grantLease(this.#leases, this.shell.state, answer.reply);
     return answer;
+  }
+
+  /**
+   * Creates the run of a worker's cycle, or goes on with the one that it was: with its record and its conversations. Doing it
+   * again is the same; a later cycle has the run for itself.
+   */
+  carryOut(request: Extract<RunRequest, { type: "create_run" }>): Answer<RunReply> {
+    const { state } = this.shell;
+    if (state === null) return this.request(request);
+    const record = readRecord(this.shell, {})?.record ?? undefined;
+    const options = { ...request.options, ...(record === undefined ? {} : { resume_run: record }) };
+    return this.request({ ...request, options, sessions: sessionSeeds(state.sessions), continues: true });
   }
 
   /** The driver's step: one RPC and one commit for each stage (architecture 3). */

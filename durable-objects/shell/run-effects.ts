@@ -7,6 +7,7 @@ import { runOutcome } from "../../src/engine/trigger/run-outcome.ts";
 import type { RunRequest } from "../workflow-run.ts";
 import { enqueueJob } from "./command-jobs.ts";
 import type { RunShell } from "../projections/run-record.ts";
+import { closeWorker, reportCycle, reportRest, spawnWorker } from "./run-workers.ts";
 
 /** What a run needs of its workflow's mailbox. */
 interface RunMailbox {
@@ -30,7 +31,10 @@ export const performRunEffect = async (
   if (effect.type === "drive") await env.DRIVE_QUEUE.send({ v: 1, tenant, run_id });
   else if (effect.type === "enqueue_job") await enqueueJob(env, tenant, effect, tell);
   else if (effect.type === "index_run") await env.INDEX_QUEUE.send({ v: 1, seq: shell.seq, tenant, run: effect.row });
-  else if (effect.type === "report_end") await reportEnd(env, tenant, effect);
+  else if (effect.type === "report_end") await reportEnd(env, shell, effect);
+  else if (effect.type === "report_rest") await reportRest(env, shell, effect);
+  else if (effect.type === "spawn_worker") await spawnWorker(env, { run, tell }, effect.stage_id);
+  else if (effect.type === "close_worker") await closeWorker(env, tenant, effect.worker_id);
   else await tellMailbox(env, { tenant, run_id }, effect);
 };
 
@@ -46,13 +50,16 @@ interface RunTrigger {
 
 const reportEnd = async (
   env: Env,
-  tenant: string,
+  shell: RunShell,
   { to, end }: Extract<RunEffect, { readonly type: "report_end" }>,
 ): Promise<void> => {
+  if ("worker_id" in to) return reportCycle(env, shell, { to, end });
+  if (end.status === "paused") return;
+  const tenant = shell.state?.tenant ?? "";
   const of = to.shard === undefined ? to.trigger_id : `${to.trigger_id}/${to.shard}`;
   const trigger = env.TRIGGER.getByName(`${tenant}/${of}`) as unknown as RunTrigger;
   const { dispatch_id, attempt } = to;
-  const answer = await trigger.settle(to.key, { dispatch_id, attempt, outcome: runOutcome(end) });
+  const answer = await trigger.settle(to.key, { dispatch_id, attempt, outcome: runOutcome({ ...end, status: end.status }) });
   // Whatever is settled already, or belongs to a later attempt, needs no report.
   if (!answer.ok && answer.rejection.code === "unavailable") throw new TriggerRefusal(answer.rejection.detail);
 };

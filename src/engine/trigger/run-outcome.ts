@@ -8,8 +8,11 @@ const CANCELLED = { type: "failed", class: "cancelled", code: "run_cancelled", r
 export const isRunEnd = ({ code }: Extract<HandlerReport, { readonly type: "failed" }>): boolean =>
   code === FAILED.code || code === CANCELLED.code;
 
+/** An end that is one for whoever started the run. */
+type EndOfRun = RunEnd & { readonly status: "completed" | "failed" | "cancelled" };
+
 /** How the end of a run settles the attempt that waits for it. */
-export const runOutcome = ({ status, error }: RunEnd): HandlerReport => {
+export const runOutcome = ({ status, error }: EndOfRun): HandlerReport => {
   if (status === "completed") return { type: "succeeded", result: { status } };
   const detail = error ?? `the run ended ${status}`;
   return status === "failed" ? { ...FAILED, detail } : { ...CANCELLED, detail };

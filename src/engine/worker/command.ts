@@ -111,7 +111,7 @@ export type WorkerEffect =
       readonly digest?: string | null;
     }
   /** The parent's stage gets its result. */
-  | { readonly type: "report"; readonly to: ParentStage; readonly result: JsonObject }
+  | { readonly type: "report"; readonly to: ParentStage }
   /** A trigger that wakes the worker is to be there, or not any more. */
   | { readonly type: "listen"; readonly trigger_id: string; readonly conditions: ResumeConditions }
   | { readonly type: "unlisten"; readonly trigger_id: string; readonly conditions: ResumeConditions }

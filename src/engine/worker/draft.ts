@@ -1,4 +1,3 @@
-import type { JsonObject } from "../../lib/json.ts";
 import { rfc3339 } from "../../lib/time.ts";
 import { type Context, type Decision, reject } from "../machine.ts";
 import type { WorkerEffect, WorkerReply } from "./command.ts";
@@ -12,16 +11,6 @@ import { summaryOf } from "./summary.ts";
 export type WorkerDecision = Decision<WorkerEvent, WorkerEffect, WorkerReply, WorkerState>;
 
 type Unstamped<E> = E extends WorkerEvent ? Omit<E, "at"> : never;
-
-/** What the stage that waits for a worker is given: how it ended, what it left, and its summary (spec/workers 14). */
-export const reportOf = (worker: Worker): JsonObject => ({
-  status: worker.status,
-  error: worker.latest_error,
-  payload: worker.latest_payload,
-  transcript: worker.transcript,
-  artifacts: worker.artifacts as unknown as readonly JsonObject[],
-  worker: summaryOf(worker),
-});
 
 /** Refuses what the worker's state does not allow, with the exact text. */
 export const refused = (detail: string): WorkerDecision => reject("invalid_transition", detail);
@@ -81,7 +70,7 @@ export class Draft {
     const { parent, parent_told: told, status } = this.worker;
     if (parent !== null && told !== true && isTerminal(status)) {
       this.emit({ type: "parent_told" });
-      this.effects.push({ type: "report", to: parent, result: reportOf(this.worker) });
+      this.effects.push({ type: "report", to: parent });
     }
     const { worker } = this;
     if (this.#before?.status !== worker.status || this.#before.cycle !== worker.cycle)

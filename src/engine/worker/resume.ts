@@ -99,7 +99,8 @@ const expire = (draft: Draft): void => {
  * is woken when it has.
  */
 export const decideWake = (draft: Draft): WorkerDecision => {
-  const { id, status, suspension, resume_at_ms: due } = draft.worker;
+  const { id, status, suspension, run, resume_at_ms: due } = draft.worker;
+  if (status === "running" && run === null) draft.start();
   const onTimeout = suspension?.conditions?.timeout?.on_timeout;
   if (status !== "suspended" || due === null || due > draft.context.now || onTimeout === undefined)
     return draft.decided();
@@ -121,8 +122,15 @@ export const decideWake = (draft: Draft): WorkerDecision => {
   return draft.decided();
 };
 
-/** When a suspended worker wants to be woken: never before its run has come to rest, unless that is a failure. */
+/** How long the run of a cycle may take to be known before it is ordered again. */
+const START_WATCH_MS = 5_000;
+
+/**
+ * When a worker wants to be woken: a running one whose run is not known yet, to order it again; a suspended one at its time, never
+ * before its run has come to rest, unless that is a failure.
+ */
 export const nextWorkerWake = (worker: Worker | null, now: number): number | null => {
+  if (worker?.status === "running" && worker.run === null) return now + START_WATCH_MS;
   if (worker?.status !== "suspended" || worker.resume_at_ms === null) return null;
   const { suspension } = worker;
   const waits = suspension?.quiesced_at == null && suspension?.conditions?.timeout?.on_timeout !== "fail";

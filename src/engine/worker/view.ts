@@ -60,3 +60,19 @@ export const unsettledSubagent = (state: WorkerState, now: number): JsonObject |
   if (state?.status === "suspended") return suspendedItem(state, now);
   return state?.status === "awaiting" && state.mode === "sub_agent" ? awaitingItem(state, now) : null;
 };
+
+/** A worker as the list of workers shows it; the task is cut to what a list needs. */
+export const workerRow = (worker: Worker): JsonObject => ({
+  worker_id: worker.id,
+  name: worker.name.slice(0, 200),
+  mode: worker.mode,
+  status: worker.status,
+  task: worker.task.slice(0, 200),
+  cycle: worker.cycle,
+  run_id: worker.run?.run_id ?? worker.child_run_id,
+  parent_run_id: worker.parent?.run_id ?? null,
+  parent_worker_id: worker.parent_worker_id,
+  error: worker.latest_error?.slice(0, 1_000) ?? null,
+  created_at: worker.created_at,
+  updated_at: worker.finished_at ?? worker.suspension?.suspended_at ?? worker.awaiting_started_at ?? worker.started_at,
+});

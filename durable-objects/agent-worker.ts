@@ -1,0 +1,91 @@
+import type { Answer } from "../src/engine/machine.ts";
+import type { WorkerCommand, WorkerEffect, WorkerReply } from "../src/engine/worker/command.ts";
+import { type CycleFacts, cycleResult } from "../src/engine/worker/cycle-result.ts";
+import { type CycleOrder, cycleOrder } from "../src/engine/worker/cycle-run.ts";
+import type { WorkerEvent } from "../src/engine/worker/event.ts";
+import { workerMachine } from "../src/engine/worker/machine.ts";
+import { nextWorkerWake } from "../src/engine/worker/resume.ts";
+import { snapshotOf } from "../src/engine/worker/snapshot.ts";
+import type { Worker, WorkerState } from "../src/engine/worker/state.ts";
+import { summaryOf } from "../src/engine/worker/summary.ts";
+import { unsettledSubagent, workerHead } from "../src/engine/worker/view.ts";
+import type { Json, JsonObject } from "../src/lib/json.ts";
+import { err, ok, type Result } from "../src/lib/result.ts";
+import { RUN } from "./migrations/journaled.ts";
+import { pageOfUpdates, type UpdatePage } from "./projections/worker-updates.ts";
+import type { IdempotencyKey } from "./shell/idempotency.ts";
+import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
+import { performWorkerEffect } from "./shell/worker-effects.ts";
+
+/** The run that a worker waits to be started, and under what it runs. */
+export interface OrderedCycle {
+  readonly cycle: number;
+  readonly order: CycleOrder;
+  readonly policy: Worker["carry_policy"]["policy"];
+  readonly audit: Worker["audit"];
+}
+
+/** One delegated worker (architecture 2): its status, cycle, suspension and what it carries; its runs do the work. */
+export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, WorkerEvent, WorkerEffect, WorkerReply> {
+  protected parts(): ObjectParts<WorkerState, WorkerCommand, WorkerEvent, WorkerEffect, WorkerReply> {
+    return {
+      machine: workerMachine,
+      migrations: RUN,
+      reducerVersion: 1,
+      headOf: workerHead,
+      wakeAt: nextWorkerWake,
+      perform: (effect) => performWorkerEffect(this.env, { shell: this.shell, tell: (told) => this.request(told) }, effect),
+      isDerived: (effect) => effect.type === "index_worker",
+      derive: (state) => (state === null ? [] : [{ type: "index_worker" }]),
+      onAlarm: (state) => (state === null ? null : { type: "wake" }),
+    };
+  }
+
+  /** Executes a command of the API, of a run or of a trigger; see `workerMachine` for what each does. */
+  request(command: WorkerCommand, key?: IdempotencyKey): Answer<WorkerReply> {
+    return this.execute(command, key);
+  }
+
+  /** The run that is to be started for the current cycle; null for none, an error where it cannot be made. */
+  orderedCycle(): Result<OrderedCycle | null, string> {
+    const { state } = this.shell;
+    if (state === null || state.status !== "running" || state.run !== null) return ok(null);
+    const { cycle, carry_policy, audit } = state;
+    const order = cycleOrder(state);
+    return order.ok ? ok({ cycle, order: order.value, policy: carry_policy.policy, audit }) : err(order.error);
+  }
+
+  /** The run of a cycle has ended: what it came to settles the cycle. */
+  cycleEnded(cycle: number, facts: CycleFacts): Answer<WorkerReply> {
+    const { state } = this.shell;
+    if (state === null) return this.request({ type: "wake" });
+    return this.request({ type: "cycle_ended", cycle, result: cycleResult(state, facts) });
+  }
+
+  /** The public summary (spec/workers 1.5); null for a worker that does not exist. */
+  summary(): JsonObject | null {
+    const { state } = this.shell;
+    return state === null ? null : summaryOf(state);
+  }
+
+  /** The snapshot (spec/workers 12.2); null for a worker that does not exist. */
+  snapshot(): JsonObject | null {
+    const { state } = this.shell;
+    return state === null ? null : snapshotOf(state);
+  }
+
+  /** Its public events after a position, oldest first (spec/workers 13). */
+  updates(after: number, limit: number): UpdatePage | null {
+    return this.shell.state === null ? null : pageOfUpdates(this.shell, after, limit);
+  }
+
+  /** The worker as something unsettled; null where it is not (spec/workers 21.4). */
+  unsettled(): Json {
+    return unsettledSubagent(this.shell.state, Date.now());
+  }
+
+  /** Looks after what an earlier process left behind. */
+  recover(): void {
+    this.ctx.waitUntil(this.alarm());
+  }
+}

@@ -1,0 +1,101 @@
+import type { Answer } from "../../src/engine/machine.ts";
+import type { RunEnd } from "../../src/engine/run/command.ts";
+import { delegatedNode, delegatedSpawn } from "../../src/engine/run/delegate.ts";
+import type { CycleOf, Run } from "../../src/engine/run/state.ts";
+import type { WorkerCommand } from "../../src/engine/worker/command.ts";
+import type { CycleFacts } from "../../src/engine/worker/cycle-result.ts";
+import { transcriptOf } from "../../src/engine/transcript/session.ts";
+import type { Json, JsonObject } from "../../src/lib/json.ts";
+import { decodeWorkerExecution } from "../../src/schema/worker-execution.ts";
+import { readRecord, type RunShell } from "../projections/run-record.ts";
+import type { RunRequest } from "../workflow-run.ts";
+
+/** What a run needs of a worker. */
+interface ToldWorker {
+  readonly request: (command: WorkerCommand) => Promise<Answer<unknown>>;
+  readonly cycleEnded: (cycle: number, facts: CycleFacts) => Promise<Answer<unknown>>;
+}
+
+/** The worker did not take what it was told now; the outbox tells it again. */
+class WorkerUnavailable extends Error {
+  override readonly name = "WorkerUnavailable";
+}
+
+const workerOf = (env: Env, tenant: string, workerId: string): ToldWorker =>
+  env.AGENT_WORKER.getByName(`${tenant}/${workerId}`) as unknown as ToldWorker;
+
+const mustHear = (answer: Answer<unknown>): void => {
+  if (!answer.ok && answer.rejection.code === "unavailable") throw new WorkerUnavailable(answer.rejection.detail);
+};
+
+const failedCall = (error: string): JsonObject => ({
+  __workflow_stage_error: true,
+  status: "failed",
+  text: "",
+  visible_text: "",
+  error,
+});
+
+/** Spawns the worker of a stage under the id that the stage has; doing it again is the same worker (spec/workers 14). */
+export const spawnWorker = async (
+  env: Env,
+  { run, tell }: { readonly run: Run; readonly tell: (request: RunRequest) => unknown },
+  stageId: string,
+): Promise<void> => {
+  const found = delegatedNode(run, stageId);
+  if (found === null) return;
+  const { node_id, attempt_token } = found.unit;
+  const fail = (error: string): unknown =>
+    tell({ type: "complete_stage", node_id, attempt_token, result: failedCall(error) });
+  const execution = decodeWorkerExecution(found.node.metadata["execution"]);
+  if (!execution.ok) return void fail(execution.error);
+  const command = delegatedSpawn(run, stageId, execution.value);
+  if (command === null) return;
+  const answer = await workerOf(env, run.tenant, command.worker_id).request(command);
+  mustHear(answer);
+  if (!answer.ok) fail(answer.rejection.detail);
+};
+
+/** Ends a worker that nobody waits for any more. */
+export const closeWorker = async (env: Env, tenant: string, workerId: string): Promise<void> =>
+  mustHear(await workerOf(env, tenant, workerId).request({ type: "close" }));
+
+/** What the newest stage of a run was completed with. */
+const lastResult = ({ completions }: Run): JsonObject | null => {
+  const token = completions.keys().at(-1);
+  return token === undefined ? null : (completions.get(token)?.handed_in ?? null);
+};
+
+/** Tells a worker how the run of its cycle ended, and what it came to. */
+export const reportCycle = async (
+  env: Env,
+  shell: RunShell,
+  { to, end }: { readonly to: CycleOf; readonly end: RunEnd },
+): Promise<void> => {
+  const { state } = shell;
+  const record = readRecord(shell, {})?.record ?? null;
+  // A run that its worker continued meanwhile reports its later end.
+  if (state === null || record === null || !isStill(state, to)) return;
+  const facts: CycleFacts = { ...end, record, result: lastResult(state) };
+  mustHear(await workerOf(env, state.tenant, to.worker_id).cycleEnded(to.cycle, facts));
+};
+
+const isStill = ({ report_to: now }: Run, { cycle }: CycleOf): boolean =>
+  now !== null && "worker_id" in now && now.cycle === cycle;
+
+/** How many turns the open agent of a run has taken, and what was said in it; nothing where none is open. */
+const spoken = ({ open, sessions }: Run): { readonly turn: number | null; readonly transcript: Json } => {
+  const unit = open.find(({ loop }) => loop !== null);
+  const session = unit?.session_id == null ? undefined : sessions.get(unit.session_id);
+  return { turn: unit?.loop?.iterations ?? null, transcript: session === undefined ? null : transcriptOf(session) };
+};
+
+/** Tells a worker that its suspended run has come to rest. */
+export const reportRest = async (env: Env, shell: RunShell, { to }: { readonly to: CycleOf }): Promise<void> => {
+  const { state } = shell;
+  if (state === null || !isStill(state, to)) return;
+  const { turn, transcript } = spoken(state);
+  mustHear(
+    await workerOf(env, state.tenant, to.worker_id).request({ type: "cycle_paused", cycle: to.cycle, turn, transcript }),
+  );
+};

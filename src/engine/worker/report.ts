@@ -1,0 +1,27 @@
+import type { Json, JsonObject } from "../../lib/json.ts";
+import type { ArtifactContext } from "../artifact/normalize.ts";
+import { delegatedArtifacts, delegatedResult } from "./delegated.ts";
+import type { ParentStage, Worker } from "./state.ts";
+import { summaryOf } from "./summary.ts";
+
+/** What the stage that waits for a worker is completed with: how it ended and what it left (spec/workers 14.3 to 14.7). */
+export const reportOf = (worker: Worker, { node_id }: ParentStage, context: ArtifactContext): JsonObject => {
+  const { status, latest_error: error, config, transcript } = worker;
+  if (status !== "completed" && status !== "stopped")
+    return {
+      __workflow_stage_error: true,
+      status: "failed",
+      text: "",
+      visible_text: "",
+      error: error ?? `the worker ended ${status}`,
+      ...(status === "cancelled" ? { error_category: "cancelled" } : {}),
+      worker: summaryOf(worker),
+    };
+  const input_ids = config.mode === "sub_agent" ? [] : config.artifacts.map(({ id }) => id);
+  return {
+    ...delegatedResult(worker),
+    status: "completed",
+    artifacts: delegatedArtifacts(worker, { node_id, input_ids }, context) as unknown as Json,
+    transcript,
+  };
+};
