@@ -2,9 +2,10 @@ import type { JsonObject } from "../../lib/json.ts";
 import { rfc3339 } from "../../lib/time.ts";
 import { type Context, type Decision, reject } from "../machine.ts";
 import type { WorkerEffect, WorkerReply } from "./command.ts";
+import { delegatedArtifacts, delegatedResult } from "./delegated.ts";
 import type { WorkerEvent } from "./event.ts";
 import { evolve } from "./evolve.ts";
-import type { Worker, WorkerState } from "./state.ts";
+import type { ParentStage, Worker, WorkerState } from "./state.ts";
 import { isTerminal, liveRun } from "./status.ts";
 import { summaryOf } from "./summary.ts";
 
@@ -13,15 +14,19 @@ export type WorkerDecision = Decision<WorkerEvent, WorkerEffect, WorkerReply, Wo
 
 type Unstamped<E> = E extends WorkerEvent ? Omit<E, "at"> : never;
 
-/** What the stage that waits for a worker is given: how it ended, what it left, and its summary (spec/workers 14). */
-export const reportOf = (worker: Worker): JsonObject => ({
-  status: worker.status,
-  error: worker.latest_error,
-  payload: worker.latest_payload,
-  transcript: worker.transcript,
-  artifacts: worker.artifacts as unknown as readonly JsonObject[],
-  worker: summaryOf(worker),
-});
+/** What the stage that waits for a worker is given: how it ended, and what it left as that stage shows it (spec/workers 14). */
+const reportOf = (worker: Worker, { node_id }: ParentStage, context: Context): JsonObject => {
+  const { config, status, latest_error: error, transcript } = worker;
+  const input_ids = config.mode === "sub_agent" ? [] : config.artifacts.map(({ id }) => id);
+  const artifacts = delegatedArtifacts(worker, { node_id, input_ids }, context);
+  return {
+    status,
+    error,
+    result: delegatedResult(worker),
+    artifacts: artifacts as unknown as readonly JsonObject[],
+    transcript,
+  };
+};
 
 /** Refuses what the worker's state does not allow, with the exact text. */
 export const refused = (detail: string): WorkerDecision => reject("invalid_transition", detail);
@@ -81,7 +86,7 @@ export class Draft {
     const { parent, parent_told: told, status } = this.worker;
     if (parent !== null && told !== true && isTerminal(status)) {
       this.emit({ type: "parent_told" });
-      this.effects.push({ type: "report", to: parent, result: reportOf(this.worker) });
+      this.effects.push({ type: "report", to: parent, result: reportOf(this.worker, parent, this.context) });
     }
     const { worker } = this;
     if (this.#before?.status !== worker.status || this.#before.cycle !== worker.cycle)
