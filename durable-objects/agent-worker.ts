@@ -10,7 +10,7 @@ import type { Worker, WorkerState } from "../src/engine/worker/state.ts";
 import { summaryOf } from "../src/engine/worker/summary.ts";
 import { unsettledSubagent, workerHead } from "../src/engine/worker/view.ts";
 import type { Json, JsonObject } from "../src/lib/json.ts";
-import { err, ok, type Result } from "../src/lib/result.ts";
+import type { Result } from "../src/lib/result.ts";
 import { RUN } from "./migrations/journaled.ts";
 import { pageOfUpdates, type UpdatePage } from "./projections/worker-updates.ts";
 import type { IdempotencyKey } from "./shell/idempotency.ts";
@@ -20,7 +20,8 @@ import { performWorkerEffect } from "./shell/worker-effects.ts";
 /** The run that a worker waits to be started, and under what it runs. */
 export interface OrderedCycle {
   readonly cycle: number;
-  readonly order: CycleOrder;
+  /** The error is why there can be no run. */
+  readonly order: Result<CycleOrder, string>;
   readonly policy: Worker["carry_policy"]["policy"];
   readonly audit: Worker["audit"];
 }
@@ -46,13 +47,12 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
     return this.execute(command, key);
   }
 
-  /** The run that is to be started for the current cycle; null for none, an error where it cannot be made. */
-  orderedCycle(): Result<OrderedCycle | null, string> {
+  /** The run that is to be started for the current cycle; null where there is none. */
+  orderedCycle(): OrderedCycle | null {
     const { state } = this.shell;
-    if (state === null || state.status !== "running" || state.run !== null) return ok(null);
+    if (state === null || state.status !== "running" || state.run !== null) return null;
     const { cycle, carry_policy, audit } = state;
-    const order = cycleOrder(state);
-    return order.ok ? ok({ cycle, order: order.value, policy: carry_policy.policy, audit }) : err(order.error);
+    return { cycle, order: cycleOrder(state), policy: carry_policy.policy, audit };
   }
 
   /** The run of a cycle has ended: what it came to settles the cycle. */

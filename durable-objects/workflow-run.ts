@@ -1,5 +1,6 @@
 import type {
   AdvanceReply,
+  CreateRun,
   NumberedStep,
   Renewal,
   RunCommand,
@@ -80,7 +81,7 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
    * Creates the run of a worker's cycle, or goes on with the one that it was: with its record and its conversations. Doing it
    * again is the same; a later cycle has the run for itself.
    */
-  carryOut(request: Extract<RunRequest, { type: "create_run" }>): Answer<RunReply> {
+  carryOut(request: CreateRun): Answer<RunReply> {
     const { state } = this.shell;
     if (state === null) return this.request(request);
     const record = readRecord(this.shell, {})?.record ?? undefined;

@@ -3,6 +3,7 @@ import { sweepHourly } from "./cron/retention.ts";
 import { watch } from "./cron/watchdog.ts";
 import { consume } from "./queue/consumer.ts";
 
+export { AgentWorker } from "../durable-objects/agent-worker.ts";
 export { Circuit } from "../durable-objects/circuit.ts";
 export { Mailbox } from "../durable-objects/mailbox.ts";
 export { Trigger } from "../durable-objects/trigger.ts";

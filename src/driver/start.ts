@@ -81,11 +81,12 @@ export const driveAfterRequest = (
 ): Promise<DriveOutcome> => drive(env, { ...run, budget_ms: REQUEST_BUDGET_MS });
 
 /** Drives a run on behalf of a drive message. */
-export const driveFromMessage = (env: Env, message: DriveMessage): Promise<DriveOutcome> =>
+export const driveFromMessage = (env: Env, message: DriveMessage, first?: AdvanceReply): Promise<DriveOutcome> =>
   drive(env, {
     tenant: message.tenant,
     run_id: message.run_id,
     budget_ms: CONSUMER_BUDGET_MS,
     takes_any: true,
+    ...(first === undefined ? {} : { first }),
     ...(message.attempt_token === undefined ? {} : { adopt: message.attempt_token }),
   });

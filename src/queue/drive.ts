@@ -1,21 +1,24 @@
 import * as z from "zod";
-import { type DriveMessage, driveFromMessage } from "../driver/start.ts";
+import { driveFromMessage } from "../driver/start.ts";
 import type { Consumer } from "./consumer.ts";
 import { report, textOf } from "./report.ts";
+import { startCycle } from "./start-cycle.ts";
 
-const driveMessage = z.object({
-  v: z.literal(1),
-  tenant: z.string().min(1),
-  run_id: z.string().min(1),
-  attempt_token: z.string().exactOptional(),
-});
+const shared = { v: z.literal(1), tenant: z.string().min(1) };
 
-const drive = async (env: Env, message: DriveMessage): Promise<void> => {
+/** A run that needs a driver, or a worker whose cycle is to be started. */
+const driveMessage = z.union([
+  z.object({ ...shared, run_id: z.string().min(1), attempt_token: z.string().exactOptional() }),
+  z.object({ ...shared, worker_id: z.string().min(1) }),
+]);
+
+const drive = async (env: Env, message: z.output<typeof driveMessage>): Promise<void> => {
   try {
-    await driveFromMessage(env, message);
+    await ("run_id" in message ? driveFromMessage(env, message) : startCycle(env, message));
   } catch (error) {
-    // The run's lease and alarm bring another driver; the message itself has nothing more to give.
-    report("a driver stopped", { run_id: message.run_id, error: textOf(error) });
+    // The run's lease and alarm, or the worker's alarm, bring another one; the message itself has nothing more to give.
+    const about = "run_id" in message ? { run_id: message.run_id } : { worker_id: message.worker_id };
+    report("a driver stopped", { ...about, error: textOf(error) });
   }
 };
 

@@ -3,6 +3,7 @@ import { nowText } from "../http/call.ts";
 import { runRowSchema } from "../schema/api-run.ts";
 import { deadLetterChangeSchema } from "../schema/api-dead-letter.ts";
 import { eventRowSchema } from "../schema/api-event.ts";
+import { workerRowSchema } from "../schema/api-worker.ts";
 import { seriesListSchema } from "../schema/metric-series.ts";
 import type { Consumer } from "./consumer.ts";
 import { type Addition, metricStatements } from "./metric-rows.ts";
@@ -14,6 +15,7 @@ const base = { ...shared, seq: z.int().nonnegative(), metrics: metrics.optional(
 
 const indexMessage = z.union([
   z.object({ ...base, run: runRowSchema }),
+  z.object({ ...base, worker: workerRowSchema }),
   z.object({ ...base, event: eventRowSchema, dead_letter: deadLetterChangeSchema.optional() }),
   // Strict, so that a message about a row that cannot be read is not taken for one of these.
   z.strictObject({ ...shared, metrics: metrics.optional(), dead_letter: deadLetterChangeSchema }),
@@ -29,7 +31,7 @@ const FINAL: ReadonlySet<unknown> = new Set(["completed", "failed", "cancelled"]
 
 /** A list: its table, the key of a row, and by what a row is newer than another. */
 interface List {
-  readonly table: "runs" | "events" | "dead_letters";
+  readonly table: "runs" | "workers" | "events" | "dead_letters";
   readonly key: string;
   /** The same order in SQL and here; of equal rows the one that comes later counts. */
   readonly order: (prefix: string) => string;
@@ -42,6 +44,13 @@ const RUNS: List = {
   key: "run_id",
   order: (prefix) => `(${prefix}.status IN ('completed', 'failed', 'cancelled'), ${prefix}.updated_at, ${prefix}.seq)`,
   rank: (row) => [FINAL.has(row["status"]) ? 1 : 0, String(row["updated_at"]), Number(row["seq"])],
+};
+
+const WORKERS: List = {
+  table: "workers",
+  key: "worker_id",
+  order: (prefix) => `(${prefix}.seq)`,
+  rank: (row) => [Number(row["seq"])],
 };
 
 const EVENTS: List = {
@@ -65,6 +74,7 @@ const targetsOf = (message: IndexMessage): readonly Target[] => {
   if (!("seq" in message)) return deadLetters;
   const { seq } = message;
   if ("run" in message) return [{ list: RUNS, row: { tenant, seq, ...message.run } }];
+  if ("worker" in message) return [{ list: WORKERS, row: { tenant, seq, ...message.worker } }];
   return [{ list: EVENTS, row: { tenant, seq, ...message.event } }, ...deadLetters];
 };
 

@@ -1,6 +1,5 @@
 import type { OrderedCycle } from "../../durable-objects/agent-worker.ts";
-import type { RunRequest } from "../../durable-objects/workflow-run.ts";
-import { driveFromMessage, driveAfterRequest } from "../driver/start.ts";
+import { driveAfterRequest, driveFromMessage } from "../driver/start.ts";
 import type { Answer } from "../engine/machine.ts";
 import { intersectPolicies } from "../engine/policy/capability.ts";
 import type { AdvanceReply, CreateRun, RunReply } from "../engine/run/command.ts";
@@ -13,13 +12,13 @@ import { decodeRunOptions } from "../schema/run.ts";
 
 /** What starting a cycle needs of its worker. */
 interface StartedWorker {
-  readonly orderedCycle: () => Promise<Result<OrderedCycle | null, string>>;
+  readonly orderedCycle: () => Promise<OrderedCycle | null>;
   readonly request: (command: WorkerCommand) => Promise<Answer<unknown>>;
 }
 
 /** What starting a cycle needs of its run. */
 interface CarryingRun {
-  readonly carryOut: (request: Extract<RunRequest, { type: "create_run" }>) => Promise<Answer<RunReply>>;
+  readonly carryOut: (request: CreateRun) => Promise<Answer<RunReply>>;
 }
 
 /** A worker whose cycle is to be started. */
@@ -40,58 +39,51 @@ const cycleCommand = async (
   env: Bindings,
   { tenant, worker_id }: CycleStart,
   { cycle, order, policy, audit }: OrderedCycle,
-): Promise<Result<Extract<CreateRun, { type: "create_run" }>, string>> => {
-  const graph = decodeGraph(order.graph);
+): Promise<Result<CreateRun, string>> => {
+  if (!order.ok) return order;
+  const { run_id, task, artifacts, sessions, execution } = order.value;
+  const graph = decodeGraph(order.value.graph);
   if (!graph.ok) return err(graph.error.message);
-  const options = decodeRunOptions(order.options);
+  const options = decodeRunOptions(order.value.options);
   if (!options.ok) return err(options.error.message);
-  const asked = options.value.capability_policy;
-  const met = policy === null || asked === undefined ? ok(asked ?? policy) : intersectPolicies(policy, asked);
-  if (!met.ok) return err(met.error);
-  const settled = {
-    ...options.value,
-    ...(met.value === null ? {} : { capability_policy: met.value }),
-    audit,
-    execution: order.execution,
-  };
+  const asked = options.value.capability_policy ?? null;
+  const met = policy === null || asked === null ? ok(asked ?? policy) : intersectPolicies(policy, asked);
+  if (!met.ok) return err(String(met.error));
+  const ceiling = met.value === null ? {} : { capability_policy: met.value };
+  const given = { graph: graph.value, options: { ...options.value, ...ceiling, audit, execution } };
   return ok({
     type: "create_run",
     tenant,
-    run_id: order.run_id,
-    task: order.task,
+    run_id,
+    task,
     graph: graph.value,
-    artifacts: order.artifacts,
-    sessions: order.sessions,
-    ...(await runSurroundings(env, tenant, { graph: graph.value, options: settled })),
+    artifacts,
+    sessions,
+    ...(await runSurroundings(env, tenant, given)),
     report_to: { worker_id, cycle },
     drive: "auto",
     start: true,
   });
 };
 
-/** Starts the run that a worker waits for, if it does; null where there is nothing to start. Doing it again is the same run. */
+/** Starts the run that a worker waits for; null where there is nothing to start. Doing it again is the same run. */
 const begin = async (env: Bindings, start: CycleStart): Promise<Begun | null> => {
   const worker = env.AGENT_WORKER.getByName(`${start.tenant}/${start.worker_id}`) as unknown as StartedWorker;
   const ordered = await worker.orderedCycle();
-  if (ordered.ok && ordered.value === null) return null;
-  const command = ordered.ok && ordered.value !== null ? await cycleCommand(env, start, ordered.value) : ordered;
-  const cycle = ordered.ok ? (ordered.value?.cycle ?? 0) : null;
-  const fail = (error: string): Promise<unknown> =>
-    worker.request({ type: "cycle_failed", cycle, error });
-  if (!command.ok || command.value === null || !("type" in command.value)) {
-    await fail(command.ok ? "the cycle has no run" : command.error);
+  if (ordered === null) return null;
+  const { cycle } = ordered;
+  const fail = async (error: string): Promise<null> => {
+    await worker.request({ type: "cycle_ended", cycle, result: { ok: false, cancelled: false, error } });
     return null;
-  }
-  const { tenant } = start;
-  const { run_id } = command.value;
+  };
+  const command = await cycleCommand(env, start, ordered);
+  if (!command.ok) return fail(command.error);
+  const { tenant, run_id } = command.value;
   const run = env.WORKFLOW_RUN.getByName(`${tenant}/${run_id}`) as unknown as CarryingRun;
   const answer = await run.carryOut(command.value);
-  // It exists already: what was lost is only that the worker knows.
-  if (!answer.ok && answer.rejection.code !== "run_already_exists") {
-    await fail(answer.rejection.detail);
-    return null;
-  }
-  await worker.request({ type: "cycle_began", cycle: cycle ?? 0, run_id });
+  // Where it exists already, what was lost is only that the worker knows.
+  if (!answer.ok && answer.rejection.code !== "run_already_exists") return fail(answer.rejection.detail);
+  await worker.request({ type: "cycle_began", cycle, run_id });
   const first = answer.ok && answer.reply.type === "created" ? answer.reply.advance : null;
   return { tenant, run_id, ...(first === null ? {} : { first }) };
 };
@@ -99,7 +91,7 @@ const begin = async (env: Bindings, start: CycleStart): Promise<Begun | null> =>
 /** Starts the cycle of a worker and drives its run, on behalf of a message. */
 export const startCycle = async (env: Env, start: CycleStart): Promise<void> => {
   const begun = await begin(env, start);
-  if (begun !== null) await driveFromMessage(env, { v: 1, ...begun });
+  if (begun !== null) await driveFromMessage(env, { v: 1, tenant: begun.tenant, run_id: begun.run_id }, begun.first);
 };
 
 /** The same after the answer to the request that set the worker to work has left. */

@@ -16,9 +16,8 @@ export const DELEGATED_NODE = "delegated_worker";
 
 /** The run that carries out the current cycle of a worker, as it is to be created (spec/workers 10). */
 export interface CycleOrder {
+  /** That of the cycle before, where this one goes on with its run. */
   readonly run_id: string;
-  /** Goes on with the run of the cycle before, which has ended. */
-  readonly continues: boolean;
   readonly task: string;
   /** A graph document, to be decoded. */
   readonly graph: JsonObject;
@@ -107,13 +106,13 @@ const marked = (graph: JsonObject, options: JsonObject): JsonObject => {
 
 const orderOf = (worker: Worker, execution: RunExecutionRecord): CycleOrder => {
   const { config, task } = worker;
-  const fresh = { run_id: runIdOf(worker), continues: false, task, execution };
+  const fresh = { run_id: runIdOf(worker), task, execution };
   switch (config.mode) {
     case "workflow": {
       const goesOn = worker.child_run_id !== null && config.options["resume_path"] != null;
       return {
         ...fresh,
-        ...(goesOn ? { run_id: worker.child_run_id ?? "", continues: true } : {}),
+        ...(goesOn ? { run_id: worker.child_run_id ?? "" } : {}),
         graph: marked(config.graph as unknown as JsonObject, config.options),
         artifacts: config.artifacts,
         options: workflowOptions(worker, config.options),

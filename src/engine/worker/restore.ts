@@ -1,11 +1,11 @@
+import type { Context } from "../machine.ts";
 import type { WorkerCommand } from "./command.ts";
 import { Draft, invalid, type WorkerDecision } from "./draft.ts";
 import { digestedTranscript, withInput } from "./next-cycle.ts";
 import { decideResume, inputProblem } from "./resume.ts";
 import { withSessionIds } from "./session-ids.ts";
 import type { Worker, WorkerState, WorkerSuspension } from "./state.ts";
-import { listen, registered } from "./suspend.ts";
-import type { Context } from "../machine.ts";
+import { listen, newSuspension, registered } from "./suspend.ts";
 
 type Restore = Extract<WorkerCommand, { readonly type: "restore" }>;
 
@@ -36,7 +36,10 @@ const reparked = (suspension: WorkerSuspension, worker: Worker, draft: Draft): W
 
 const restored = (draft: Draft, { worker: given, input, continue_transcript }: Restore): Worker => {
   const worker = atRest(given);
-  if (worker.status === "suspended" && worker.suspension !== null) return reparked(worker.suspension, worker, draft);
+  if (worker.status === "suspended") {
+    const unknown = { reason: "", initiator: "operator", conditions: null, at: draft.at } as const;
+    return reparked(worker.suspension ?? newSuspension(worker, unknown), worker, draft);
+  }
   const transcript = continue_transcript ? worker.transcript : digestedTranscript(worker);
   return withInput({ ...worker, transcript, suspension: null }, input);
 };
