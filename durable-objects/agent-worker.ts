@@ -35,7 +35,8 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
       reducerVersion: 1,
       headOf: workerHead,
       wakeAt: nextWorkerWake,
-      perform: (effect) => performWorkerEffect(this.env, { shell: this.shell, tell: (told) => this.request(told) }, effect),
+      perform: (effect) =>
+        performWorkerEffect(this.env, { shell: this.shell, tell: (told) => this.request(told) }, effect),
       isDerived: (effect) => effect.type === "index_worker",
       derive: (state) => (state === null ? [] : [{ type: "index_worker" }]),
       onAlarm: (state) => (state === null ? null : { type: "wake" }),
@@ -72,6 +73,11 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
   snapshot(): JsonObject | null {
     const { state } = this.shell;
     return state === null ? null : snapshotOf(state);
+  }
+
+  /** Workers that it started, by id. */
+  children(): readonly string[] {
+    return this.shell.state?.children ?? [];
   }
 
   /** Its public events after a position, oldest first (spec/workers 13). */

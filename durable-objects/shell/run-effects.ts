@@ -59,7 +59,11 @@ const reportEnd = async (
   const of = to.shard === undefined ? to.trigger_id : `${to.trigger_id}/${to.shard}`;
   const trigger = env.TRIGGER.getByName(`${tenant}/${of}`) as unknown as RunTrigger;
   const { dispatch_id, attempt } = to;
-  const answer = await trigger.settle(to.key, { dispatch_id, attempt, outcome: runOutcome({ ...end, status: end.status }) });
+  const answer = await trigger.settle(to.key, {
+    dispatch_id,
+    attempt,
+    outcome: runOutcome({ ...end, status: end.status }),
+  });
   // Whatever is settled already, or belongs to a later attempt, needs no report.
   if (!answer.ok && answer.rejection.code === "unavailable") throw new TriggerRefusal(answer.rejection.detail);
 };

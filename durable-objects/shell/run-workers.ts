@@ -96,6 +96,11 @@ export const reportRest = async (env: Env, shell: RunShell, { to }: { readonly t
   if (state === null || !isStill(state, to)) return;
   const { turn, transcript } = spoken(state);
   mustHear(
-    await workerOf(env, state.tenant, to.worker_id).request({ type: "cycle_paused", cycle: to.cycle, turn, transcript }),
+    await workerOf(env, state.tenant, to.worker_id).request({
+      type: "cycle_paused",
+      cycle: to.cycle,
+      turn,
+      transcript,
+    }),
   );
 };

@@ -36,6 +36,9 @@ import { addToolCallRoutes } from "./routes/tool-calls.ts";
 import { addTriggerSecretRoutes } from "./routes/trigger-secret.ts";
 import { addTriggerStatsRoutes } from "./routes/trigger-stats.ts";
 import { addTriggerRoutes } from "./routes/triggers.ts";
+import { addWorkerControlRoutes } from "./routes/worker-control.ts";
+import { addWorkerSnapshotRoutes } from "./routes/worker-snapshots.ts";
+import { addWorkerRoutes } from "./routes/workers.ts";
 import { addWorkflowEditRoutes } from "./routes/workflow-edit.ts";
 import { addWorkflowReportRoutes } from "./routes/workflow-reports.ts";
 import { addWorkflowRoutes } from "./routes/workflows.ts";
@@ -57,6 +60,9 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addStageRoutes,
   addSessionRoutes,
   addToolCallRoutes,
+  addWorkerRoutes,
+  addWorkerControlRoutes,
+  addWorkerSnapshotRoutes,
   addMailboxRoutes,
   addArtifactRoutes,
   addReplayRoutes,

@@ -125,6 +125,8 @@ export interface WorkerReply {
   readonly type: "worker";
   /** The public summary (spec/workers 1.5). */
   readonly summary: JsonObject;
+  /** What a worker that was stopped gracefully left (spec/workers 17.8); only as the answer to that. */
+  readonly stopped?: JsonObject;
   /** What the broadcast did to it (spec/workers 17.3); only as the answer to that. */
   readonly panic?: "suspended" | "already_suspended" | "not_running";
 }

@@ -1,3 +1,4 @@
+import { isObject } from "../../lib/json.ts";
 import type { WorkerCommand } from "./command.ts";
 import type { Draft, WorkerDecision } from "./draft.ts";
 import { stopPayload } from "./stop-handoff.ts";
@@ -22,14 +23,21 @@ export const decideClose = (draft: Draft): WorkerDecision => {
   return draft.decided();
 };
 
+/** A stopped worker, answered with what it left. */
+const left = (draft: Draft): WorkerDecision => {
+  const decision = draft.decided();
+  const { latest_payload: stopped } = draft.worker;
+  return decision.ok && isObject(stopped) ? { ...decision, reply: { ...decision.reply, stopped } } : decision;
+};
+
 /** Ends a worker; gracefully it leaves a handoff for its parent to take over from (spec/workers 17.8). */
 export const decideStop = (draft: Draft, { graceful, reason, children }: Stop): WorkerDecision => {
   if (!graceful) return decideClose(draft);
   const { worker, context } = draft;
-  if (worker.status === "stopped") return draft.decided();
+  if (worker.status === "stopped") return left(draft);
   const payload = stopPayload(worker, { reason, children }, context);
   const stopped = children.flatMap(({ worker_id: id }) => (typeof id === "string" ? [id] : []));
   endAll(draft, reason, new Set(stopped));
   draft.emit({ type: "worker_stopped", payload });
-  return draft.decided();
+  return left(draft);
 };

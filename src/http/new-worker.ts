@@ -1,0 +1,86 @@
+import { validateGraph } from "../engine/graph/validate.ts";
+import { BUILTIN_CEILING } from "../engine/policy/capability.ts";
+import type { SpawnWorker } from "../engine/worker/command.ts";
+import { resolveSpawn, type SpawnRequest, type SpawnScope } from "../engine/worker/spawn.ts";
+import { digestOf } from "../lib/digest.ts";
+import { isObject, type JsonObject } from "../lib/json.ts";
+import { err, ok, type Result } from "../lib/result.ts";
+import { uuidIds } from "../ports/ids.ts";
+import { decodeCapabilityPolicy } from "../schema/policy.ts";
+import { decodeMutationSession } from "../schema/record.ts";
+import { decodeSpawnConfig } from "../schema/worker-spawn.ts";
+import type { Call } from "./call.ts";
+import { idFor } from "./idempotency.ts";
+import { invalid, problem, type Problem } from "./problem.ts";
+import { awakenable, checkTrigger } from "./worker-conditions.ts";
+import { workerNotFound, workerObject } from "./worker-object.ts";
+
+const OPERATION = "spawn_worker";
+
+const NO_SCOPE: SpawnScope = { policy: null, audit: null, session_id: null, check_trigger: checkTrigger };
+
+/** What a worker that another one starts inherits: that one's ceiling and its audit (spec/workers 3.2, 7). */
+const scopeOf = async (call: Call, parentId: string | null): Promise<Result<SpawnScope, Problem>> => {
+  if (parentId === null) return ok(NO_SCOPE);
+  const parent = await workerObject(call.env, call.tenant, parentId).snapshot();
+  if (parent === null) return err(workerNotFound(parentId));
+  const carry = isObject(parent["carry_policy"]) ? parent["carry_policy"] : {};
+  const policy = carry["policy"] == null ? ok(null) : decodeCapabilityPolicy(carry["policy"]);
+  const audit = decodeMutationSession(parent["audit"], "worker audit");
+  if (!policy.ok || !audit.ok) return err(problem("internal_error", `worker ${parentId} cannot be read`));
+  return ok({ ...NO_SCOPE, policy: policy.value, audit: audit.value, session_id: audit.value.session_id || null });
+};
+
+const EXCEEDS = "exceed";
+
+/** A spawn config that is wrong: beyond its ceiling, or not valid, in the words of the specification (spec/workers 2). */
+const refusal = (text: string): Problem =>
+  text.includes(EXCEEDS) && text.includes("host ceiling")
+    ? problem("policy_exceeds_ceiling", text)
+    : invalid([{ path: pathIn(text), message: text }], text);
+
+/** The field that an error of the specification names, as far as it does. */
+const pathIn = (text: string): string => /config\.([a-z_.]+)|carry\.[a-z_]+/.exec(text)?.[1] ?? ".";
+
+const graphProblem = ({ config }: SpawnRequest): Problem | null => {
+  if (config.mode !== "workflow") return null;
+  const { valid, errors, warnings } = validateGraph(config.graph, BUILTIN_CEILING);
+  if (valid) return null;
+  return problem("graph_invalid", `spawn_agent: invalid workflow: ${errors.join("; ")}`, { errors, warnings });
+};
+
+/** A worker that is asked for, ready to be made. */
+export interface NewWorker {
+  readonly command: SpawnWorker;
+  readonly wait: boolean;
+  readonly parent_worker_id: string | null;
+}
+
+/** Reads a spawn config (spec/workers 2). With an idempotency key the worker's id follows from it. */
+export const newWorker = async (call: Call, config: JsonObject): Promise<Result<NewWorker, Problem>> => {
+  const draft = decodeSpawnConfig(config);
+  if (!draft.ok) return err(refusal(draft.error));
+  const given = config["parent_worker_id"];
+  const parentId = typeof given === "string" && given !== "" ? given : null;
+  const scope = await scopeOf(call, parentId);
+  if (!scope.ok) return scope;
+  const request = resolveSpawn(draft.value, scope.value, { now: Date.now(), nextId: uuidIds });
+  if (!request.ok) return err(refusal(request.error));
+  const asleep = awakenable(request.value.resume_when ?? null);
+  const wrong = asleep ?? graphProblem(request.value);
+  if (wrong !== null) return err(wrong);
+  const { wait, ...init } = request.value;
+  const known = idFor(call, OPERATION);
+  const command: SpawnWorker = {
+    type: "spawn",
+    tenant: call.tenant,
+    worker_id: known === null ? uuidIds("worker") : `worker_${known}`,
+    ...init,
+    // What was made anew in reading it, ids of sessions and artifacts, makes no other request of it.
+    request_digest: digestOf(config),
+    parent_worker_id: parentId,
+    parent_stage_id: null,
+    parent: null,
+  };
+  return ok({ command, wait, parent_worker_id: parentId });
+};

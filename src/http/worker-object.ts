@@ -1,0 +1,24 @@
+import type { UpdatePage } from "../../durable-objects/projections/worker-updates.ts";
+import type { IdempotencyKey } from "../../durable-objects/shell/idempotency.ts";
+import type { Answer } from "../engine/machine.ts";
+import type { WorkerCommand, WorkerReply } from "../engine/worker/command.ts";
+import type { Json, JsonObject } from "../lib/json.ts";
+import type { Bindings } from "./call.ts";
+import { problem, type Problem } from "./problem.ts";
+
+/** What the API needs of a worker's object. */
+export interface WorkerObject {
+  readonly request: (command: WorkerCommand, key?: IdempotencyKey) => Promise<Answer<WorkerReply>>;
+  readonly summary: () => Promise<JsonObject | null>;
+  readonly snapshot: () => Promise<JsonObject | null>;
+  readonly updates: (after: number, limit: number) => Promise<UpdatePage | null>;
+  readonly children: () => Promise<readonly string[]>;
+  readonly unsettled: () => Promise<Json>;
+}
+
+/** A stub of a worker; ask again after every fault, a stub of a reset object stays broken. */
+export const workerObject = (env: Pick<Bindings, "AGENT_WORKER">, tenant: string, workerId: string): WorkerObject =>
+  env.AGENT_WORKER.getByName(`${tenant}/${workerId}`) as unknown as WorkerObject;
+
+/** The refusal for a worker that the tenant does not have. */
+export const workerNotFound = (workerId: string): Problem => problem("worker_not_found", `unknown worker: ${workerId}`);
