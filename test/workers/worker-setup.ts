@@ -1,0 +1,40 @@
+import { env } from "cloudflare:workers";
+import { expect } from "vitest";
+import type { WorkerObject } from "../../src/http/worker-object.ts";
+import type { JsonObject } from "../../src/lib/json.ts";
+import { get } from "./http-setup.ts";
+import { answered } from "./run-setup.ts";
+
+/** The object of a worker of the default tenant. */
+export const workerOf = (workerId: string): DurableObjectStub & WorkerObject =>
+  env.AGENT_WORKER.getByName(`default/${workerId}`) as unknown as DurableObjectStub & WorkerObject;
+
+/** Spawns a worker and gives its summary. */
+export const spawned = (config: JsonObject): Promise<JsonObject> => answered("/v1/workers", config);
+
+/** The summary of a worker. */
+export const workerNow = async (workerId: string): Promise<JsonObject> =>
+  (await (await get(`/v1/workers/${workerId}`)).json()) as JsonObject;
+
+/** The summary of a worker once it has this status; polled, as a client would. */
+export const workerWith = async (workerId: string, status: string, timeout = 20_000): Promise<JsonObject> => {
+  await expect.poll(async () => (await workerNow(workerId))["status"], { timeout, interval: 25 }).toBe(status);
+  return workerNow(workerId);
+};
+
+/** Names of the public events of a worker, in order. */
+export const eventsOf = async (workerId: string): Promise<readonly string[]> => {
+  const page = (await (await get(`/v1/workers/${workerId}/events?limit=200`)).json()) as {
+    readonly items: readonly { readonly event: string }[];
+  };
+  return page.items.map(({ event }) => event);
+};
+
+/** A stage that a scripted model answers with this. */
+export const says = (text: string): JsonObject => ({
+  kind: "stage",
+  mode: "llm",
+  prompt: "Work",
+  model_policy: { provider: "scripted" },
+  script: { replies: [{ text }] },
+});
