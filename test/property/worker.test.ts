@@ -238,7 +238,7 @@ class Walk {
   settle(): void {
     // The list grows while it is gone through: a run that begins may be told to pause.
     for (const order of this.orders) this.perform(order);
-    for (const run of [...this.runs.keys()]) this.end(run, "ok");
+    for (const run of this.runs.keys()) this.end(run, "ok");
   }
 }
 

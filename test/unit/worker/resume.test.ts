@@ -14,6 +14,14 @@ const workflow = {
   options: {},
 } as unknown as WorkerConfig;
 
+const conflict = (status: string) =>
+  `resume_agent: worker ${WORKER_ID} changed before resume could complete (status=${status})`;
+
+const snapshotOf = (changed: Partial<Worker>): Worker => ({ ...WorkerFixture.spawned(spawnOf()).worker, ...changed });
+
+const restore = (worker: Worker, input: string | null = null, continue_transcript = true) =>
+  ({ type: "restore", worker, input, continue_transcript }) as const;
+
 describe("a resumption", () => {
   it("[L-17.5] of a paused run goes on with that run in a new cycle", () => {
     const box = WorkerFixture.parked();
@@ -103,7 +111,9 @@ describe("a resumption", () => {
       box.suspend();
       box.end(result);
       box.takeEffects();
-      box.resume();
+      const { transcript } = box.worker;
+      box.resume({ continue_transcript: false });
+      expect(box.worker.transcript).toBe(transcript);
       expect(box.worker).toMatchObject({ status, latest_error: result.ok ? null : result.error, cycle: 1 });
       expect(box.takeEffects()).toEqual([{ type: "index_worker" }]);
       expect(box.shown.slice(2)).toEqual(["WorkerResumed", shown]);
@@ -176,8 +186,6 @@ describe("a resumption", () => {
   it("[L-17.5] that somebody else was faster than is refused as a conflict", () => {
     const box = WorkerFixture.parked();
     const suspended_at = box.worker.suspension?.suspended_at ?? "";
-    const conflict = (status: string) =>
-      `resume_agent: worker ${WORKER_ID} changed before resume could complete (status=${status})`;
     expect(box.refusal(resumeOf({ suspended_at: "2020-01-01T00:00:00.000Z" })).detail).toBe(conflict("suspended"));
     box.resume({ suspended_at });
     expect(box.refusal(resumeOf({ suspended_at })).detail).toBe(conflict("running"));
@@ -238,10 +246,6 @@ describe("a resumption", () => {
 });
 
 describe("a restoration", () => {
-  const snapshotOf = (changed: Partial<Worker>): Worker => ({ ...WorkerFixture.spawned(spawnOf()).worker, ...changed });
-  const restore = (worker: Worker, input: string | null = null, continue_transcript = true) =>
-    ({ type: "restore", worker, input, continue_transcript }) as const;
-
   it("[L-12.4] takes over a worker; what ran is interrupted, and nothing runs", () => {
     const box = new WorkerFixture();
     box.tell(restore(snapshotOf({ children: ["worker_2"], cycle: 4 })));

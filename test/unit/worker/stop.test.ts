@@ -161,6 +161,9 @@ describe("a graceful stop", () => {
   });
 
   it("[L-17.8] without a reason has the default one", () => {
-    expect(stopPayload(workerWith({}), { reason: " ", children: [] }, context)["reason"]).toBe("worker stopped");
+    const box = WorkerFixture.running();
+    box.tell(stop([], " "));
+    expect(box.worker.latest_payload).toMatchObject({ reason: "worker stopped" });
+    expect(box.takeEffects()).toContainEqual({ type: "cancel_run", run_id: "run_1", reason: "worker stopped" });
   });
 });

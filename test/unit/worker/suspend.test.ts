@@ -8,6 +8,9 @@ const conditions: ResumeConditions = {
   timeout: { duration_minutes: 1, on_timeout: "resume_with_input" },
 };
 
+const timed = (on_timeout: "fail" | "resume_with_summary" | "resume_with_input") =>
+  WorkerFixture.parked({ conditions: { ...conditions, timeout: { duration_minutes: 1, on_timeout } } });
+
 describe("a suspension", () => {
   it("[L-17.2] holds at once, orders the run to pause, and is at rest when the run is", () => {
     const box = WorkerFixture.running();
@@ -121,9 +124,6 @@ describe("the broadcast", () => {
 });
 
 describe("the end of a suspension's time", () => {
-  const timed = (on_timeout: "fail" | "resume_with_summary" | "resume_with_input") =>
-    WorkerFixture.parked({ conditions: { ...conditions, timeout: { duration_minutes: 1, on_timeout } } });
-
   it("[L-18.3] that is a failure fails the worker, ends its run and gives up its trigger", () => {
     const box = timed("fail");
     box.now += 60_000;
