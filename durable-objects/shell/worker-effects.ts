@@ -45,9 +45,9 @@ export const performWorkerEffect = async (
     case "cancel_run":
       return mustHear(await run(effect.run_id).request({ type: "cancel_run", reason: effect.reason }));
     case "pause_run":
-      return pauseRun(run(effect.run_id), effect, tell);
+      return pauseRun(run(effect.run_id), effect, { id, tell });
     case "resume_run":
-      return resumeRun(run(effect.run_id), effect, worker);
+      return resumeRun(run(effect.run_id), effect, { worker, tell });
     case "report":
       return report(run(effect.to.run_id), effect, worker);
     case "close_child": {
@@ -67,9 +67,10 @@ type Effect<Type> = Extract<WorkerEffect, { readonly type: Type }>;
 const pauseRun = async (
   run: ToldRun,
   { cycle }: Effect<"pause_run">,
-  tell: (command: WorkerCommand) => unknown,
+  { id, tell }: { readonly id: string; readonly tell: (command: WorkerCommand) => unknown },
 ): Promise<void> => {
-  const answer = await run.request({ type: "pause_run", reason: "suspended", suspend: true });
+  const of = { worker_id: id, cycle };
+  const answer = await run.request({ type: "pause_run", reason: "suspended", suspend: true, cycle: of });
   // A run that is over tells of its end by itself; one that is not there can only be begun anew.
   if (!answer.ok && answer.rejection.code === "run_not_found")
     tell({ type: "cycle_paused", cycle, turn: null, transcript: null });
@@ -79,8 +80,9 @@ const pauseRun = async (
 const resumeRun = async (
   run: ToldRun,
   { cycle, speech, digest }: Effect<"resume_run">,
-  { id, task, history }: Worker,
+  { worker, tell }: { readonly worker: Worker; readonly tell: (command: WorkerCommand) => unknown },
 ): Promise<void> => {
+  const { id, task, history } = worker;
   const answer = await run.request({
     type: "resume_run",
     cycle: { worker_id: id, cycle },
@@ -89,6 +91,9 @@ const resumeRun = async (
     ...(digest === undefined ? {} : { digest }),
   });
   mustHear(answer);
+  // Somebody ended the run meanwhile: what it reported belongs to the cycle before.
+  if (!answer.ok)
+    tell({ type: "cycle_ended", cycle, result: { ok: false, cancelled: true, error: answer.rejection.detail } });
 };
 
 /** Completes the stage that waits. The attempt's token makes it happen once; a run that is over refuses, which settles it too. */

@@ -119,7 +119,7 @@ export interface Advance {
 
 export type ControlRun =
   /** `suspend`: attempts under way end behind their next recorded step, and the worker learns when all have. */
-  | { readonly type: "pause_run"; readonly reason?: string; readonly suspend?: true }
+  | { readonly type: "pause_run"; readonly reason?: string; readonly suspend?: true; readonly cycle?: CycleOf }
   /** `only_if_paused_by`: a run that was paused for another reason stays as it is. */
   | {
       readonly type: "resume_run";

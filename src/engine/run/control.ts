@@ -13,19 +13,14 @@ const pause = (draft: Draft, command: Extract<ControlRun, { type: "pause_run" }>
     type: "run_paused",
     reason: command.reason ?? null,
     ...(command.suspend === true ? { suspend: true } : {}),
+    ...(command.cycle === undefined ? {} : { cycle: command.cycle }),
   });
 
-/** A worker that asks again for what has happened: it was suspended already, or goes on in this cycle or a later one. */
-const isRepeated = (run: Run, command: ControlRun): boolean => {
-  if (command.type === "pause_run") return command.suspend === true && run.suspended === true;
-  const { report_to: to } = run;
-  return (
-    command.type === "resume_run" &&
-    command.cycle !== undefined &&
-    to !== null &&
-    "worker_id" in to &&
-    to.cycle >= command.cycle.cycle
-  );
+/** Whether a worker asks for what has happened: in this cycle it was suspended, or went on, already, or in a later one. */
+const isRepeated = ({ report_to: to, suspended }: Run, command: ControlRun): boolean => {
+  if (command.type === "cancel_run" || command.cycle === undefined || to === null || !("worker_id" in to)) return false;
+  const isKnown = to.cycle >= command.cycle.cycle;
+  return command.type === "pause_run" ? isKnown && suspended === true : isKnown;
 };
 
 /**

@@ -4,7 +4,7 @@ import type { RunEffect, RunIndexRow } from "./command.ts";
 import type { RunEvent } from "./event.ts";
 import { evolve } from "./evolve.ts";
 import { isTerminal, type Run, type RunState } from "./state.ts";
-import { isAtRest } from "./suspend.ts";
+import { restedCycle } from "./suspend.ts";
 
 /** An event without the stamp that the draft adds. */
 type Unstamped<E> = E extends RunEvent ? Omit<E, "v" | "at"> : never;
@@ -19,14 +19,15 @@ export class Draft {
   readonly effects: RunEffect[] = [];
   readonly #at: string;
   readonly #wasOver: boolean;
-  readonly #wasAtRest: boolean;
+  /** The cycle of its worker in which the run was at rest already. */
+  readonly #restedIn: number | null;
   #lastId: string | null = null;
   #state: RunState;
 
   constructor(state: RunState, context: Context) {
     this.#state = state;
     this.#wasOver = state !== null && isTerminal(state.status);
-    this.#wasAtRest = state !== null && isAtRest(state);
+    this.#restedIn = state === null ? null : restedCycle(state);
     this.#at = rfc3339(context.now);
     this.context = context;
   }
@@ -90,7 +91,8 @@ export class Draft {
   /** Tells the worker that its suspended run has come to rest, once: in the commit with which it does. */
   reportRest(): void {
     const { report_to: to } = this.run;
-    if (to === null || !("worker_id" in to) || this.#wasAtRest || !isAtRest(this.run)) return;
+    const cycle = restedCycle(this.run);
+    if (to === null || !("worker_id" in to) || cycle === null || cycle === this.#restedIn) return;
     this.effects.push({ type: "report_rest", to });
   }
 

@@ -268,6 +268,8 @@ export interface RunPaused extends Stamped {
   readonly reason: string | null;
   /** For its worker: attempts under way end behind their next recorded step. */
   readonly suspend?: true;
+  /** The cycle of its worker that is suspended. */
+  readonly cycle?: CycleOf;
 }
 
 export interface RunResumed extends Stamped {

@@ -189,7 +189,13 @@ const statusChanged = (run: Run, event: StatusEvent): Run => {
     case "run_finalized":
       return { ...run, status: event.status, ready: event.ready ?? run.ready };
     case "run_paused":
-      return { ...run, status: "paused", paused_by: event.reason, suspended: event.suspend === true };
+      return {
+        ...run,
+        status: "paused",
+        paused_by: event.reason,
+        suspended: event.suspend === true,
+        report_to: event.cycle ?? run.report_to,
+      };
     case "run_resumed":
       return {
         ...run,

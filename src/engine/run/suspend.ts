@@ -11,9 +11,12 @@ import { isExecutable } from "./unit.ts";
 const isUnderWay = (unit: PreparedStage): boolean =>
   isExecutable(unit) && unit.retry_at_ms === null && unit.mode !== "external";
 
-/** True for a run that was suspended and whose drivers have all come to a boundary (spec/workers 32.4). */
-export const isAtRest = (run: Run): boolean =>
-  run.status === "paused" && run.suspended === true && !run.open.some(isUnderWay);
+/** The cycle of its worker for which a run is suspended and all its drivers have come to a boundary; null for none (spec/workers 32.4). */
+export const restedCycle = (run: Run): number | null => {
+  const { report_to: to, status, suspended, open } = run;
+  if (to === null || !("worker_id" in to)) return null;
+  return status === "paused" && suspended === true && !open.some(isUnderWay) ? to.cycle : null;
+};
 
 /** Attempts that a suspended run waits for. */
 export const unitsToRest = (run: Run): readonly PreparedStage[] =>

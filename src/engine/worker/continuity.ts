@@ -38,10 +38,9 @@ const triggerOf = ({ suspension }: Worker, event: Json): Json => {
   };
 };
 
-const rendered = (input: Json): string => {
-  if (input === null) return "";
-  return typeof input === "string" ? input : JSON.stringify(input);
-};
+/** The text of a resumption's input as it becomes the task; null for none (spec/workers 17.5). */
+export const textOfInput = (input: Json): string | null =>
+  input === null || typeof input === "string" ? input : JSON.stringify(input);
 
 const suspensionOf = ({ suspension, snapshot_path }: Worker, turn: number | null): JsonObject => ({
   reason: suspension?.reason ?? "",
@@ -61,7 +60,7 @@ export const continuityOf = (worker: Worker, event: Omit<WorkerResumed, "type" |
   const resume = {
     initiator,
     input,
-    input_rendered: rendered(input),
+    input_rendered: textOfInput(input) ?? "",
     input_present: input !== null,
     continue_transcript,
     digest: continue_transcript ? null : digestOf(worker.transcript),
@@ -91,6 +90,7 @@ export const continuityReminder = (payload: JsonObject): JsonObject => ({
 export const speechOf = (worker: Worker, event: Omit<WorkerResumed, "type" | "at" | "on">): readonly JsonObject[] => {
   const speech: JsonObject[] = [];
   if (worker.config.mode === "sub_agent") speech.push(continuityReminder(continuityOf(worker, event)));
-  if (event.input !== null) speech.push({ role: "user", content: rendered(event.input) });
+  const said = textOfInput(event.input);
+  if (said !== null) speech.push({ role: "user", content: said });
   return speech;
 };

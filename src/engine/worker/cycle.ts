@@ -14,12 +14,20 @@ export const settledStatus = ({ carry_policy }: Worker): "awaiting" | "completed
 const isCurrent = ({ cycle, status, run }: Worker, of: number): boolean =>
   of === cycle && (status === "running" || status === "suspended") && run?.ended === undefined;
 
+/** Whether a run that shows up is that of a cycle which ended without it: nobody would ever end it (W2). */
+const isOrphan = (worker: Worker, { cycle, run_id }: Report<"cycle_began">): boolean => {
+  const { run, child_run_id, status } = worker;
+  if (run_id === run?.run_id) return false;
+  return cycle === worker.cycle ? status !== "completed" && status !== "awaiting" : run_id !== child_run_id;
+};
+
 /** The run of a cycle exists; where nobody wants it any more it is ended at once (W2). */
-export const decideBegan = (draft: Draft, { cycle, run_id }: Report<"cycle_began">): WorkerDecision => {
+export const decideBegan = (draft: Draft, command: Report<"cycle_began">): WorkerDecision => {
   const { worker } = draft;
+  const { cycle, run_id } = command;
   if (!isCurrent(worker, cycle)) {
-    const isKnown = run_id === worker.run?.run_id || run_id === worker.child_run_id;
-    if (!isKnown) draft.effects.push({ type: "cancel_run", run_id, reason: "the worker does not want it any more" });
+    const reason = "the worker does not want it any more";
+    if (isOrphan(worker, command)) draft.effects.push({ type: "cancel_run", run_id, reason });
     return draft.decided();
   }
   if (worker.run !== null) return draft.decided();

@@ -1,13 +1,14 @@
 // A delegated worker (spec/workers 8, 17).
 //
-//              spawn                 cycle_ended
-//    (none) ---------> RUNNING --------------------> COMPLETED, FAILED, CANCELLED
-//      |    resume_when |  ^  \------ retriggerable --> AWAITING --trigger--> RUNNING
-//      |                v  |
-//      +--------> SUSPENDED +-- resume, a trigger, the end of a timeout
-//      | restore        \------ the end of a timeout that is a failure --> FAILED
-//      v
-//   any but RUNNING      any --close--> CANCELLED      any --graceful stop--> STOPPED      all but RUNNING, SUSPENDED --send_input--> RUNNING
+//   (none) --spawn--> RUNNING --the cycle ends--> COMPLETED | FAILED | CANCELLED
+//     |               |  ^  ^ \--the cycle of a retriggerable worker ends--> AWAITING --trigger--> RUNNING
+//     |       suspend |  |  \--send_input-- anything but RUNNING and SUSPENDED
+//     |               v  | resume, an event, the end of a timeout
+//     +--born parked, SUSPENDED --the end of a timeout that is a failure--> FAILED
+//        restore-->   \--resumed without an input after its run has ended--> as that run ended
+//
+//   anything --close--> CANCELLED; anything --graceful stop--> STOPPED
+//   (none) --restore--> any status but RUNNING, which becomes INTERRUPTED
 //
 // W1 Only an input leaves a terminal status towards running; close and stop lead from one terminal status to another.
 // W2 What comes from an earlier cycle changes nothing; the run of a cycle that nobody waits for is ended when it shows up.

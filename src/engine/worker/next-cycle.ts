@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { Result } from "../../lib/result.ts";
 import type { Context } from "../machine.ts";
-import { continuityOf, RESUME_CONTINUITY } from "./continuity.ts";
+import { continuityOf, RESUME_CONTINUITY, textOfInput } from "./continuity.ts";
 import type { TaskGiven, WorkerResumed } from "./event.ts";
 import { restart } from "./restart.ts";
 import type { Worker, WorkerConfig } from "./state.ts";
@@ -47,12 +47,6 @@ export const taskGiven = (worker: Worker, event: TaskGiven): Worker => {
   return next.ok ? next.value : worker;
 };
 
-/** The text of a resumption's input as it becomes the task; null for none (spec/workers 17.5). */
-export const textOfInput = (input: Json): string | null => {
-  if (input === null) return null;
-  return typeof input === "string" ? input : JSON.stringify(input);
-};
-
 const withSpecTask = (config: WorkerConfig, task: string): WorkerConfig =>
   config.mode === "sub_agent" ? { ...config, spec: { ...config.spec, task } } : config;
 
@@ -94,11 +88,11 @@ export const workerResumed = (worker: Worker, event: WorkerResumed): Worker => {
     resume_at_ms: null,
     finished_at: null,
     latest_error: null,
-    transcript: event.continue_transcript ? worker.transcript : digestedTranscript(worker),
     config: withoutContinuity(worker.config),
   };
   if (event.on === "result") return awake;
-  const told = { ...withInput(awake, event.input), cycle: worker.cycle + 1 };
+  const transcript = event.continue_transcript ? worker.transcript : digestedTranscript(worker);
+  const told = { ...withInput(awake, event.input), transcript, cycle: worker.cycle + 1 };
   if (event.on === "run") return run === null ? told : { ...told, run: { ...run, paused: false } };
   const next = { ...carriedOver(told, event.at), run: null };
   return { ...next, config: withContinuity(next.config, continuityOf(worker, event)) };

@@ -1,10 +1,12 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import { err, ok, type Result } from "../../lib/result.ts";
 import { rfc3339 } from "../../lib/time.ts";
+import type { CapabilityPolicy } from "../../schema/policy.ts";
 import type { DecodedSnapshot, SnapshotConfig } from "../../schema/worker-snapshot.ts";
 import { normalizeArtifact } from "../artifact/normalize.ts";
 import { normalizeGraph } from "../graph/normalize.ts";
 import type { Context } from "../machine.ts";
+import { meetPolicies } from "../policy/capability.ts";
 import { normalizedAudit } from "./audit.ts";
 import { readSuspension } from "./read-suspension.ts";
 import { readRequest } from "./request.ts";
@@ -16,6 +18,8 @@ export interface SnapshotSource {
   readonly tenant: string;
   /** The path that was read: a snapshot that was moved stays where it is (spec/workers 12.4). */
   readonly path: string;
+  /** The policy in force where it is loaded; whatever the snapshot says, the worker gets no more (spec/workers 32.7). */
+  readonly policy: CapabilityPolicy | null;
 }
 
 const MODES: readonly string[] = [
@@ -76,10 +80,13 @@ const loadedSuspension = (
   return suspension.ok ? suspension : err(`worker snapshot suspension parse error: ${suspension.error}`);
 };
 
+const narrowed = (policy: CapabilityPolicy | null, ceiling: CapabilityPolicy | null): CapabilityPolicy | null =>
+  policy === null || ceiling === null ? (policy ?? ceiling) : meetPolicies(ceiling, policy);
+
 /** The worker that a snapshot shows; nothing of it runs, and no stage waits for it (spec/workers 12.4). */
 export const restoredWorker = (
   decoded: DecodedSnapshot,
-  { tenant, path }: SnapshotSource,
+  { tenant, path, policy }: SnapshotSource,
   context: Context,
 ): Result<Worker, string> => {
   const { source } = decoded;
@@ -110,7 +117,7 @@ export const restoredWorker = (
     parent_stage_id: textOr(source["parent_stage_id"], null),
     child_run_id: textOr(source["child_run_id"], null),
     child_run_path: textOr(source["child_run_path"], null),
-    carry_policy: decoded.carry_policy,
+    carry_policy: { ...decoded.carry_policy, policy: narrowed(decoded.carry_policy.policy, policy) },
     execution: decoded.execution,
     snapshot_path: path,
     audit: normalizedAudit(decoded.audit ?? {}, context),

@@ -1,9 +1,8 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { WorkerCommand } from "./command.ts";
-import { speechOf, TIMEOUT_KIND } from "./continuity.ts";
+import { speechOf, textOfInput, TIMEOUT_KIND } from "./continuity.ts";
 import { type Draft, invalid, refused, type WorkerDecision } from "./draft.ts";
 import type { WorkerResumed } from "./event.ts";
-import { textOfInput } from "./next-cycle.ts";
 import type { ResumeInitiator, Worker } from "./state.ts";
 import { settledStatus } from "./cycle.ts";
 import { digestOf } from "./transcript-carry.ts";
@@ -84,7 +83,7 @@ const timeoutEvent = (draft: Draft, raw: JsonObject): JsonObject => ({
   id: draft.context.nextId("event"),
   provider: "harn",
   kind: TIMEOUT_KIND,
-  dedupe_key: draft.context.nextId(`auto_resume_timeout:${String(raw["trigger_id"] ?? "")}:`).replace(":_", ":"),
+  dedupe_key: `auto_resume_timeout:${String(raw["trigger_id"] ?? "")}:${draft.context.nextId("")}`,
   raw,
 });
 

@@ -37,7 +37,7 @@ export const decideStop = (draft: Draft, { graceful, reason, children }: Stop): 
   if (worker.status === "stopped") return left(draft);
   const payload = stopPayload(worker, { reason, children }, context);
   const stopped = children.flatMap(({ worker_id: id }) => (typeof id === "string" ? [id] : []));
-  endAll(draft, reason, new Set(stopped));
+  endAll(draft, String(payload["reason"]), new Set(stopped));
   draft.emit({ type: "worker_stopped", payload });
   return left(draft);
 };

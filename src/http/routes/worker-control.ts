@@ -144,6 +144,8 @@ const stopOptions = (body: {
 
 const MAX_DEPTH = 16;
 
+const ENDED: ReadonlySet<unknown> = new Set([undefined, "completed", "failed", "cancelled", "stopped"]);
+
 /** Stops the workers below one, the deepest first, and gives what each left (spec/workers 17.8, 5). */
 const stopBelow = async (
   call: Call,
@@ -154,6 +156,8 @@ const stopBelow = async (
   const left: JsonObject[] = [];
   if (depth >= MAX_DEPTH) return left;
   for (const child of children) {
+    const { status } = (await workerObject(call.env, call.tenant, child).summary()) ?? {};
+    if (ENDED.has(status)) continue;
     const below = await stopBelow(call, child, { reason, depth: depth + 1 });
     const command = { type: "stop", graceful: true, reason, children: below } as const;
     const answer = await workerObject(call.env, call.tenant, child).request(command);
