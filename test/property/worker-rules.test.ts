@@ -177,6 +177,9 @@ describe("snapshots", () => {
   });
 });
 
+const messageCount = (transcript: Json): number =>
+  (transcript as { readonly messages: readonly Json[] }).messages.length;
+
 describe("restarts", () => {
   it("[L-16] neither change the worker they were given nor what it was asked for", () => {
     fc.assert(
@@ -206,11 +209,9 @@ describe("restarts", () => {
     const messages = fc.array(fc.record({ role, content: fc.string() }), { maxLength: 12 });
     fc.assert(
       fc.property(messages, (given) => {
-        const count = (transcript: Json): number =>
-          (transcript as { readonly messages: readonly Json[] }).messages.length;
         const once = compactedTranscript({ id: "t", messages: given });
-        expect(count(once)).toBeLessThanOrEqual(given.length);
-        expect(count(compactedTranscript(once))).toBeLessThanOrEqual(count(once));
+        expect(messageCount(once)).toBeLessThanOrEqual(given.length);
+        expect(messageCount(compactedTranscript(once))).toBeLessThanOrEqual(messageCount(once));
       }),
     );
   });
