@@ -167,10 +167,7 @@ describe("snapshots", () => {
         for (const given of [value, { config: value }, { config: { mode, graph: value, node: value, spec: value } }]) {
           const decoded = decodeSnapshot(given);
           if (!decoded.ok) expect(decoded.error).not.toBe("");
-          else
-            expect(
-              restoredWorker(decoded.value, { tenant: "t", path: "p", policy: null }, countedContext()),
-            ).toHaveProperty("ok");
+          else expect(restoredWorker(decoded.value, { tenant: "t", path: "p" }, countedContext())).toHaveProperty("ok");
         }
       }),
     );
