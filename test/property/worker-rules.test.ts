@@ -167,15 +167,15 @@ describe("snapshots", () => {
         for (const given of [value, { config: value }, { config: { mode, graph: value, node: value, spec: value } }]) {
           const decoded = decodeSnapshot(given);
           if (!decoded.ok) expect(decoded.error).not.toBe("");
-          else
-            expect(
-              restoredWorker(decoded.value, { tenant: "t", path: "p", policy: null }, countedContext()),
-            ).toHaveProperty("ok");
+          else expect(restoredWorker(decoded.value, { tenant: "t", path: "p" }, countedContext())).toHaveProperty("ok");
         }
       }),
     );
   });
 });
+
+const messageCount = (transcript: Json): number =>
+  (transcript as { readonly messages: readonly Json[] }).messages.length;
 
 describe("restarts", () => {
   it("[L-16] neither change the worker they were given nor what it was asked for", () => {
@@ -206,11 +206,9 @@ describe("restarts", () => {
     const messages = fc.array(fc.record({ role, content: fc.string() }), { maxLength: 12 });
     fc.assert(
       fc.property(messages, (given) => {
-        const count = (transcript: Json): number =>
-          (transcript as { readonly messages: readonly Json[] }).messages.length;
         const once = compactedTranscript({ id: "t", messages: given });
-        expect(count(once)).toBeLessThanOrEqual(given.length);
-        expect(count(compactedTranscript(once))).toBeLessThanOrEqual(count(once));
+        expect(messageCount(once)).toBeLessThanOrEqual(given.length);
+        expect(messageCount(compactedTranscript(once))).toBeLessThanOrEqual(messageCount(once));
       }),
     );
   });

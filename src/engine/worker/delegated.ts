@@ -73,6 +73,13 @@ export const delegatedResult = (worker: Worker): JsonObject => {
   return { ...payload, worker: summaryOf(worker) };
 };
 
+/** The result as its artifact holds it, compacted in the handle of the worker too (spec/workers 14.6). */
+const reportedPayload = (worker: Worker): Json =>
+  compactPayload({
+    ...delegatedResult(worker),
+    worker: { ...summaryOf(worker), result: compactPayload(worker.latest_payload) },
+  });
+
 /** The text of a result; a result that is no text has none, whatever stands beside it (spec/workers 14.6). */
 const resultText = (result: JsonObject): string | null => {
   const text = result["result"] ?? result["visible_text"] ?? result["text"];
@@ -107,7 +114,7 @@ export const delegatedArtifacts = (
         request: worker.request as unknown as JsonObject,
         provenance: provenanceOf(worker),
         execution: worker.execution as unknown as JsonObject,
-        payload: compactPayload(result),
+        payload: reportedPayload(worker),
         produced_artifact_ids: produced.map(({ id }) => id),
       },
       source: stage.node_id,

@@ -2,9 +2,6 @@ import { err, ok, type Result } from "../../lib/result.ts";
 import type { RunExecutionRecord } from "../../schema/record.ts";
 import type { WorkerExecution, WorkerWorktree } from "./state.ts";
 
-/** The profile without an opinion (spec/workers 5). */
-export const ANY_EXECUTION: WorkerExecution = { cwd: null, env: {}, worktree: null };
-
 const WORKTREES = ".harn/worktrees";
 
 const directoryName = (path: string): string => {

@@ -18,8 +18,8 @@ export interface SnapshotSource {
   readonly tenant: string;
   /** The path that was read: a snapshot that was moved stays where it is (spec/workers 12.4). */
   readonly path: string;
-  /** The policy in force where it is loaded; whatever the snapshot says, the worker gets no more (spec/workers 32.7). */
-  readonly policy: CapabilityPolicy | null;
+  /** The policy in force where it is loaded, if any; whatever the snapshot says, the worker gets no more (spec/workers 32.7). */
+  readonly policy?: CapabilityPolicy | null;
 }
 
 const MODES: readonly string[] = [
@@ -86,7 +86,7 @@ const narrowed = (policy: CapabilityPolicy | null, ceiling: CapabilityPolicy | n
 /** The worker that a snapshot shows; nothing of it runs, and no stage waits for it (spec/workers 12.4). */
 export const restoredWorker = (
   decoded: DecodedSnapshot,
-  { tenant, path, policy }: SnapshotSource,
+  { tenant, path, policy = null }: SnapshotSource,
   context: Context,
 ): Result<Worker, string> => {
   const { source } = decoded;

@@ -101,9 +101,9 @@ const CONVERSATION = {
   metadata: { k: "v" },
 };
 
-describe("a transcript for the next cycle", () => {
-  const carried = (transcript: Json, mode: string) => carryTranscript(transcript, mode, countedContext());
+const carried = (transcript: Json, mode: string) => carryTranscript(transcript, mode, countedContext());
 
+describe("a transcript for the next cycle", () => {
   it.each(["inherit", "", "compact"])("[L-4] passes as it is with the mode %j", (mode) => {
     expect(valueOf(carried(CONVERSATION, mode))).toBe(CONVERSATION);
   });

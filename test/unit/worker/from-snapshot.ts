@@ -20,9 +20,7 @@ export const countedContext = (now = 1_000): Context => {
 /** What a snapshot is loaded as. */
 export const loaded = (snapshot: Json, context: Context = countedContext()): Result<Worker, string> => {
   const decoded = decodeSnapshot(snapshot);
-  return decoded.ok
-    ? restoredWorker(decoded.value, { tenant: "default", path: "dir/w.json", policy: null }, context)
-    : decoded;
+  return decoded.ok ? restoredWorker(decoded.value, { tenant: "default", path: "dir/w.json" }, context) : decoded;
 };
 
 /** A worker with these fields of its snapshot. */

@@ -111,6 +111,11 @@ describe("a restart", () => {
   });
 });
 
+const sessionOf = (node: JsonObject) => {
+  const { config } = workerWith({ config: { mode: "stage", node } });
+  return config.mode === "stage" ? config.node.model_policy.session_id : null;
+};
+
 describe("the sessions of a worker's nodes", () => {
   it("[L-10.2] are the worker's own unless a node names one", () => {
     const nodes = {
@@ -132,10 +137,6 @@ describe("the sessions of a worker's nodes", () => {
   });
 
   it("[L-10.2] a stage goes by its node's id", () => {
-    const sessionOf = (node: JsonObject) => {
-      const { config } = workerWith({ config: { mode: "stage", node } });
-      return config.mode === "stage" ? config.node.model_policy.session_id : null;
-    };
     expect(sessionOf({})).toBe("worker_session_worker_1_stage");
     expect(sessionOf({ id: "look" })).toBe("worker_session_worker_1_look");
   });

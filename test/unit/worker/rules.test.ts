@@ -28,10 +28,10 @@ describe("a reference to a worker", () => {
   });
 });
 
-describe("the plan of an execution", () => {
-  const plan = (execution: JsonObject | null, base: string | null = null) =>
-    planExecution(valueOf(decodeWorkerExecution(execution)), "worker_9", base);
+const plan = (execution: JsonObject | null, base: string | null = null) =>
+  planExecution(valueOf(decodeWorkerExecution(execution)), "worker_9", base);
 
+describe("the plan of an execution", () => {
   it("[L-5] fills in path, branch and base of a working tree", () => {
     expect(valueOf(plan({ cwd: "/x", worktree: { repo: "/srv/app/" } }, "/base"))).toEqual({
       profile: {
@@ -77,11 +77,17 @@ describe("the plan of an execution", () => {
   });
 });
 
-describe("the request of a worker", () => {
-  const stage = (metadata: JsonObject) =>
-    workerWith({ config: { mode: "stage", node: { metadata, system: "exact" } } });
-  const asked = (metadata: JsonObject) => requestOf(stage(metadata).config, "t");
+const stageWith = (metadata: JsonObject) =>
+  workerWith({ config: { mode: "stage", node: { metadata, system: "exact" } } });
 
+const asked = (metadata: JsonObject) => requestOf(stageWith(metadata).config, "t");
+
+const workflowWith = (options: JsonObject) =>
+  workerWith({
+    config: { mode: "workflow", graph: { nodes: { a: {} }, metadata: { verification: ["test"] } }, options },
+  });
+
+describe("the request of a worker", () => {
   it("[L-6] takes each list from the first name that says something", () => {
     expect(
       asked({ research_questions: [], questions: ["q"], actions: { id: 1 }, stages: "one", verification: null }),
@@ -103,12 +109,8 @@ describe("the request of a worker", () => {
   });
 
   it("[L-6] that of a workflow is in its options, or else in the graph", () => {
-    const workflow = (options: JsonObject) =>
-      workerWith({
-        config: { mode: "workflow", graph: { nodes: { a: {} }, metadata: { verification: ["test"] } }, options },
-      });
-    expect(requestOf(workflow({ max_steps: 1 }).config, "t").verification_steps).toEqual(["test"]);
-    expect(requestOf(workflow({ questions: "why" }).config, "t")).toMatchObject({
+    expect(requestOf(workflowWith({ max_steps: 1 }).config, "t").verification_steps).toEqual(["test"]);
+    expect(requestOf(workflowWith({ questions: "why" }).config, "t")).toMatchObject({
       system: null,
       research_questions: ["why"],
       verification_steps: [],
@@ -144,19 +146,19 @@ describe("the audit of a worker that is made", () => {
   });
 });
 
-describe("a stage that is given to a worker", () => {
-  const delegate = (metadata: JsonObject) =>
-    delegatedWorker({
-      node_id: "research",
-      node: valueOf(decodeNode({ kind: "subagent", mode: "llm", metadata }, "node")),
-      task: "look",
-      artifacts: [],
-      transcript: null,
-      execution: { cwd: null, env: {}, worktree: null },
-      policy: policyOf({ tools: ["read"] }),
-      approval_policy: null,
-    });
+const delegate = (metadata: JsonObject) =>
+  delegatedWorker({
+    node_id: "research",
+    node: valueOf(decodeNode({ kind: "subagent", mode: "llm", metadata }, "node")),
+    task: "look",
+    artifacts: [],
+    transcript: null,
+    execution: { cwd: null, env: {}, worktree: null },
+    policy: policyOf({ tools: ["read"] }),
+    approval_policy: null,
+  });
 
+describe("a stage that is given to a worker", () => {
   it("[L-14.2] runs as a stage under the policy of the run", () => {
     expect(delegate({ worker_name: "scout" })).toMatchObject({
       mode: "delegated_stage",
@@ -235,6 +237,13 @@ describe("a stage that is given to a worker", () => {
         produced_artifact_ids: ["a"],
       },
     });
+  });
+
+  it("[L-14.6] nor does the handle in the payload hold a conversation", () => {
+    const [, last] = delegatedArtifacts(worker, { node_id: "n", input_ids: [] }, countedContext());
+    expect(JSON.stringify(last)).not.toContain('transcript":{');
+    expect(last?.data).toMatchObject({ payload: { worker: { result: { mode: "stage", payload_compacted: true } } } });
+    expect(delegatedResult(worker)).toMatchObject({ worker: { result: { transcript: {} } } });
   });
 
   it.each([

@@ -66,6 +66,8 @@ describe("a snapshot", () => {
   });
 });
 
+const carryOf = (carry_policy: Json) => valueOf(loaded({ config: STAGE, carry_policy })).carry_policy;
+
 describe("loading a snapshot", () => {
   it.each([
     [{ id: "x", config: { mode: "banana" } }, "worker snapshot is missing a valid config mode"],
@@ -155,7 +157,6 @@ describe("loading a snapshot", () => {
   });
 
   it("[L-12.4] a carry policy that is there has its defaults, and the mode of an older version", () => {
-    const carryOf = (carry_policy: Json) => valueOf(loaded({ config: STAGE, carry_policy })).carry_policy;
     expect(carryOf({})).toMatchObject({ artifact_mode: "inherit", transcript_mode: "inherit", persist_state: true });
     expect(carryOf({ transcript_policy: { mode: "reset" } }).transcript_mode).toBe("reset");
     expect(carryOf({ transcript_mode: "", artifact_mode: "" })).toMatchObject({

@@ -126,6 +126,8 @@ describe("a spawn config", () => {
   });
 });
 
+const askingForRoots = (roots: readonly string[]) => ({ task: "t", node: NODE, policy: { workspace_roots: roots } });
+
 describe("the policy of a new worker", () => {
   const parent = policyOf({ tools: ["read", "write"], side_effect_level: "workspace_write", workspace_roots: ["/a"] });
 
@@ -147,11 +149,12 @@ describe("the policy of a new worker", () => {
   });
 
   it("[L-30.11] has at least one workspace root of the parent, where it names any", () => {
-    const asking = (roots: readonly string[]) => ({ task: "t", node: NODE, policy: { workspace_roots: roots } });
-    expect(refusal(asking(["/b", "/c"]), { policy: parent })).toBe(
+    expect(refusal(askingForRoots(["/b", "/c"]), { policy: parent })).toBe(
       "spawn_agent: requested workspace roots exceed host ceiling: /b, /c",
     );
-    expect(spawned(asking(["/b", "/a"]), { policy: parent }).carry_policy.policy?.workspace_roots).toEqual(["/a"]);
+    expect(spawned(askingForRoots(["/b", "/a"]), { policy: parent }).carry_policy.policy?.workspace_roots).toEqual([
+      "/a",
+    ]);
   });
 });
 

@@ -57,7 +57,7 @@ const resetState = (system: System, args: JsonObject) => {
 const replayConfig = (system: System, args: JsonObject) => {
   const { context } = system.clock;
   const snapshot = valueOf(decodeSnapshot({ ...objectArg(args, "worker"), config: args["config"] ?? null }));
-  const worker = valueOf(restoredWorker(snapshot, { tenant: "default", path: "", policy: null }, context));
+  const worker = valueOf(restoredWorker(snapshot, { tenant: "default", path: "" }, context));
   const carrying = { ...worker, carry_policy: carryArg(args) };
   return valueOf(replayWorkerConfig(carrying, textArg(args, "next_task"), context));
 };
