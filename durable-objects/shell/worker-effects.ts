@@ -3,6 +3,7 @@ import type { RunReply } from "../../src/engine/run/command.ts";
 import type { WorkerCommand, WorkerEffect } from "../../src/engine/worker/command.ts";
 import { reportOf } from "../../src/engine/worker/report.ts";
 import type { Worker } from "../../src/engine/worker/state.ts";
+import { isTerminal } from "../../src/engine/worker/status.ts";
 import { workerRow } from "../../src/engine/worker/view.ts";
 import { uuidIds } from "../../src/ports/ids.ts";
 import type { WorkerShell } from "../projections/worker-updates.ts";
@@ -98,6 +99,8 @@ const resumeRun = async (
 
 /** Completes the stage that waits. The attempt's token makes it happen once; a run that is over refuses, which settles it too. */
 const report = async (run: ToldRun, { to }: Effect<"report">, worker: Worker): Promise<void> => {
+  // It was set to work again before it could tell: what comes of that is told.
+  if (!isTerminal(worker.status)) throw new OrderRefused(`worker ${worker.id} is at work again`);
   const { node_id, attempt_token } = to;
   const result = reportOf(worker, to, { now: Date.now(), nextId: uuidIds });
   mustHear(await run.request({ type: "complete_stage", node_id, attempt_token, result }));

@@ -58,6 +58,7 @@ import {
   Transport,
 } from "./client/transport.ts";
 import { TriggerCalls } from "./client/triggers.ts";
+import { WorkerCalls } from "./client/workers.ts";
 import { readServerSentEvents } from "./server-sent-events.ts";
 
 export { ProblemError } from "./client/transport.ts";
@@ -91,6 +92,7 @@ export class Client {
   readonly triggerEvents: EventCalls;
   readonly mailboxes: MailboxCalls;
   readonly queues: QueueCalls;
+  readonly workers: WorkerCalls;
   readonly sessions: SessionCalls;
   readonly toolCalls: ToolCalls;
   readonly triggers: TriggerCalls;
@@ -105,6 +107,7 @@ export class Client {
     this.triggerEvents = new EventCalls(transport);
     this.mailboxes = new MailboxCalls(transport);
     this.queues = new QueueCalls(transport);
+    this.workers = new WorkerCalls(transport);
     this.sessions = new SessionCalls(transport);
     this.toolCalls = new ToolCalls(transport);
     this.triggers = new TriggerCalls(transport);

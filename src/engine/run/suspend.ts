@@ -29,6 +29,12 @@ export const restAfterStep = (draft: Draft, unit: PreparedStage): void => {
     endAttempt(draft, unit, { reason: "suspended", error: null, retry_at_ms: context.now });
 };
 
+/** Ends an attempt on its way from one driver to the next: of a suspended run nobody takes it over. */
+export const restAdopted = (draft: Draft, token: string | undefined): void => {
+  const unit = unitsToRest(draft.run).find(({ attempt_token }) => attempt_token === token);
+  if (unit !== undefined) restAfterStep(draft, unit);
+};
+
 /** Ends attempts of a suspended run whose drivers were lost: nobody will ever tell that they have stopped. */
 export const restLost = (draft: Draft, liveAttempts: readonly string[]): void => {
   for (const unit of unitsToRest(draft.run))

@@ -15,6 +15,7 @@ import { prepareBranch } from "./prepare-branch.ts";
 import { prepareStage } from "./prepare-stage.ts";
 import { isUnreadyJoin, nextMap, nextNode, nextToRetire, spareWork } from "./schedule.ts";
 import { NO_USAGE, type PreparedStage, type Run } from "./state.ts";
+import { restAdopted } from "./suspend.ts";
 import { isExecutable } from "./unit.ts";
 import { addUsage } from "./usage.ts";
 import { executedAtDeadline } from "./waits.ts";
@@ -34,7 +35,10 @@ const MAX_LOST_ATTEMPTS = 5;
 export const nextWork = (draft: Draft, command: Advance): AdvanceReply => {
   for (let walked = 0; walked < MAX_NODES_PER_COMMAND; walked++) {
     const { run } = draft;
-    if (run.status !== "running") return idle(draft);
+    if (run.status !== "running") {
+      restAdopted(draft, command.adopt);
+      return idle(draft);
+    }
     const late = deadlineError(run, draft.context.now);
     if (late !== null) failRun(draft, { detail: late });
     // A stage that was completed by hand and left there: its transitions come first.

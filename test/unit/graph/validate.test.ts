@@ -102,12 +102,16 @@ describe("validateGraph", () => {
     expect(report({ nodes: { m: { kind: "map", ...fields } } }).errors).toEqual([]);
   });
 
-  it("[W-3] kinds that are not available yet are errors, after everything else", () => {
-    const nodes = { s: { kind: "subagent" }, m: { kind: "map", map_policy: { items: [1] } }, a: { mode: "http" } };
+  it("[W-3] what this project adds comes after everything else, also for a stage that a worker carries out", () => {
+    const nodes = {
+      s: { kind: "subagent", mode: "http" },
+      m: { kind: "map", map_policy: { items: [1] } },
+      a: { mode: "http" },
+    };
     expect(report({ entry: "z", nodes }).errors).toEqual([
       "entry node does not exist: z",
-      "node s: subagent nodes are not supported by this version",
       "node a: http stages require http.url",
+      "node s: http stages require http.url",
     ]);
   });
 

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { unknownWorker, workerMachine } from "../../../src/engine/worker/machine.ts";
+import { reportOf } from "../../../src/engine/worker/report.ts";
 import type { WorkerCommand } from "../../../src/engine/worker/command.ts";
 import { PARENT, spawnOf, transcriptOf, WORKER_ID, WorkerFixture, went } from "../../support/worker-fixture.ts";
+
+const CONTEXT = { now: 0, nextId: (prefix: string) => `${prefix}_new` };
 
 const failed = (cancelled: boolean) => ({ ok: false, cancelled, error: "boom" }) as const;
 
@@ -257,11 +260,10 @@ describe("the stage that waits", () => {
   it("[L-14] is told once, with the result and the worker's artifacts", () => {
     const box = WorkerFixture.running({ parent: PARENT });
     box.end(went("a"));
-    const reports = box.takeEffects().filter(({ type }) => type === "report");
-    expect(reports).toMatchObject([
-      { to: PARENT, result: { status: "completed", error: null, result: { text: "a", worker: { id: WORKER_ID } } } },
-    ]);
-    expect(JSON.stringify(reports)).toContain("worker_result");
+    expect(box.takeEffects().filter(({ type }) => type === "report")).toEqual([{ type: "report", to: PARENT }]);
+    const report = reportOf(box.worker, PARENT, CONTEXT);
+    expect(report).toMatchObject({ status: "completed", text: "a", worker: { id: WORKER_ID } });
+    expect(JSON.stringify(report)).toContain("worker_result");
     box.tell({ type: "close" });
     box.tell({ type: "send_input", task: "again" });
     box.end(went("b"));
@@ -278,7 +280,11 @@ describe("the stage that waits", () => {
     for (const [command, status] of ends) {
       const box = WorkerFixture.running({ parent: PARENT });
       box.tell(command);
-      expect(box.takeEffects().find(({ type }) => type === "report")).toMatchObject({ result: { status } });
+      expect(box.takeEffects().find(({ type }) => type === "report")).toEqual({ type: "report", to: PARENT });
+      expect(reportOf(box.worker, PARENT, CONTEXT)).toMatchObject({
+        status: status === "stopped" ? "completed" : "failed",
+        worker: { status },
+      });
     }
   });
 });

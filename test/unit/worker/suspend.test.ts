@@ -202,7 +202,7 @@ describe("the end of a suspension's time", () => {
 describe("nothing to wake", () => {
   it("[L-32.9] is a worker that is not there, runs, or is parked without a time", () => {
     expect(nextWorkerWake(null, 0)).toBe(null);
-    expect(nextWorkerWake(WorkerFixture.spawned(spawnOf()).state, 0)).toBe(null);
+    expect(nextWorkerWake(WorkerFixture.running({}).state, 0)).toBe(null);
     expect(nextWorkerWake(WorkerFixture.parked().state, 0)).toBe(null);
   });
 });

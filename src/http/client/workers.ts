@@ -1,0 +1,50 @@
+import type * as z from "zod";
+import type { JsonObject } from "../../lib/json.ts";
+import type {
+  resumeWorkerSchema,
+  restoreWorkerSchema,
+  stoppedWorkerSchema,
+  stopWorkerSchema,
+  suspendWorkerSchema,
+  waitedWorkerSchema,
+  waitWorkerSchema,
+  workerEventPageSchema,
+  WorkerSnapshot,
+  WorkerSummary,
+  workerPageSchema,
+} from "../../schema/api-worker.ts";
+import { type CallOptions, type Out, type Query, segment, type Transport } from "./transport.ts";
+
+/** Delegated workers (spec/workers 1 to 17). */
+export class WorkerCalls {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  spawn = (config: JsonObject, call: CallOptions = {}) =>
+    this.#transport.send<WorkerSummary>("POST", "/v1/workers", { body: config, call });
+  list = (query: Query = {}) => this.#transport.send<Out<typeof workerPageSchema>>("GET", "/v1/workers", { query });
+  get = (id: string) => this.#transport.send<WorkerSummary>("GET", `/v1/workers/${segment(id)}`);
+  events = (id: string, query: Query = {}) =>
+    this.#transport.send<Out<typeof workerEventPageSchema>>("GET", `/v1/workers/${segment(id)}/events`, { query });
+  wait = (id: string, body: z.input<typeof waitWorkerSchema> = {}) =>
+    this.#transport.send<Out<typeof waitedWorkerSchema>>("POST", `/v1/workers/${segment(id)}/wait`, { body });
+  input = (id: string, text: string, call: CallOptions = {}) => this.#tell(id, "input", { text }, call);
+  trigger = (id: string, payload: unknown, call: CallOptions = {}) => this.#tell(id, "trigger", { payload }, call);
+  suspend = (id: string, body: z.input<typeof suspendWorkerSchema> = {}, call: CallOptions = {}) =>
+    this.#tell(id, "suspend", body, call);
+  resume = (id: string, body: z.input<typeof resumeWorkerSchema> = {}, call: CallOptions = {}) =>
+    this.#tell(id, "resume", body, call);
+  close = (id: string, call: CallOptions = {}) => this.#tell(id, "close", {}, call);
+  stop = (id: string, body: z.input<typeof stopWorkerSchema> = {}, call: CallOptions = {}) =>
+    this.#transport.send<Out<typeof stoppedWorkerSchema>>("POST", `/v1/workers/${segment(id)}/stop`, { body, call });
+  snapshot = (id: string) => this.#transport.send<WorkerSnapshot>("GET", `/v1/workers/${segment(id)}/snapshot`);
+  restore = (body: z.input<typeof restoreWorkerSchema>, call: CallOptions = {}) =>
+    this.#transport.send<WorkerSummary>("POST", "/v1/workers/restore", { body, call });
+
+  #tell(id: string, verb: string, body: unknown, call: CallOptions) {
+    return this.#transport.send<WorkerSummary>("POST", `/v1/workers/${segment(id)}/${verb}`, { body, call });
+  }
+}
