@@ -146,7 +146,8 @@ export const prepareRun = (command: CreateRun, context: Context): Prepared => {
       graph,
       task: command.task,
       artifacts: command.artifacts,
-      options: options.raw,
+      // A run that goes on keeps where it executes.
+      options: base?.execution == null ? options.raw : { ...options.raw, execution: base.execution as unknown as Json },
       ...(approval === null ? {} : { approval_policy: approval }),
       max_steps: maxSteps,
       transcript: (base?.transcript as Json | undefined) ?? options.transcript ?? null,
