@@ -5,8 +5,14 @@ import { CliProblem, reasonOf } from "../problem.ts";
 import { carryOut, type ClaimedJob, type Verdict, type Workshop } from "./job.ts";
 import { isRefusal, type QueueServer } from "./server.ts";
 
-/** The longest that a claim waits for a job. */
-const WAIT_MS = 20_000;
+/**
+ * How long a claim waits for a job. The server does not always notice that nobody waits any more, and would hand a job to
+ * a runner that has gone: so a claim waits briefly, and a runner that is stopped waits for the claim's answer.
+ */
+const WAIT_MS = 5_000;
+
+/** The same for a runner that takes one job at most, and ends when there is none. */
+const ONCE_WAIT_MS = 20_000;
 
 /** Between two claims that answered at once that there is nothing. */
 const EMPTY_MS = 1_000;
@@ -47,7 +53,7 @@ export class Runner {
   readonly #stopping = new AbortController();
   readonly #ending = new AbortController();
   readonly #lastWords = new AbortController();
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new Set<Promise<unknown>>();
   #timers: readonly NodeJS.Timeout[] = [];
 
   constructor(options: RunnerOptions) {
@@ -91,7 +97,7 @@ export class Runner {
       }
       const askedAt = performance.now();
       const job = await this.#claim();
-      if (job !== null) this.#start(job);
+      if (job !== null) this.#take(job);
       if (once) return;
       if (job === null && performance.now() - askedAt < EMPTY_MS) await pause(backoff(3), stopping);
     }
@@ -103,7 +109,7 @@ export class Runner {
     const key = randomUUID();
     for (let attempt = 1; !stopping.aborted; attempt += 1) {
       try {
-        return await server.claim(key, WAIT_MS, stopping);
+        return await server.claim(key, once ? ONCE_WAIT_MS : WAIT_MS, this.#ending.signal);
       } catch (thrown) {
         if (stopping.aborted) break;
         if (isRefusal(thrown)) throw new CliProblem(`The server refuses to hand out jobs: ${reasonOf(thrown)}`);
@@ -112,24 +118,16 @@ export class Runner {
         await pause(backoff(attempt), stopping);
       }
     }
-    await this.#giveBack(key);
-    return null;
+    // The claim whose answer was lost may have been given a job.
+    return server.claim(key, 0, this.#ending.signal).catch(() => null);
   }
 
-  /** The claim that was under way when the runner was stopped may have been given a job, which waits for nobody then. */
-  async #giveBack(key: string): Promise<void> {
-    const { server } = this.#options;
-    try {
-      const job = await server.claim(key, 0);
-      if (job !== null)
-        await server.settle(job, { type: "release", reason: "the runner was stopped" }, this.#lastWords.signal);
-    } catch {
-      // The claim ends by itself.
-    }
-  }
-
-  #start(job: ClaimedJob): void {
-    const work = this.#work(job).finally(() => this.#running.delete(work));
+  /** Executes a job; one that came when the runner was told to stop is given back untouched. */
+  #take(job: ClaimedJob): void {
+    const isTooLate = this.#stopping.signal.aborted;
+    const verdict = { type: "release", reason: "the runner was stopped" } as const;
+    const answered = isTooLate ? this.#options.server.settle(job, verdict, this.#lastWords.signal) : this.#work(job);
+    const work: Promise<unknown> = answered.finally(() => this.#running.delete(work));
     this.#running.add(work);
   }
 
