@@ -167,6 +167,14 @@ describe("godwit runner", () => {
     await runner.line("job not done");
   });
 
+  it("[L-22.5] executes several jobs at a time where it is told to", async () => {
+    anyRunner("--concurrency", "2");
+    // Each waits for the other: one after the other they would not come to an end.
+    const meet = (own: string, other: string) => verify(`touch ${own}; until [ -e ${other} ]; do sleep 0.05; done`);
+    const runs = [await meet("a", "b"), await meet("b", "a")];
+    for (const run of runs) expect((await ended(run)).nodes).toEqual(["check", "good"]);
+  });
+
   it("[L-5] a run's working tree is made of its repository, used and removed", async () => {
     const repo = makeRepository();
     anyRunner();
@@ -238,7 +246,7 @@ describe("a runner that goes away", () => {
     expect((await ended(run)).result).toMatchObject({ stdout: "again\n" });
   });
 
-  it("[L-22.5] an idle runner ends at once when it is told to, and leaves no claim behind", async () => {
+  it("[L-22.5] an idle runner ends when it is told to, and leaves no claim behind", async () => {
     const runner = anyRunner("--ttl", "600s");
     await runner.line("claiming jobs");
     runner.signal("SIGINT");
