@@ -104,6 +104,9 @@ const makeRepository = (): string => {
   return repo;
 };
 
+/** A command that makes one file and then waits for another. */
+const waitingFor = (file: string, made: string): string => `touch ${made}; until [ -e ${file} ]; do sleep 0.05; done`;
+
 describe("godwit runner", () => {
   it("[L-5] a command's result decides, and its environment has no key", async () => {
     runnerOf("--allow", "echo *", "--allow", "pwd; env", "--allow-env", "CI");
@@ -170,8 +173,7 @@ describe("godwit runner", () => {
   it("[L-22.5] executes several jobs at a time where it is told to", async () => {
     anyRunner("--concurrency", "2");
     // Each waits for the other: one after the other they would not come to an end.
-    const meet = (own: string, other: string) => verify(`touch ${own}; until [ -e ${other} ]; do sleep 0.05; done`);
-    const runs = [await meet("a", "b"), await meet("b", "a")];
+    const runs = [await verify(waitingFor("b", "a")), await verify(waitingFor("a", "b"))];
     for (const run of runs) expect((await ended(run)).nodes).toEqual(["check", "good"]);
   });
 
@@ -222,13 +224,28 @@ describe("a runner that goes away", () => {
 
   it("[L-5] a signal lets the job that runs come to its end, and nothing more is claimed", async () => {
     const runner = anyRunner();
-    const run = await verify("touch started; until [ -e go ]; do sleep 0.05; done; echo finished");
+    const run = await verify(`${waitingFor("go", "started")}; echo finished`);
     await eventually("the start", () => existsSync(join(folder, "started")));
     runner.signal("SIGTERM");
     await runner.line("stopping");
     writeFileSync(join(folder, "go"), "");
     expect(await runner.end).toBe(0);
     expect((await ended(run)).result).toMatchObject({ stdout: "finished\n", exit_status: 0 });
+  });
+
+  it("[L-22.5] a server that is started again gets the answer of a command that was at work meanwhile", async () => {
+    const runner = anyRunner("--ttl", "2s");
+    const run = await verify(`${waitingFor("go", "started")}; echo finished`);
+    await eventually("the start", () => existsSync(join(folder, "started")));
+    const port = Number(new URL(server.api.url).port);
+    await server.kill("tree");
+    writeFileSync(join(folder, "go"), "");
+    await runner.line("the server does not answer, trying on");
+    server = await startProcess({ state, port, key: KEY, variables: {} });
+    await runner.line("the server answers again");
+    expect((await ended(run)).result).toMatchObject({ stdout: "finished\n", exit_status: 0 });
+    const { jobs } = await server.api.client.queues.get(queue);
+    expect(jobs).toMatchObject([{ status: "acked", deliveries: 1 }]);
   });
 
   it("[L-22.5] a second signal ends the job and gives it back untouched", async () => {

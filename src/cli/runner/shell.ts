@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { pause } from "../pause.ts";
 import { type KeptOutput, OutputKeeper } from "./output.ts";
 
 /** A command for the shell of this machine. */
@@ -52,32 +53,44 @@ const keeperOf = (stream: NodeJS.ReadableStream | null, limit: number): OutputKe
   return keeper;
 };
 
-/** Waits until a command has ended and nothing of it is left; whatever it leaves behind is ended. */
-const awaitEnd = (child: ChildProcess): Promise<{ readonly code: number | null; readonly signal: string | null }> =>
-  new Promise((done, failed) => {
-    const guard = child.stdio[3];
-    let timer: NodeJS.Timeout | undefined;
-    const closeGuard = (): void => {
-      guard?.destroy();
-      signalGroup(child, "SIGKILL");
-    };
-    guard?.on("error", () => undefined);
+interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+const exitOf = (child: ChildProcess): Promise<Exit> =>
+  new Promise((exited, failed) => {
     child.once("error", failed);
-    child.once("exit", () => {
-      timer = setTimeout(() => {
-        closeGuard();
-        timer = setTimeout(() => {
-          child.stdout?.destroy();
-          child.stderr?.destroy();
-        }, CLOSE_MS);
-      }, DRAIN_MS);
-    });
-    child.once("close", (code, signal) => {
-      clearTimeout(timer);
-      closeGuard();
-      done({ code, signal });
-    });
+    child.once("exit", (code, signal) => exited({ code, signal }));
   });
+
+const closeOf = (stream: NodeJS.EventEmitter | null): Promise<unknown> =>
+  new Promise((closed) => {
+    if (stream === null) closed(null);
+    else stream.once("close", closed);
+  });
+
+const within = async (ms: number, task: Promise<unknown>): Promise<void> => {
+  const over = new AbortController();
+  await Promise.race([task, pause(ms, over.signal)]);
+  over.abort();
+};
+
+/** Waits until a command has ended and nothing of it is left; whatever it leaves behind is ended. */
+const awaitEnd = async (child: ChildProcess): Promise<Exit> => {
+  const { stdout, stderr } = child;
+  const guard = child.stdio[3];
+  guard?.on("error", () => undefined);
+  const drained = Promise.all([closeOf(stdout), closeOf(stderr)]);
+  const exit = await exitOf(child);
+  await within(DRAIN_MS, drained);
+  signalGroup(child, "SIGKILL");
+  guard?.destroy();
+  await within(CLOSE_MS, drained);
+  stdout?.destroy();
+  stderr?.destroy();
+  return exit;
+};
 
 /** Executes a command with `/bin/sh -c`, its input closed. Throws when it cannot be started. */
 export const runShell = async (request: ShellRequest): Promise<ShellEnd> => {

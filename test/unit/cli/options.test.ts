@@ -19,6 +19,12 @@ const NEEDED = ["--queue", "q", "--allow-any"];
 const read = (args: readonly string[], environment: Readonly<Record<string, string>> = KEY) =>
   readOptions(args, folder, environment);
 
+/** The key that a file with this text holds. */
+const keyFrom = (text: string): string => {
+  writeFileSync(join(folder, "key"), text);
+  return read([...NEEDED, "--key-file", "key"], {})?.key ?? "";
+};
+
 describe("the command line of a runner", () => {
   it("[L-5] has defaults for all but the queue, the key and what it allows", () => {
     expect(read(NEEDED)).toEqual({
@@ -89,15 +95,11 @@ describe("the command line of a runner", () => {
   });
 
   it("[L-5] a key comes from a file with it alone, or with a line that names it", () => {
-    const file = (text: string): string => {
-      writeFileSync(join(folder, "key"), text);
-      return read([...NEEDED, "--key-file", "key"], {})?.key ?? "";
-    };
-    expect(file("gw_2\n")).toBe("gw_2");
-    expect(file('A=1\nGODWIT_ROOT_KEY="gwroot_3"\n')).toBe("gwroot_3");
-    expect(file("GODWIT_ROOT_KEY=gwroot_3\nGODWIT_KEY=gw_4\n")).toBe("gw_4");
-    expect(() => file("two words")).toThrow("holds no key");
-    expect(() => file("")).toThrow("holds no key");
+    expect(keyFrom("gw_2\n")).toBe("gw_2");
+    expect(keyFrom('A=1\nGODWIT_ROOT_KEY="gwroot_3"\n')).toBe("gwroot_3");
+    expect(keyFrom("GODWIT_ROOT_KEY=gwroot_3\nGODWIT_KEY=gw_4\n")).toBe("gw_4");
+    expect(() => keyFrom("two words")).toThrow("holds no key");
+    expect(() => keyFrom("")).toThrow("holds no key");
     expect(() => read([...NEEDED, "--key-file", "gone"], {})).toThrow("The key file cannot be read");
     expect(() => read(NEEDED, {})).toThrow("set GODWIT_KEY");
   });
@@ -112,15 +114,17 @@ const caught = (task: () => unknown): unknown => {
   return null;
 };
 
-describe("godwit", () => {
-  const call = async (args: readonly string[]) => {
-    const lines: { out: string[]; err: string[] } = { out: [], err: [] };
-    const out = (line: string) => void lines.out.push(line);
-    const err = (line: string) => void lines.err.push(line);
-    const status = await dispatch([runnerCommand], args, { environment: {}, folder, out, err });
-    return { status, out: lines.out.join("\n"), err: lines.err.join("\n") };
-  };
+const call = async (args: readonly string[]) => {
+  const lines: { out: string[]; err: string[] } = { out: [], err: [] };
+  const out = (line: string) => void lines.out.push(line);
+  const err = (line: string) => void lines.err.push(line);
+  const status = await dispatch([runnerCommand], args, { environment: {}, folder, out, err });
+  return { status, out: lines.out.join("\n"), err: lines.err.join("\n") };
+};
 
+const failing = (thrown: Error) => ({ ...runnerCommand, run: () => Promise.reject(thrown) });
+
+describe("godwit", () => {
   it("[cli] tells its commands, and what it was not asked for on the other stream with status 2", async () => {
     expect(await call(["--help"])).toMatchObject({ status: 0, err: "" });
     expect((await call(["--help"])).out).toContain("runner  execute the commands of a work queue");
@@ -141,12 +145,11 @@ describe("godwit", () => {
   });
 
   it("[cli] what goes wrong later has status 1, and a defect is thrown as it is", async () => {
-    const command = (thrown: Error) => ({ ...runnerCommand, run: () => Promise.reject(thrown) });
     const err: string[] = [];
     const terminal = { environment: {}, folder, out: () => undefined, err: (line: string) => void err.push(line) };
-    expect(await dispatch([command(new CliProblem("no"))], ["runner"], terminal)).toBe(1);
+    expect(await dispatch([failing(new CliProblem("no"))], ["runner"], terminal)).toBe(1);
     expect(err).toEqual(["no"]);
-    await expect(dispatch([command(new Error("defect"))], ["runner"], terminal)).rejects.toThrow("defect");
+    await expect(dispatch([failing(new Error("defect"))], ["runner"], terminal)).rejects.toThrow("defect");
   });
 });
 
@@ -167,10 +170,10 @@ describe("what a command of a job inherits", () => {
   });
 });
 
-describe("the log of a command", () => {
-  const now = () => new Date("2026-01-02T03:04:05Z");
-  const hide = (text: string) => text.replaceAll("gw_1", "[hidden]");
+const now = () => new Date("2026-01-02T03:04:05Z");
+const hide = (text: string) => text.replaceAll("gw_1", "[hidden]");
 
+describe("the log of a command", () => {
   it("[cli] is a line for each message, without secrets and without what terminals act upon", () => {
     const lines: string[] = [];
     const out = (line: string) => void lines.push(line);

@@ -49,12 +49,12 @@ describe("the output of a command", () => {
   });
 });
 
-describe("a secret in the output", () => {
-  const SECRET = "gwroot_0123456789";
-  const secret = redactionOf(SECRET);
+const SECRET = "gwroot_0123456789";
+const secret = redactionOf(SECRET);
+const shown = (limit: number, output: string): string => outputText(keep(limit, [output]), limit, secret);
 
+describe("a secret in the output", () => {
   it("[L-5] is taken out, also where the output was cut within it", () => {
-    const shown = (limit: number, output: string) => outputText(keep(limit, [output]), limit, secret);
     expect(shown(100, `a ${SECRET} b ${SECRET}`)).toBe("a [hidden] b [hidden]");
     expect(shown(60, `${"a".repeat(20)}${SECRET}${"b".repeat(60)}`)).toMatch(/^a{20}\[hidden\]\n/);
     expect(shown(60, `${"a".repeat(60)}${SECRET}${"b".repeat(20)}`)).toMatch(/\[hidden\]b{20}$/);
@@ -67,8 +67,9 @@ describe("a secret in the output", () => {
   });
 });
 
+const kept = (output: string) => keep(300_000, [output]);
+
 describe("the answer of a command", () => {
-  const kept = (output: string) => keep(300_000, [output]);
   const end = { exit_code: 0, signal: null, timed_out: false, stdout: kept("out"), stderr: kept("") };
   const limits = { max_output_bytes: 300_000, timeout_ms: 5, secret: NOTHING };
 

@@ -60,6 +60,12 @@ describe("the plan of a working tree", () => {
   });
 });
 
+const payload = (worktree: object) => {
+  const read = readPayload({ type: "command", command: "x", run_id: "run_1", worktree });
+  if (!read.ok) throw new Error(read.error);
+  return read.value;
+};
+
 describe("where a runner works", () => {
   const root = realpathSync(mkdtempSync(join(tmpdir(), "godwit-places-")));
   afterAll(() => rmSync(root, { recursive: true }));
@@ -80,12 +86,6 @@ describe("where a runner works", () => {
   it.each(["..", "../other", "/etc", "a/../../b", "out", "out/other/x"])("[L-5] is never %s", (path) => {
     expect(pathWithin(places, path)).toBeNull();
   });
-
-  const payload = (worktree: object) => {
-    const read = readPayload({ type: "command", command: "x", run_id: "run_1", worktree });
-    if (!read.ok) throw new Error(read.error);
-    return read.value;
-  };
 
   it("[L-5] the tree of a job lies within, in the name of its run or worker", () => {
     expect(treeOf(payload({ repo: "app" }), places)).toEqual({

@@ -36,6 +36,20 @@ describe("open findings", () => {
   });
 });
 
+const jobWith = (verify: Json, options: JsonObject) => {
+  const run = { tenant: "t", run_id: "r", workflow_id: "w", options };
+  const stage = {
+    run,
+    stage_id: "r:c:1",
+    node_id: "c",
+    attempt: 1,
+    attempt_token: "s",
+    command: "make",
+    timeout_ms: 5,
+  };
+  return commandJob({ ...stage, verify }).payload as JsonObject;
+};
+
 describe("a command as a job", () => {
   it("[W-20] its queue is the node's, else the run's, else none", () => {
     expect(commandQueue({ queue: " own " }, { command_queue: "run" })).toBe("own");
@@ -77,20 +91,6 @@ describe("a command as a job", () => {
     expect(long.job_id).toMatch(/^job_[0-9a-f-]{36}$/);
     expect(long.payload).not.toHaveProperty("env");
   });
-
-  const jobWith = (verify: Json, options: JsonObject) => {
-    const run = { tenant: "t", run_id: "r", workflow_id: "w", options };
-    const stage = {
-      run,
-      stage_id: "r:c:1",
-      node_id: "c",
-      attempt: 1,
-      attempt_token: "s",
-      command: "make",
-      timeout_ms: 5,
-    };
-    return commandJob({ ...stage, verify }).payload as JsonObject;
-  };
 
   it("[L-5] a job runs where its node says, else where the run executes", () => {
     const execution = { cwd: "run", env: { A: "run", B: "run" } };
