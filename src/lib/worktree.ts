@@ -16,6 +16,9 @@ export interface ExecutionProfile {
   readonly worktree: WorktreeSpec | null;
 }
 
+/** Where the trees without a path of their own are, below the folder that commands run in (spec/workers 5). */
+export const WORKTREES = ".harn/worktrees";
+
 /** Whose tree it is, and the folder of the trees that have no path of their own. */
 export interface TreeOwner {
   readonly worker_id: string;
@@ -38,7 +41,7 @@ const given = (text: string | null): string | null => (text === null || text.tri
  * A profile with the path, branch and base of its tree filled in, and its commands in that tree (spec/workers 5, steps 1-4
  * and 6). Making the tree is left to whoever has git.
  */
-export const planExecution = (profile: ExecutionProfile, owner: TreeOwner): Result<ExecutionProfile, string> => {
+export const planWorktree = (profile: ExecutionProfile, owner: TreeOwner): Result<ExecutionProfile, string> => {
   const { worktree } = profile;
   if (worktree === null) return ok(profile);
   if (worktree.repo.trim() === "") return err("worker execution.worktree.repo must not be empty");

@@ -184,7 +184,7 @@ describe("godwit runner", () => {
     const command = "cat greeting.txt; git branch --show-current; echo $WHO; pwd";
     const run = await verify(command, {}, { execution });
     const { nodes, result } = await ended(run);
-    const tree = join(folder, ".godwit/worktrees/app", run);
+    const tree = join(folder, ".harn/worktrees/app", run);
     expect(nodes).toEqual(["check", "good"]);
     expect(result["stdout"]).toBe(`hello from main\nharn-${run}\nme\n${tree}\n`);
     await eventually("the removal of the tree", () => !existsSync(tree));

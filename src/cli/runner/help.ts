@@ -15,7 +15,7 @@ Claims jobs with commands from a work queue and executes them with the shell and
   --tenant TENANT       with the root key: the tenant to work for
 
   --workdir DIR         commands run in it or below (the current folder)
-  --worktrees DIR       where working trees of git are made (GODWIT_WORKTREE_DIR, <workdir>/.godwit/worktrees)
+  --worktrees DIR       where working trees of git are made (GODWIT_WORKTREE_DIR, <workdir>/.harn/worktrees)
   --pass-env NAME       a variable of the runner's that commands get, beside PATH, HOME, LANG and their like
   --concurrency N       jobs at a time (1)
   --max-output BYTES    kept of each of a command's two streams: its beginning and its end (65536)

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { WORKTREES } from "../../lib/worktree.ts";
 import { countArgument, durationArgument } from "../arguments.ts";
 import type { Environment } from "../environment.ts";
 import { findKey } from "../key.ts";
@@ -77,7 +78,7 @@ const placesOf = (values: Values, folder: string, environment: Environment): Pla
   const workdir = resolve(folder, values.workdir);
   if (!isFolder(workdir)) throw new CliProblem(`--workdir is "${values.workdir}", but there is no such folder.`, 2);
   const given = values.worktrees ?? (environment["GODWIT_WORKTREE_DIR"] || undefined);
-  return { workdir, worktrees: given === undefined ? `${workdir}/.godwit/worktrees` : resolve(folder, given) };
+  return { workdir, worktrees: given === undefined ? `${workdir}/${WORKTREES}` : resolve(folder, given) };
 };
 
 const urlOf = (values: Values, environment: Environment): string => {

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { err, ok, type Result } from "../../lib/result.ts";
-import { planExecution } from "../../lib/worktree.ts";
+import { planWorktree, WORKTREES } from "../../lib/worktree.ts";
 import type { CommandPayload } from "./payload.ts";
 import { pathWithin, type Places } from "./places.ts";
 
@@ -39,18 +39,22 @@ const git = (repo: string, args: readonly string[], { env, signal }: GitCall): P
 const outside = (what: string, path: string): Result<never, string> =>
   err(`the runner does not work in the ${what} "${path}": it is outside of its --workdir and --worktrees`);
 
+/** A path that was planned without knowing the runner's folders, within the folder of its trees. */
+const inTrees = (path: string, { worktrees }: Places): string =>
+  path.startsWith(`${WORKTREES}/`) ? `${worktrees}${path.slice(WORKTREES.length)}` : path;
+
 /** The tree that a job asks for, with its paths absolute; null where it asks for none (spec/workers 5). */
 export const treeOf = (payload: CommandPayload, places: Places): Result<Tree | null, string> => {
   const { worktree, worker_id } = payload;
   const profile = { cwd: null, env: {}, worktree };
-  const planned = planExecution(profile, { worker_id, worktree_root: places.worktrees });
+  const planned = planWorktree(profile, { worker_id, worktree_root: places.worktrees });
   if (!planned.ok) return planned;
   const tree = planned.value.worktree;
   if (tree === null) return ok(null);
   const { path: given, branch, base_ref } = tree as { [Name in "path" | "branch" | "base_ref"]: string };
   const repo = pathWithin(places, tree.repo);
   if (repo === null) return outside("repository", tree.repo);
-  const path = pathWithin(places, given);
+  const path = pathWithin(places, inTrees(given, places));
   if (path === null) return outside("working tree", given);
   // Git would take it for an option.
   const option = [branch, base_ref].find((text) => text.startsWith("-"));

@@ -33,7 +33,7 @@ describe("the command line of a runner", () => {
       key: "gw_1",
       tenant: null,
       allowed: { any: true, commands: [], variables: [] },
-      places: { workdir: folder, worktrees: `${folder}/.godwit/worktrees` },
+      places: { workdir: folder, worktrees: `${folder}/.harn/worktrees` },
       pass_env: [],
       concurrency: 1,
       max_output_bytes: 65_536,

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { readPayload } from "../../../src/cli/runner/payload.ts";
 import { pathWithin } from "../../../src/cli/runner/places.ts";
 import { treeOf } from "../../../src/cli/runner/worktree.ts";
-import { type ExecutionProfile, planExecution } from "../../../src/lib/worktree.ts";
+import { type ExecutionProfile, planWorktree } from "../../../src/lib/worktree.ts";
 
 const OWNER = { worker_id: "worker_9", worktree_root: "/trees" };
 const NONE = { path: null, branch: null, base_ref: null, cleanup: null };
@@ -18,7 +18,7 @@ const profile = (worktree: ExecutionProfile["worktree"]): ExecutionProfile => ({
 
 describe("the plan of a working tree", () => {
   it("[L-5] fills in path, branch and base, and works in the tree", () => {
-    expect(planExecution(profile({ repo: "/srv/repos/app", ...NONE }), OWNER)).toEqual({
+    expect(planWorktree(profile({ repo: "/srv/repos/app", ...NONE }), OWNER)).toEqual({
       ok: true,
       value: {
         cwd: "/trees/app/worker_9",
@@ -36,11 +36,11 @@ describe("the plan of a working tree", () => {
 
   it("[L-5] keeps what was said", () => {
     const worktree = { repo: "/r", path: "/wt/p", branch: "b", base_ref: "main", cleanup: "remove" };
-    expect(planExecution(profile(worktree), OWNER)).toEqual({
+    expect(planWorktree(profile(worktree), OWNER)).toEqual({
       ok: true,
       value: { ...profile(worktree), cwd: "/wt/p" },
     });
-    expect(planExecution(profile(null), OWNER)).toEqual({ ok: true, value: profile(null) });
+    expect(planWorktree(profile(null), OWNER)).toEqual({ ok: true, value: profile(null) });
   });
 
   it.each([
@@ -50,13 +50,13 @@ describe("the plan of a working tree", () => {
     [".", "repo"],
     ["app", "app"],
   ])("[L-5] the trees of the repository %s are in the folder %s", (repo, name) => {
-    const planned = planExecution(profile({ repo, ...NONE }), OWNER);
+    const planned = planWorktree(profile({ repo, ...NONE }), OWNER);
     expect(planned).toMatchObject({ value: { cwd: `/trees/${name}/worker_9` } });
   });
 
   it("[L-5] a repository without a name is refused", () => {
     const error = "worker execution.worktree.repo must not be empty";
-    expect(planExecution(profile({ repo: "  ", ...NONE }), OWNER)).toEqual({ ok: false, error });
+    expect(planWorktree(profile({ repo: "  ", ...NONE }), OWNER)).toEqual({ ok: false, error });
   });
 });
 
@@ -98,6 +98,8 @@ describe("where a runner works", () => {
         cleanup: null,
       },
     });
+    const planned = treeOf(payload({ repo: "app", path: ".harn/worktrees/app/worker_1" }), places);
+    expect(planned).toMatchObject({ value: { path: join(places.worktrees, "app/worker_1") } });
     const named = treeOf(payload({ repo: "app", worker_id: "worker_2", cleanup: "remove" }), places);
     expect(named).toMatchObject({ value: { branch: "harn-worker_2", cleanup: "remove" } });
   });
@@ -105,6 +107,7 @@ describe("where a runner works", () => {
   it.each([
     [{ repo: "/srv/app" }, 'the runner does not work in the repository "/srv/app"'],
     [{ repo: "app", path: "/srv/tree" }, 'the runner does not work in the working tree "/srv/tree"'],
+    [{ repo: "app", path: ".harn/worktrees/../../x" }, "the runner does not work in the working tree"],
     [{ repo: "app", worker_id: "../../../x" }, "the runner does not work in the working tree"],
     [{ repo: "app", base_ref: "--force" }, 'worker worktree add failed: "--force" is no name'],
     [{ repo: "app", branch: "-x" }, 'worker worktree add failed: "-x" is no name'],
