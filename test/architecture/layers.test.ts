@@ -29,7 +29,7 @@ describe("the layers", () => {
     expect(files.length).toBeGreaterThan(150);
     expect(imports.length).toBeGreaterThan(500);
     expect(files.filter((path) => layerOf(path) === "tools")).toEqual([]);
-    for (const name of ["lib", "schema", "engine", "ports", "connectors", "executor", "http", "objects", "root"])
+    for (const name of ["lib", "schema", "engine", "ports", "connectors", "executor", "http", "objects", "cli", "root"])
       expect(
         files.some((path) => layerOf(path) === name),
         name,

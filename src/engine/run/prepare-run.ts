@@ -2,7 +2,7 @@ import type { Json, JsonObject } from "../../lib/json.ts";
 import { isObject } from "../../lib/json.ts";
 import { LAST_MOMENT, type Timestamp } from "../../lib/time.ts";
 import type { ValidationReport, WorkflowGraph } from "../../schema/graph.ts";
-import type { MutationSessionRecord, RunRecord } from "../../schema/record.ts";
+import type { MutationSessionRecord, RunExecutionRecord, RunRecord } from "../../schema/record.ts";
 import { normalizeGraph } from "../graph/normalize.ts";
 import { validateGraph } from "../graph/validate.ts";
 import { type Context, type Rejection, reject } from "../machine.ts";
@@ -47,6 +47,10 @@ interface MetadataInput {
 
 const optional = (key: string, value: unknown): JsonObject =>
   value === undefined || value === null || value === "" ? {} : { [key]: value as Json };
+
+/** The options a run keeps: they say where its commands run, also where a run that it continues said so (spec/workers 5). */
+const optionsWith = (raw: JsonObject, execution: RunExecutionRecord | null): JsonObject =>
+  execution === null ? raw : { ...raw, execution: execution as unknown as Json };
 
 /** The metadata of a run record as prepare fills it (spec/workflow 4.3). */
 const runMetadata = (input: MetadataInput): JsonObject => {
@@ -146,7 +150,7 @@ export const prepareRun = (command: CreateRun, context: Context): Prepared => {
       graph,
       task: command.task,
       artifacts: command.artifacts,
-      options: options.raw,
+      options: optionsWith(options.raw, execution),
       ...(approval === null ? {} : { approval_policy: approval }),
       max_steps: maxSteps,
       transcript: (base?.transcript as Json | undefined) ?? options.transcript ?? null,

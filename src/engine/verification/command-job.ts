@@ -41,7 +41,12 @@ export const commandQueue = (verify: Json, options: JsonObject): string | null =
 
 /** A stage whose command is to be executed by a runner. */
 export interface CommandStage {
-  readonly run: { readonly tenant: string; readonly run_id: string; readonly workflow_id: string };
+  readonly run: {
+    readonly tenant: string;
+    readonly run_id: string;
+    readonly workflow_id: string;
+    readonly options?: JsonObject;
+  };
   readonly stage_id: string;
   readonly node_id: string;
   readonly attempt: number;
@@ -51,10 +56,47 @@ export interface CommandStage {
   readonly timeout_ms: number;
 }
 
-const environment = (value: Json | undefined): JsonObject | null => {
-  if (!isObject(value)) return null;
-  const texts = Object.entries(value).filter(([, text]) => typeof text === "string");
-  return texts.length === 0 ? null : Object.fromEntries(texts);
+const objectOf = (value: Json | undefined): JsonObject => (isObject(value) ? value : {});
+
+const textsOf = (value: Json | undefined): readonly (readonly [string, Json])[] =>
+  Object.entries(objectOf(value)).filter(([, text]) => typeof text === "string");
+
+/** The members that are texts, the empty ones excepted. */
+const texts = (members: Readonly<Record<string, Json | undefined>>): JsonObject =>
+  Object.fromEntries(textsOf(members as JsonObject).filter(([, text]) => text !== ""));
+
+/** The working tree of a stage: the node's own, else that of the run's execution (spec/workers 5). */
+const worktreeOf = (verify: JsonObject, execution: JsonObject): JsonObject | null => {
+  const own = verify["worktree"];
+  if (isObject(own)) {
+    const { path, branch, base_ref, cleanup } = own;
+    return { repo: textOf(own["repo"]), ...texts({ path, branch, base_ref, cleanup }) };
+  }
+  if (execution["adapter"] !== "worktree") return null;
+  const { worktree_path: path, branch, base_ref, cleanup } = execution;
+  return { repo: textOf(execution["repo_path"]), ...texts({ path, branch, base_ref, cleanup }) };
+};
+
+/** Where a command runs: what its node says, else what the run's option `execution` says (spec/workers 5). */
+const placeOf = ({ run, verify: given }: CommandStage): JsonObject => {
+  const verify = objectOf(given);
+  const execution = objectOf(run.options?.["execution"]);
+  const worktree = worktreeOf(verify, execution);
+  // In a tree the run's own folder is the tree, which only the runner knows the path of.
+  const cwd = textOf(verify["cwd"]) || (worktree === null ? textOf(execution["cwd"]) : "");
+  const env = [...textsOf(execution["env"]), ...textsOf(verify["env"])];
+  const worker_id = textOf(run.options?.["parent_worker_id"]) || run.run_id;
+  return {
+    ...(cwd === "" ? {} : { cwd }),
+    ...(env.length === 0 ? {} : { env: Object.fromEntries(env) }),
+    ...(worktree === null ? {} : { worktree: { ...worktree, worker_id } }),
+  };
+};
+
+/** How many bytes of each of its streams the node wants, where it says so. */
+const outputLimit = (verify: Json): JsonObject => {
+  const bytes = objectOf(verify)["max_output_bytes"];
+  return typeof bytes === "number" && Number.isInteger(bytes) && bytes > 0 ? { max_output_bytes: bytes } : {};
 };
 
 const MAX_ID_LENGTH = 200;
@@ -68,9 +110,6 @@ const jobIdOf = ({ stage_id, attempt }: CommandStage): string => {
 /** The job for a stage's command. The token is kept from the runner: only the queue completes the stage. */
 export const commandJob = (stage: CommandStage): JobRequest => {
   const { run, stage_id, node_id, attempt_token, command, timeout_ms } = stage;
-  const verify = isObject(stage.verify) ? stage.verify : {};
-  const cwd = textOf(verify["cwd"]);
-  const env = environment(verify["env"]);
   return {
     job_id: jobIdOf(stage),
     payload: {
@@ -80,9 +119,9 @@ export const commandJob = (stage: CommandStage): JobRequest => {
       stage_id,
       node_id,
       command,
-      ...(cwd === "" ? {} : { cwd }),
-      ...(env === null ? {} : { env }),
+      ...placeOf(stage),
       timeout_ms,
+      ...outputLimit(stage.verify),
     },
     priority: "normal",
     labels: { tenant: null, binding_key: run.workflow_id, trigger_id: null },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Json, JsonObject } from "../../../src/lib/json.ts";
 import { commandJob, commandQueue, commandResult } from "../../../src/engine/verification/command-job.ts";
 import { foldFindings, NO_FINDINGS, renderFindings } from "../../../src/engine/verification/findings.ts";
 
@@ -34,6 +35,20 @@ describe("open findings", () => {
     expect(renderFindings(NO_FINDINGS, graph, "r")).toBe("");
   });
 });
+
+const jobWith = (verify: Json, options: JsonObject) => {
+  const run = { tenant: "t", run_id: "r", workflow_id: "w", options };
+  const stage = {
+    run,
+    stage_id: "r:c:1",
+    node_id: "c",
+    attempt: 1,
+    attempt_token: "s",
+    command: "make",
+    timeout_ms: 5,
+  };
+  return commandJob({ ...stage, verify }).payload as JsonObject;
+};
 
 describe("a command as a job", () => {
   it("[W-20] its queue is the node's, else the run's, else none", () => {
@@ -75,5 +90,26 @@ describe("a command as a job", () => {
     const long = commandJob({ ...stage, stage_id: `r:${"n".repeat(300)}:1`, verify: null });
     expect(long.job_id).toMatch(/^job_[0-9a-f-]{36}$/);
     expect(long.payload).not.toHaveProperty("env");
+  });
+
+  it("[L-5] a job runs where its node says, else where the run executes", () => {
+    const execution = { cwd: "run", env: { A: "run", B: "run" } };
+    expect(jobWith({}, { execution })).toMatchObject({ cwd: "run", env: { A: "run", B: "run" } });
+    const own = jobWith({ cwd: "own", env: { A: "own" }, max_output_bytes: 9 }, { execution });
+    expect(own).toMatchObject({ cwd: "own", env: { A: "own", B: "run" }, max_output_bytes: 9 });
+    const bare = jobWith({ max_output_bytes: -1, worktree: null }, { execution: null });
+    for (const key of ["cwd", "env", "worktree", "max_output_bytes"]) expect(bare).not.toHaveProperty(key);
+  });
+
+  it("[L-5] a job has the working tree of its node, else that of the run, in the name of its worker", () => {
+    const execution = { cwd: "/wt", adapter: "worktree", repo_path: "/repo", worktree_path: "/wt", cleanup: "remove" };
+    const ofRun = jobWith({}, { execution, parent_worker_id: "worker_1" });
+    expect(ofRun["worktree"]).toEqual({ repo: "/repo", path: "/wt", cleanup: "remove", worker_id: "worker_1" });
+    expect(ofRun).not.toHaveProperty("cwd");
+    const own = jobWith({ worktree: { repo: "/own", branch: "b", base_ref: "" }, cwd: "sub" }, { execution });
+    expect(own).toMatchObject({ cwd: "sub" });
+    expect(own["worktree"]).toEqual({ repo: "/own", branch: "b", worker_id: "r" });
+    expect(jobWith({ worktree: {} }, {})["worktree"]).toEqual({ repo: "", worker_id: "r" });
+    expect(jobWith({}, { execution: { adapter: "host", repo_path: "/repo" } })).not.toHaveProperty("worktree");
   });
 });
