@@ -1,16 +1,7 @@
-import { err, ok, type Result } from "../../lib/result.ts";
+import { ok, type Result } from "../../lib/result.ts";
+import { planWorktree, WORKTREES } from "../../lib/worktree.ts";
 import type { RunExecutionRecord } from "../../schema/record.ts";
-import type { WorkerExecution, WorkerWorktree } from "./state.ts";
-
-const WORKTREES = ".harn/worktrees";
-
-const directoryName = (path: string): string => {
-  const last = path
-    .trim()
-    .split(/[/\\]/)
-    .findLast((part) => part !== "");
-  return last === undefined || last === "." || last === ".." ? "repo" : last;
-};
+import type { WorkerExecution } from "./state.ts";
 
 /** The record that runs keep of where they execute (spec/workers 5). */
 export const executionRecord = ({ cwd, env, worktree }: WorkerExecution): RunExecutionRecord => ({
@@ -40,17 +31,7 @@ export const planExecution = (
   workerId: string,
   base: string | null = null,
 ): Result<ExecutionPlan, string> => {
-  const { worktree } = profile;
-  if (worktree === null) return ok({ profile, record: executionRecord(profile) });
-  if (worktree.repo.trim() === "") return err("worker execution.worktree.repo must not be empty");
   const root = base === null ? WORKTREES : `${base}/${WORKTREES}`;
-  const path = worktree.path ?? `${root}/${directoryName(worktree.repo)}/${workerId}`;
-  const filled: WorkerWorktree = {
-    ...worktree,
-    path,
-    branch: worktree.branch ?? `harn-${workerId}`,
-    base_ref: worktree.base_ref ?? "HEAD",
-  };
-  const planned: WorkerExecution = { ...profile, cwd: path, worktree: filled };
-  return ok({ profile: planned, record: executionRecord(planned) });
+  const planned = planWorktree(profile, { worker_id: workerId, worktree_root: root });
+  return planned.ok ? ok({ profile: planned.value, record: executionRecord(planned.value) }) : planned;
 };
