@@ -1,5 +1,6 @@
 import { NO_POOL } from "../../src/engine/pool/machine.ts";
-import type { EndedCounts, Pool, PoolState, PoolTask } from "../../src/engine/pool/state.ts";
+import { touchedTasks } from "../../src/engine/pool/evolve.ts";
+import type { EndedCounts, Pool, PoolEvent, PoolState, PoolTask } from "../../src/engine/pool/state.ts";
 import type { Json } from "../../src/lib/json.ts";
 import type { SqlRow, Store } from "../storage/store.ts";
 
@@ -10,7 +11,7 @@ export interface StoredTask {
 }
 
 /** Writes a new task: one row. */
-export const insertTask = (store: Store, task: PoolTask, args: string): number =>
+const insertTask = (store: Store, task: PoolTask, args: string): number =>
   store.write(
     "INSERT INTO task (task_id, seq, status, dispatched, finished_at_ms, state, args) VALUES (?, ?, ?, ?, ?, ?, ?)",
     task.id,
@@ -23,7 +24,7 @@ export const insertTask = (store: Store, task: PoolTask, args: string): number =
   );
 
 /** Writes down where a task is now: one row. */
-export const updateTask = (store: Store, task: PoolTask, result: string | null): number =>
+const updateTask = (store: Store, task: PoolTask, result: string | null): number =>
   store.write(
     "UPDATE task SET seq = ?, status = ?, dispatched = ?, finished_at_ms = ?, state = ?, result = ? WHERE task_id = ?",
     task.seq,
@@ -36,11 +37,32 @@ export const updateTask = (store: Store, task: PoolTask, result: string | null):
   );
 
 /** Writes down what a pool is: one row. */
-export const storePool = (store: Store, pool: Pool): number =>
+const storePool = (store: Store, pool: Pool): number =>
   store.write(
     "INSERT INTO pool (id, state) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state",
     JSON.stringify(pool),
   );
+
+/** What a command carries that is stored beside a task. */
+export interface TaskTexts {
+  readonly args?: string;
+  readonly ended?: { readonly id: string; readonly result: string };
+}
+
+/** Writes down what has happened: one row for each task that it happened to. */
+export const storeEvents = (
+  store: Store,
+  { before, after }: { readonly before: PoolState; readonly after: PoolState },
+  events: readonly PoolEvent[],
+  { args = "null", ended }: TaskTexts,
+): void => {
+  if (after.pool !== null && after.pool !== before.pool) storePool(store, after.pool);
+  const added = new Set(events.flatMap((event) => ("task" in event ? [event.task.id] : [])));
+  for (const task of touchedTasks(before, events)) {
+    if (added.has(task.id)) insertTask(store, task, args);
+    else updateTask(store, task, ended?.id === task.id ? ended.result : null);
+  }
+};
 
 const taskOf = (row: SqlRow): PoolTask => JSON.parse(String(row["state"])) as PoolTask;
 

@@ -1,5 +1,5 @@
 import { type PoolAuditEntry, poolAudit } from "../../src/engine/pool/audit.ts";
-import { openTask, touchedTasks } from "../../src/engine/pool/evolve.ts";
+import { openTask } from "../../src/engine/pool/evolve.ts";
 import { type PoolAddress, taskId } from "../../src/engine/pool/identity.ts";
 import { isEmpty, leaseMs, NO_POOL, poolMachine, wakeAt } from "../../src/engine/pool/machine.ts";
 import type {
@@ -13,7 +13,7 @@ import type {
   PoolTask,
   TaskOutcome,
 } from "../../src/engine/pool/state.ts";
-import { idempotencyKeyOf, taskAsk } from "../../src/engine/pool/submit.ts";
+import { taskAsk } from "../../src/engine/pool/submit.ts";
 import {
   type PendingTask,
   pendingTasks,
@@ -31,13 +31,12 @@ import type { Store } from "../storage/store.ts";
 import {
   forgetEnded,
   forgetPool,
-  insertTask,
   loadArgs,
   loadPool,
   loadTask,
   newestTasks,
-  storePool,
-  updateTask,
+  storeEvents,
+  type TaskTexts,
 } from "./pool-rows.ts";
 
 /** What a pool needs around it. */
@@ -107,19 +106,16 @@ export class PoolShell {
   }
 
   /** Submits a task; one that has to wait for a place is answered at once, as `blocked`. */
-  submit(poolId: string, { options, request_key: requestKey }: SubmitRequest): Answer<Submitted> {
+  submit(poolId: string, request: SubmitRequest): Answer<Submitted> {
     const pool = this.#pool(poolId);
     if (!pool.ok) return pool;
-    const ask = taskAsk(options, pool.reply.config.queue.key);
+    const ask = taskAsk(request.options, pool.reply.config.queue.key);
     if (!ask.ok) return reject("invalid_request", ask.error);
-    const args = JSON.stringify(options["args"] ?? null);
+    const args = JSON.stringify(request.options["args"] ?? null);
     if (byteLength(args) > MAX_JSON_BYTES) return tooLarge("arguments");
-    const key = idempotencyKeyOf(options);
-    const own = key.ok && key.value !== null ? `key\0${key.value}` : null;
-    const safeBy = own ?? (requestKey === null ? null : `request\0${requestKey}`);
-    const task_id = taskId(poolId, safeBy, this.#hosting.context().nextId);
-    const request_digest = own === null && safeBy !== null ? digestOf(options) : null;
-    const known = safeBy === null ? null : this.#find(task_id);
+    const { safe_by, request_digest } = repetitionOf(ask.value.idempotency_key, request);
+    const task_id = taskId(poolId, safe_by, this.#hosting.context().nextId);
+    const known = safe_by === null ? null : this.#find(task_id);
     const answer = this.#tell({ type: "submit", task_id, known, ask: ask.value, request_digest }, { args });
     if (!answer.ok) return answer;
     const { task, is_new } = answer.reply;
@@ -258,46 +254,44 @@ export class PoolShell {
     return { ...view, tickets_before: this.#load().blocked.findIndex(({ id }) => id === task.id) };
   }
 
-  #tell(command: PoolCommand, texts: Texts = {}): Answer<PoolReply> {
+  #tell(command: PoolCommand, texts: TaskTexts = {}): Answer<PoolReply> {
     const before = this.#load();
     const decision = poolMachine.decide(before, command, this.#hosting.context());
     if (decision.ok && decision.events.length > 0) this.#commit(before, decision, texts);
     return decision;
   }
 
-  #commit(before: PoolState, decision: Extract<PoolDecision, { ok: true }>, { args, ended }: Texts): void {
+  #commit(before: PoolState, decision: Extract<PoolDecision, { ok: true }>, texts: TaskTexts): void {
     const { store } = this.#hosting;
     const { events, effects } = decision;
-    const state = decision.state ?? fold(poolMachine, before, events);
-    const added = new Set(events.flatMap((event) => ("task" in event ? [event.task.id] : [])));
-    const wake = wakeAt(state);
+    const after = decision.state ?? fold(poolMachine, before, events);
+    const wake = wakeAt(after);
     const alarm = wake !== null && (this.#armedAt === null || this.#armedAt > wake) ? wake : null;
     store.transaction(() => {
       migrate(store, TASK_POOL);
-      if (state.pool !== null && state.pool !== before.pool) storePool(store, state.pool);
-      for (const task of touchedTasks(before, events)) {
-        if (added.has(task.id)) insertTask(store, task, args ?? "null");
-        else updateTask(store, task, ended?.id === task.id ? ended.result : null);
-      }
+      storeEvents(store, { before, after }, events, texts);
       if (alarm !== null) store.setAlarm(alarm);
     });
     if (alarm !== null) this.#armedAt = alarm;
-    this.#state = state;
-    this.#offer(state.pool, effects);
-  }
-
-  #offer(pool: Pool | null, effects: readonly OfferTask[]): void {
-    if (pool === null) return;
-    const { scope, scope_id, name } = pool.config;
-    for (const { task_id } of effects) this.#offers.push({ v: 1, tenant: pool.tenant, scope, scope_id, name, task_id });
+    this.#state = after;
+    if (after.pool !== null) this.#offers.push(...offersOf(after.pool, effects));
   }
 }
 
-/** What a command carries that is stored beside a task. */
-interface Texts {
-  readonly args?: string;
-  readonly ended?: { readonly id: string; readonly result: string };
-}
+const offersOf = ({ tenant, config }: Pool, effects: readonly OfferTask[]): readonly TaskOffer[] => {
+  const { scope, scope_id, name } = config;
+  return effects.map(({ task_id }) => ({ v: 1, tenant, scope, scope_id, name, task_id }));
+};
+
+/** What makes a submit safe to repeat: the task's own key, whatever else is asked for, or the key of the same request (I5). */
+const repetitionOf = (
+  key: string | null,
+  { options, request_key }: SubmitRequest,
+): { readonly safe_by: string | null; readonly request_digest: string | null } => {
+  if (key !== null) return { safe_by: `key\0${key}`, request_digest: null };
+  if (request_key === null) return { safe_by: null, request_digest: null };
+  return { safe_by: `request\0${request_key}`, request_digest: digestOf(options) };
+};
 
 const tooLarge = (what: string): Answer<never> =>
   reject(

@@ -11,7 +11,7 @@ const loose = (text: string) => anyJson.optional().describe(text);
 export const newPoolSchema = z
   .looseObject({
     name: loose("Text; without it a new one"),
-    max_concurrent: loose("How many tasks run at a time, 1 or more; 1"),
+    max_concurrent: loose("How many tasks run at a time, 1 to 1000; 1"),
     queue: loose(
       "`priority`, `fifo`, `lifo` or `fair_round_robin`, or {kind, key}: `key` names the field of a submit that fairness goes by; priority",
     ),

@@ -307,6 +307,19 @@ describe("the machine of a pool", () => {
   });
 });
 
+const drained = (kind: QueueKind, tasks: readonly QueuedTask[]): readonly QueuedTask[] => {
+  const order: QueuedTask[] = [];
+  let left = tasks;
+  let last: string | null = null;
+  for (;;) {
+    const next = pickTask({ kind }, left, last);
+    if (next === undefined) return order;
+    order.push(next);
+    last = next.key ?? "";
+    left = left.filter((task) => task !== next);
+  }
+};
+
 describe("the order of a pool", () => {
   const queue: fc.Arbitrary<readonly QueuedTask[]> = fc
     .array(fc.record({ priority: fc.integer({ min: -2, max: 2 }), key: fc.constantFrom(null, "a", "b", "c") }), {
@@ -314,19 +327,6 @@ describe("the order of a pool", () => {
       maxLength: 30,
     })
     .map((tasks) => tasks.map((task, index) => ({ ...task, id: String(index), seq: index + 1 })));
-
-  const drained = (kind: QueueKind, tasks: readonly QueuedTask[]): readonly QueuedTask[] => {
-    const order: QueuedTask[] = [];
-    let left = tasks;
-    let last: string | null = null;
-    for (;;) {
-      const next = pickTask({ kind }, left, last);
-      if (next === undefined) return order;
-      order.push(next);
-      last = next.key ?? "";
-      left = left.filter((task) => task !== next);
-    }
-  };
 
   it("[L-26.3] every strategy serves each task once, in its order", () => {
     fc.assert(

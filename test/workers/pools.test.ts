@@ -35,16 +35,19 @@ const stubOf = (pool: string) =>
     end: (id: string, token: string, outcome: unknown) => Promise<{ ok: boolean }>;
   };
 
+const keepIn =
+  (offers: Offer[]) =>
+  (messages: readonly { readonly body: Offer }[]): Promise<void> => {
+    offers.push(...messages.map(({ body }) => body));
+    return Promise.resolve();
+  };
+
 /** Keeps what the pool offers from the queue. */
 const holdOffers = async (pool: string): Promise<Offer[]> => {
   const offers: Offer[] = [];
   await runInDurableObject(stubOf(pool), (object) => {
     const inside = object as unknown as Inside;
-    const hold = (messages: readonly { readonly body: Offer }[]): Promise<void> => {
-      offers.push(...messages.map(({ body }) => body));
-      return Promise.resolve();
-    };
-    inside.env = { ...inside.env, TASK_QUEUE: { sendBatch: hold } };
+    inside.env = { ...inside.env, TASK_QUEUE: { sendBatch: keepIn(offers) } };
   });
   return offers;
 };

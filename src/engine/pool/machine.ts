@@ -54,8 +54,8 @@ const MIN_LEASE_MS = 5_000;
 /** How many consumers may be lost over one task. */
 export const MAX_LOSSES = 5;
 
-/** Tasks that wait are held in memory: more would not fit there. */
-const MAX_WAITING = 20_000;
+/** Open tasks are held in memory: more would not fit there. */
+const MAX_OPEN = 20_000;
 
 /** How long a claim on a task of a pool lasts, in milliseconds. */
 export const leaseMs = ({ config }: Pool): number => Math.max(config.stale_after_ms, MIN_LEASE_MS);
@@ -230,8 +230,8 @@ const submit = (state: PoolState, pool: Pool, command: Told<"submit">, { now }: 
   }
   const { name } = pool.config;
   if (pool.is_draining) return reject("pool_draining", `pool '${name}' is to be removed and takes no more tasks`);
-  if (state.queue.length + state.blocked.length >= MAX_WAITING)
-    return reject("unavailable", `pool '${name}' has ${MAX_WAITING} waiting tasks: let some of them run first`);
+  if (state.queue.length + state.blocked.length + state.running.length >= MAX_OPEN)
+    return reject("unavailable", `pool '${name}' has ${MAX_OPEN} open tasks: let some of them end first`);
   const task = newTask(command, state.seq + 1, now);
   if (!isAcceptable(state, pool)) return overflow(state, pool, task, now);
   const turn = happened({ state, events: [] }, { type: "task_submitted", task });

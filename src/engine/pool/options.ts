@@ -10,6 +10,9 @@ export type PoolOptions = Omit<PoolConfig, "name"> & { readonly name: string | n
 
 const DEFAULT_STALE_MS = 30_000;
 const MAX_TEXT = 200;
+
+/** About as many as consumers of one queue carry out at a time. */
+const MAX_CONCURRENT = 1_000;
 const QUEUES: readonly QueueKind[] = ["fifo", "priority", "lifo", "fair_round_robin"];
 const POLICIES: readonly BackpressureKind[] = ["unbounded", "fail_fast", "queue", "ring_buffer"];
 const ON_FULL: readonly OnFull[] = ["block_submitter", "drop_oldest", "drop_newest", "fail_submitter"];
@@ -82,6 +85,7 @@ export const poolOptions = (value: Json): Result<PoolOptions, string> => {
   if (!name.ok) return name;
   const max_concurrent = wholeNumber("max_concurrent", options["max_concurrent"] ?? 1, 1);
   if (!max_concurrent.ok) return max_concurrent;
+  if (max_concurrent.value > MAX_CONCURRENT) return refuse(`max_concurrent must be <= ${MAX_CONCURRENT}`);
   const queue = queueOf(options["queue"] ?? null);
   if (!queue.ok) return queue;
   const backpressure = backpressureOf(options["backpressure"] ?? null);

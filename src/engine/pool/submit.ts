@@ -49,7 +49,7 @@ export const submitterOf = (surroundings: Json | undefined): string => {
 };
 
 /** The key that makes a submit safe to repeat; null for none (spec/workers 26.2). */
-export const idempotencyKeyOf = (options: JsonObject): Result<string | null, string> => {
+const idempotencyKeyOf = (options: JsonObject): Result<string | null, string> => {
   const key = optionalText("idempotency_key", options["idempotency_key"] ?? options["id"] ?? null);
   return key.ok && key.value !== null && key.value.trim() === "" ? refuse("idempotency_key cannot be empty") : key;
 };

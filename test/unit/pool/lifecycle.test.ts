@@ -307,13 +307,13 @@ describe("removing a pool", () => {
   });
 });
 
-describe("what tasks cost", () => {
-  const costOf = (host: HostedPool, work: () => unknown): number => {
-    host.rows = 0;
-    work();
-    return host.rows;
-  };
+const costOf = (host: HostedPool, work: () => unknown): number => {
+  host.rows = 0;
+  work();
+  return host.rows;
+};
 
+describe("what tasks cost", () => {
   it("[I3] a task writes a row for each thing that happens to it", () => {
     const host = new HostedPool();
     const ids: string[] = [];
