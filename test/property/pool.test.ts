@@ -7,7 +7,7 @@ import type { PoolCommand, PoolEvent, PoolState, QueueKind } from "../../src/eng
 import { taskAsk } from "../../src/engine/pool/submit.ts";
 import type { TaskView } from "../../src/engine/pool/view.ts";
 import type { JsonObject } from "../../src/lib/json.ts";
-import { configOf, HostedPool } from "../unit/pool/fixture.ts";
+import { configOf, Crash, HostedPool } from "../unit/pool/fixture.ts";
 
 const KINDS: readonly QueueKind[] = ["fifo", "lifo", "priority", "fair_round_robin"];
 
@@ -21,6 +21,7 @@ type Move =
     }
   | { readonly do: "deliver" | "renew" | "complete" | "fail"; readonly which: number }
   | { readonly do: "wait"; readonly ms: number }
+  | { readonly do: "crash"; readonly write: number }
   | { readonly do: "lose" | "restart" };
 
 const move: fc.Arbitrary<Move> = fc.oneof(
@@ -49,6 +50,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.constantFrom(500, 9_000, 31_000) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("lose" as const, "restart" as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("crash" as const), write: fc.nat(3) }) },
 );
 
 const backpressure: fc.Arbitrary<JsonObject[string]> = fc.oneof(
@@ -74,15 +76,31 @@ class World {
   readonly known = new Map<string, string>();
   readonly accepted = new Map<string, TaskView>();
   readonly calls = new Map<string, number>();
+  crashes = 0;
   hands: { readonly id: string; readonly token: string }[] = [];
 
   constructor(given: JsonObject) {
     this.host = new HostedPool(given);
   }
 
+  /** What the process does not survive has not happened: its commit is undone, and everything is loaded anew. */
   play(step: Move): void {
+    try {
+      this.step(step);
+    } catch (error) {
+      if (!(error instanceof Crash)) throw error;
+      this.crashes += 1;
+      this.host.restart();
+      this.check();
+    }
+  }
+
+  step(step: Move): void {
     const { host } = this;
     switch (step.do) {
+      case "crash":
+        host.crashAt = step.write;
+        return;
       case "submit":
         this.submit(step);
         break;
@@ -178,6 +196,7 @@ class World {
   /** Consumers that do their work, until nothing is left. */
   finish(): void {
     const { host } = this;
+    host.crashAt = null;
     for (let round = 0; round < 2_000 && !this.isFinished(); round += 1) {
       const [hand] = this.hands.splice(0, 1);
       if (hand !== undefined) host.shell.end(hand.id, hand.token, { type: "succeeded", result: hand.token });
@@ -202,14 +221,16 @@ const FAILED = { type: "failed", error: "no", retryable: true } as const;
 describe("a pool under random submitters, consumers and crashes", () => {
   it("[L-26, P1, P2, P4, P5] never runs too many tasks, loses none, and ends them all", () => {
     let crashes = 0;
+    let restarts = 0;
     let blocked = 0;
     fc.assert(
       fc.property(options, fc.array(move, { minLength: 20, maxLength: 80 }), (given, moves) => {
         const world = new World(given);
         for (const step of moves) {
           world.play(step);
-          if (step.do === "restart") crashes += 1;
+          if (step.do === "restart") restarts += 1;
         }
+        crashes += world.crashes;
         blocked += world.host.view().blocked_submitters;
         world.finish();
         const tasks = world.host.view().tasks;
@@ -224,6 +245,7 @@ describe("a pool under random submitters, consumers and crashes", () => {
       }),
       { numRuns: 150 },
     );
+    expect(restarts).toBeGreaterThan(50);
     expect(crashes).toBeGreaterThan(50);
     expect(blocked).toBeGreaterThan(0);
   });

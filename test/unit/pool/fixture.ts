@@ -27,6 +27,11 @@ export const refusalOf = (answer: Answer<unknown>): { readonly code: string; rea
   return { code, detail };
 };
 
+/** The end of a process in the middle of a commit. */
+export class Crash extends Error {
+  override readonly name = "Crash";
+}
+
 /** A pool on its storage, with a clock of its own, and consumers played by the test. */
 export class HostedPool {
   readonly store: Store & { readonly close: () => void };
@@ -38,6 +43,8 @@ export class HostedPool {
   /** Rows written since the last look. */
   rows = 0;
   alarm: number | null = null;
+  /** The write that the process does not survive, counted from here; null for none. */
+  crashAt: number | null = null;
   shell: PoolShell;
   #ids = 0;
 
@@ -47,6 +54,7 @@ export class HostedPool {
       ...store,
       query: (...given) => store.query(...given),
       write: (...given) => {
+        if (this.crashAt !== null && (this.crashAt -= 1) < 0) throw new Crash("the process is gone");
         const rows = store.write(...given);
         this.rows += rows;
         return rows;
@@ -70,6 +78,7 @@ export class HostedPool {
 
   /** Throws away everything in memory, and what was about to be sent. */
   restart(): void {
+    this.crashAt = null;
     this.shell = this.load();
   }
 
