@@ -84,7 +84,7 @@ export class TaskPool extends DurableObject<Env> {
     return this.#shell.remove(poolId);
   }
 
-  /** Looks after what an earlier process left behind: offers that queues have lost are made again. */
+  /** Looks after what an earlier process left behind: its consumers and queues are gone, and what they had is offered again. */
   async recover(): Promise<void> {
     await this.#sweep(true);
   }

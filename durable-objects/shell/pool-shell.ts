@@ -151,7 +151,7 @@ export class PoolShell {
     return { ok: true, reply: this.#shown(this.#load().pool as Pool, answer.reply.task as PoolTask) };
   }
 
-  /** Offers what nobody has claimed and takes back what nobody works on; with `all` even what was just offered. */
+  /** Offers what nobody has claimed and takes back what nobody works on; with `all` consumers and queues are gone. */
   sweep(all = false): void {
     this.#armedAt = null;
     if (this.#load().pool !== null) this.#tell({ type: "sweep", all });

@@ -281,10 +281,10 @@ const end = (state: PoolState, pool: Pool, command: Told<"end">, { now }: Contex
   return decided(state, filled(turn, pool, now), { task_id, now });
 };
 
-/** What is due for a running task: its claim has run out, or nobody has claimed it. */
+/** What is due for a running task: its claim has run out or nobody has claimed it; with `all` whoever could have is gone. */
 const dueEvent = (task: PoolTask, now: Timestamp, all: boolean): PoolEvent | null => {
   const { id: task_id, lease_expires_at_ms: lease, losses } = task;
-  if (lease !== null && lease > now) return null;
+  if (lease !== null && lease > now && !all) return null;
   if (lease !== null) {
     if (losses + 1 < MAX_LOSSES) return { type: "task_lost", task_id, order_at_ms: offerAgainAt(now, 0) };
     const error = `pool: task ${task_id} was given up: nobody who claimed it gave a sign of life (${losses + 1} times)`;

@@ -154,7 +154,7 @@ export type PoolCommand =
       readonly known: PoolTask | null;
       readonly outcome: TaskOutcome;
     }
-  /** Looks after what is due; `all` offers every task that nobody has claimed. */
+  /** Looks after what is due; with `all` after every running task: consumers and queues are gone. */
   | { readonly type: "sweep"; readonly all: boolean }
   | { readonly type: "drain" };
 

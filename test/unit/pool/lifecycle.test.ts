@@ -150,6 +150,17 @@ describe("running tasks", () => {
     expect(host.task(other.id).status).toBe("running");
   });
 
+  it("[I6] one failure counts once, however often it is reported", () => {
+    const host = new HostedPool();
+    const { id } = host.put({ retry: { max_attempts: 3, backoff_ms: 0 } });
+    const { token } = claimed(host, id);
+    const fail = () => host.shell.end(id, token, { type: "failed", error: "no", retryable: true });
+    expect(replyOf(fail()).status).toBe("running");
+    for (let again = 0; again < 3; again += 1) expect(refusalOf(fail()).code).toBe("stale_attempt");
+    expect(refusalOf(host.shell.renew(id, token)).code).toBe("stale_attempt");
+    expect(claimed(host, id).attempt).toBe(2);
+  });
+
   it("[L-26.4] what no other attempt can mend is not tried again", () => {
     const host = new HostedPool();
     const { id } = host.put({ retry: { max_attempts: 3 } });
@@ -239,13 +250,17 @@ describe("lost consumers", () => {
     expect(host.offers.map((offer) => offer.task_id)).toEqual(Array.from({ length: 8 }, () => id));
   });
 
-  it("[I1] offers that queues have lost are made again at once when an operator says so", () => {
-    const host = new HostedPool({ max_concurrent: 3 });
-    const [a, b, c] = [host.put().id, host.put().id, host.put().id];
-    claimed(host, a);
+  it("[I1] what an earlier process had in its hands and queues is offered again at once when it is said to be gone", () => {
+    const host = new HostedPool({ max_concurrent: 4 });
+    const [a, b, c, d] = [host.put(), host.put(), host.put(), host.put({ retry: { max_attempts: 2 } })];
+    const { token } = claimed(host, a.id);
+    host.shell.end(d.id, claimed(host, d.id).token, { type: "failed", error: "no", retryable: true });
     host.restart();
     host.shell.sweep(true);
-    expect(host.shell.takeOffers().map((offer) => offer.task_id)).toEqual([b, c]);
+    // The last one rests before its next attempt.
+    expect(host.shell.takeOffers().map((offer) => offer.task_id)).toEqual([a.id, b.id, c.id]);
+    expect(claimed(host, a.id).attempt).toBe(2);
+    expect(refusalOf(host.shell.renew(a.id, token)).code).toBe("stale_attempt");
     host.shell.sweep(false);
     expect(host.shell.takeOffers()).toEqual([]);
   });
@@ -259,13 +274,15 @@ describe("lost consumers", () => {
     expect(host.task(b.id).status).toBe("running");
   });
 
-  it("[L-26.3] whose turn it is outlives the object's memory", () => {
+  it("[L-26.3] whose turn it is outlives the object's memory, however often", () => {
     const host = new HostedPool({ queue: "fair_round_robin" });
-    const [a1, a2, b1] = [host.put({ key: "a" }), host.put({ key: "a" }), host.put({ key: "b" })];
+    const [a1, a2, b1] = ["a", "a", "b", "c"].map((key) => host.put({ key }).id);
     host.restart();
-    host.complete(a1.id);
-    expect(host.running()).toEqual([b1.id]);
-    expect(host.task(a2.id).status).toBe("queued");
+    host.complete(a1 ?? "");
+    expect(host.running()).toEqual([b1]);
+    host.restart();
+    host.complete(b1 ?? "");
+    expect(host.running()).toEqual([a2]);
   });
 });
 
