@@ -6,6 +6,7 @@ import { consume } from "./queue/consumer.ts";
 export { AgentWorker } from "../durable-objects/agent-worker.ts";
 export { Circuit } from "../durable-objects/circuit.ts";
 export { Mailbox } from "../durable-objects/mailbox.ts";
+export { TaskPool } from "../durable-objects/task-pool.ts";
 export { Trigger } from "../durable-objects/trigger.ts";
 export { WorkflowRun } from "../durable-objects/workflow-run.ts";
 export { WorkQueue } from "../durable-objects/work-queue.ts";

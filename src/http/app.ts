@@ -24,6 +24,7 @@ import { addMetaRoutes } from "./routes/meta.ts";
 import { addArtifactRoutes } from "./routes/artifacts.ts";
 import { addRunArtifactRoutes } from "./routes/run-artifacts.ts";
 import { addOperationRoutes } from "./routes/operations.ts";
+import { addPoolRoutes } from "./routes/pools.ts";
 import { addQueueRoutes } from "./routes/queues.ts";
 import { addReplayRoutes } from "./routes/replay.ts";
 import { addRunControlRoutes } from "./routes/run-control.ts";
@@ -83,6 +84,7 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addDeadLetterRoutes,
   addOperationRoutes,
   addQueueRoutes,
+  addPoolRoutes,
   addKeyRoutes,
   addPathRoutes,
 ];

@@ -44,6 +44,7 @@ import { DeadLetterCalls } from "./client/dead-letters.ts";
 import { EventCalls } from "./client/events.ts";
 import { MailboxCalls } from "./client/mailboxes.ts";
 import { OperationCalls } from "./client/operations.ts";
+import { PoolCalls } from "./client/pools.ts";
 import { QueueCalls } from "./client/queues.ts";
 import { SessionCalls } from "./client/sessions.ts";
 import { ToolCalls } from "./client/tool-calls.ts";
@@ -91,6 +92,7 @@ export class Client {
   readonly operations: OperationCalls;
   readonly triggerEvents: EventCalls;
   readonly mailboxes: MailboxCalls;
+  readonly pools: PoolCalls;
   readonly queues: QueueCalls;
   readonly workers: WorkerCalls;
   readonly sessions: SessionCalls;
@@ -106,6 +108,7 @@ export class Client {
     this.operations = new OperationCalls(transport);
     this.triggerEvents = new EventCalls(transport);
     this.mailboxes = new MailboxCalls(transport);
+    this.pools = new PoolCalls(transport);
     this.queues = new QueueCalls(transport);
     this.workers = new WorkerCalls(transport);
     this.sessions = new SessionCalls(transport);

@@ -5,6 +5,7 @@ import { dispatchEvents } from "./dispatch.ts";
 import { driveRuns } from "./drive.ts";
 import { indexRows } from "./index-rows.ts";
 import { report } from "./report.ts";
+import { runTasks } from "./tasks.ts";
 
 /** Takes a batch of one queue: acknowledges or retries each message by itself. */
 export type Consumer = (batch: MessageBatch, env: Bindings, ctx: ExecutionContext) => Promise<void> | void;
@@ -15,10 +16,12 @@ const CONSUMERS: ReadonlyMap<string, Consumer> = new Map<string, Consumer>([
   ["godwit-dispatch", dispatchEvents],
   ["godwit-index", indexRows],
   ["godwit-control", controlRuns],
+  ["godwit-tasks", runTasks],
   ["godwit-drive-dead", deadLetters],
   ["godwit-dispatch-dead", deadLetters],
   ["godwit-index-dead", deadLetters],
   ["godwit-control-dead", deadLetters],
+  ["godwit-tasks-dead", deadLetters],
 ]);
 
 const UNKNOWN_QUEUE_DELAY_SECONDS = 30;

@@ -98,7 +98,13 @@ describe("the index consumer", () => {
 
 describe("the other queues", () => {
   it("[api] acknowledges dead letters and drive messages, and keeps messages of a queue it does not know", async () => {
-    for (const queue of ["godwit-drive-dead", "godwit-dispatch-dead", "godwit-index-dead", "godwit-control-dead"])
+    for (const queue of [
+      "godwit-drive-dead",
+      "godwit-dispatch-dead",
+      "godwit-index-dead",
+      "godwit-control-dead",
+      "godwit-tasks-dead",
+    ])
       expect((await deliver(queue, [{ any: "thing" }])).explicitAcks).toHaveLength(1);
     const drive = await deliver("godwit-drive", [{ v: 1, tenant: "default", run_id: "nobody" }, "odd"]);
     expect(drive.explicitAcks).toHaveLength(2);
