@@ -135,6 +135,20 @@ const publicData = (event: RunEvent): JsonObject => {
     case "run_paused":
     case "run_cancelled":
       return { reason: event.reason };
+    case "audit_recorded":
+      return { seq: event.entry.seq, kind: event.entry.kind };
+    case "handoff_recorded": {
+      const { envelope_id, target_pipeline } = event.handoff;
+      return { envelope_id, target_pipeline };
+    }
+    case "handoff_acknowledged":
+      return { envelope_id: event.envelope_id, seq: event.entry.seq };
+    case "disposition_set":
+      return { seq: event.entry.seq };
+    case "on_finish_set":
+      return { handler: event.on_finish.handler };
+    case "on_finish_taken":
+      return {};
     default:
       return { session_id: event.session_id };
   }

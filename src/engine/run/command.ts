@@ -11,6 +11,7 @@ import type { SessionSeed } from "../transcript/session-seed.ts";
 import type { RunBudget } from "./budget.ts";
 import type { Message } from "../mailbox/state.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
+import type { LifecycleOutcome, LifecycleRequest } from "../finish/command.ts";
 import type { JobRequest } from "../work-queue/job.ts";
 import type { RecordedPage, Recording } from "../replay/next-stage.ts";
 import type { Completion, DriveMode, FollowedEdge, ForkedAt, Run, RunStatus } from "./state.ts";
@@ -174,6 +175,7 @@ export type RunCommand =
   | RecordStep
   | AnswerCall
   | SessionCommand
+  | LifecycleRequest
   | Wake;
 
 /** The control part of an answer (spec/workflow 4.1). */
@@ -223,6 +225,8 @@ export type RunReply =
   /** Whether the stage takes the message; one that no longer waits does not. */
   | { readonly type: "heard"; readonly accepted: boolean }
   | SessionReply
+  /** What was audited, handed on or acknowledged. */
+  | { readonly type: "lifecycle"; readonly outcome: LifecycleOutcome }
   /** The operation raised: the run was stored as failed, and this is the error. */
   | { readonly type: "raised"; readonly code: string; readonly detail: string };
 

@@ -9,6 +9,7 @@ import type { PendingToolCall, ToolApproval, ToolCallRecord } from "../../schema
 import type { SessionSeed } from "../transcript/session-seed.ts";
 import type { SessionCompacted, SessionEvent } from "../transcript/session-event.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
+import type { LifecycleEvent } from "../finish/command.ts";
 import type { RunReplay } from "../replay/next-stage.ts";
 import type { RunBudget } from "./budget.ts";
 import type { DriveMode, FollowedEdge, ForkedAt, Holder, StageWork } from "./state.ts";
@@ -311,4 +312,5 @@ export type RunEvent =
   | RunResumed
   | RunCancelled
   | RunFailed
+  | (Stamped & LifecycleEvent)
   | (Stamped & SessionEvent);

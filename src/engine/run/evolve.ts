@@ -4,6 +4,7 @@ import type { RunRecord } from "../../schema/record.ts";
 import { collectContracts } from "../verification/contracts.ts";
 import { newestFrom, visitsOf } from "../replay/continued.ts";
 import { evolveSessions } from "../transcript/evolve-sessions.ts";
+import { lifecycleMachine } from "../finish/machine.ts";
 import { foldFindings, NO_FINDINGS, type OpenFindings } from "../verification/findings.ts";
 import { seededSessions } from "../transcript/session-seed.ts";
 import { callAnswered, stageParked, stepRecorded, withOwnSession } from "./evolve-agent.ts";
@@ -93,6 +94,7 @@ const created = (event: RunCreated): Run => {
     replay: event.replay ?? null,
     earlier_visits: base === null ? {} : visitsOf(base),
     error: null,
+    lifecycle: lifecycleMachine.initial,
     created_at: event.at,
     updated_at: event.at,
   };
@@ -256,6 +258,13 @@ const evolveRun = (run: Run, event: Exclude<RunEvent, RunCreated>): Run => {
     case "session_compacted":
     case "session_closed":
       return { ...run, sessions: evolveSessions(run.sessions, event) };
+    case "audit_recorded":
+    case "handoff_recorded":
+    case "handoff_acknowledged":
+    case "disposition_set":
+    case "on_finish_set":
+    case "on_finish_taken":
+      return { ...run, lifecycle: lifecycleMachine.evolve(run.lifecycle, event) };
     default:
       // An event of a newer version: the machine never refuses what was recorded.
       return run;

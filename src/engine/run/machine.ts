@@ -2,6 +2,7 @@ import { type Context, type Machine, reject } from "../machine.ts";
 import { advance } from "./advance.ts";
 import { answerCall, recordStep } from "./agent.ts";
 import { closeStage, end, openStage, transition } from "./by-hand.ts";
+import { changeLifecycle, isLifecycleRequest } from "./change-lifecycle.ts";
 import { changeSession } from "./change-session.ts";
 import { type CreateRun, controlOf, type RunCommand, type RunEffect, type RunReply, type Wake } from "./command.ts";
 import { controlRun } from "./control.ts";
@@ -59,6 +60,7 @@ const wake = (draft: Draft, command: Wake): RunDecision => {
 
 const decideExisting = (run: Run, command: Exclude<RunCommand, CreateRun>, context: Context): RunDecision => {
   const draft = new Draft(run, context);
+  if (isLifecycleRequest(command)) return changeLifecycle(draft, command);
   switch (command.type) {
     case "prepare_stage":
       return openStage(draft, command);
