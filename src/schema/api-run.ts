@@ -163,7 +163,7 @@ export const liveEventSchema = z.object({ id: z.string(), type: z.string(), at: 
 /** One event of a run. */
 export type LiveEventDocument = z.output<typeof liveEventSchema>;
 
-/** Events of a run, oldest first; `ended` when the run is over and no event will follow these. */
+/** Events of a run, oldest first; `ended` when the run is over: after these only what is audited or handed on later can follow. */
 export const eventPageSchema = pageOf(liveEventSchema).unwrap().extend({ ended: z.boolean() }).readonly();
 
 /** Body of `POST .../prepare`. */

@@ -144,7 +144,15 @@ export class System {
   /** Throws away all that is only in memory. */
   restart(): void {
     for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.restart();
-    for (const group of [this.queues, this.triggers, this.claims, this.crons, this.dispatcher, this.inbox, this.lifecycle])
+    for (const group of [
+      this.queues,
+      this.triggers,
+      this.claims,
+      this.crons,
+      this.dispatcher,
+      this.inbox,
+      this.lifecycle,
+    ])
       group.restart();
   }
 

@@ -32,7 +32,9 @@ export const settlementOf = (item: QueuedTrigger): Result<SettleTrigger, string>
   }
   const { binding_key, event_id } = item;
   if (binding_key === null) return err("queued trigger is missing binding_key");
-  return event_id === "" ? err("queued trigger is missing event_id") : ok({ type: "cancel_event", binding_key, event_id });
+  return event_id === ""
+    ? err("queued trigger is missing event_id")
+    : ok({ type: "cancel_event", binding_key, event_id });
 };
 
 /** Where a deferred trigger goes when no target is named (spec/workers 21.9). */

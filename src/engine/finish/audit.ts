@@ -25,7 +25,11 @@ export const auditEntries = (journal: readonly Journaled[], after = 0): readonly
 /** An audit entry as a record of the event log (spec/workers 21.6). */
 export const auditRecord = (
   entry: AuditEntry,
-): { readonly kind: "lifecycle_audit"; readonly headers: Readonly<Record<string, string>>; readonly payload: JsonObject } => ({
+): {
+  readonly kind: "lifecycle_audit";
+  readonly headers: Readonly<Record<string, string>>;
+  readonly payload: JsonObject;
+} => ({
   kind: "lifecycle_audit",
   headers: {
     kind: entry.kind,
