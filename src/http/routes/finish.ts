@@ -2,7 +2,7 @@ import { auditRecord } from "../../engine/finish/audit.ts";
 import { handoffOutOfOrder } from "../../engine/finish/acknowledge.ts";
 import type { LifecycleOutcome, LifecycleRequest } from "../../engine/finish/command.ts";
 import { byteLength, type Json } from "../../lib/json.ts";
-import { err, ok, type Result } from "../../lib/result.ts";
+import { err, type Result } from "../../lib/result.ts";
 import {
   acknowledgeHandoffSchema,
   auditPageSchema,
@@ -22,8 +22,9 @@ import { keyOf } from "../idempotency.ts";
 import { CURSOR_ISSUE, decodeCursor, encodeCursor } from "../page.ts";
 import { invalid, problem, type Problem } from "../problem.ts";
 import { done, type Router } from "../router.ts";
-import { replyOf, runNotFound, runObject } from "../run-object.ts";
+import { runNotFound, runObject } from "../run-object.ts";
 import { suspendedOf } from "../suspended.ts";
+import { tellLifecycle } from "../tell-lifecycle.ts";
 import { unsettledOf } from "../unsettled-ports.ts";
 
 const tag = "Finish";
@@ -41,9 +42,7 @@ const tell = async (
   const size = byteLength(JSON.stringify(rest));
   if (size > MAX_PAYLOAD_BYTES)
     return err(problem("payload_too_large", `${size} bytes are more than the limit of ${MAX_PAYLOAD_BYTES} bytes`));
-  const answer = await runObject(call.env, call.tenant, runId).request(request, keyOf(call, operation, request));
-  const reply = replyOf(answer, "lifecycle");
-  return reply.ok ? ok(reply.reply.outcome) : err(reply.problem);
+  return tellLifecycle(call, runId, { request, key: keyOf(call, operation, request) });
 };
 
 const addUnsettled = (router: Router): void => {

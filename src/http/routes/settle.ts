@@ -15,22 +15,17 @@ import type { Call } from "../call.ts";
 import { claimOnce } from "../idempotency.ts";
 import { invalid, problem, type Problem } from "../problem.ts";
 import { done, type Router } from "../router.ts";
-import { replyOf, runNotFound, runObject } from "../run-object.ts";
+import { runNotFound, runObject } from "../run-object.ts";
 import { type DrainPorts, drainRun } from "../settle-run.ts";
 import { settleTrigger } from "../settle-trigger.ts";
 import { suspendedOf } from "../suspended.ts";
+import { tellLifecycle } from "../tell-lifecycle.ts";
 import { unsettledOf } from "../unsettled-ports.ts";
 
 const tag = "Finish";
 
-const tell = async (
-  call: Call,
-  runId: string,
-  request: LifecycleRequest,
-): Promise<Result<LifecycleOutcome, Problem>> => {
-  const reply = replyOf(await runObject(call.env, call.tenant, runId).request(request), "lifecycle");
-  return reply.ok ? ok(reply.reply.outcome) : err(reply.problem);
-};
+const tell = (call: Call, runId: string, request: LifecycleRequest): Promise<Result<LifecycleOutcome, Problem>> =>
+  tellLifecycle(call, runId, { request });
 
 /** A queued trigger of the run that may be settled now. */
 const findQueued = async (call: Call, runId: string, id: string): Promise<Result<QueuedTrigger, Problem>> => {
@@ -83,7 +78,12 @@ const addAcknowledge = (router: Router): void =>
       if (refusal !== null) return refusal;
       const receipt = { trigger_id: item.id, item };
       if (!body.defer) return done({ status: "acknowledged", method: "acknowledge_trigger", ...receipt } as const);
-      const acknowledgement = { status: "acknowledged", method: "acknowledge_trigger", trigger_id: item.id };
+      const acknowledgement = {
+        status: "acknowledged",
+        method: "acknowledge_trigger",
+        trigger_id: item.id,
+        item: { ...item },
+      };
       const payload: JsonObject = { deferred_trigger: { ...item }, acknowledgement };
       const target = body.target ?? DEFERRED_TARGET;
       const handed = await tell(call, runId, { type: "hand_off", target, payload });
