@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { type DriveMessage, driveFromMessage } from "../driver/start.ts";
+import { finishRun } from "./finish.ts";
 import type { Consumer } from "./consumer.ts";
 import { report, textOf } from "./report.ts";
 
@@ -8,11 +9,14 @@ const driveMessage = z.object({
   tenant: z.string().min(1),
   run_id: z.string().min(1),
   attempt_token: z.string().exactOptional(),
+  finish: z.string().exactOptional(),
 });
 
 const drive = async (env: Env, message: DriveMessage): Promise<void> => {
   try {
-    await driveFromMessage(env, message);
+    const { tenant, run_id, finish } = message;
+    if (finish === undefined) await driveFromMessage(env, message);
+    else await finishRun(env, { tenant, run_id, attempt_token: finish });
   } catch (error) {
     // The run's lease and alarm bring another driver; the message itself has nothing more to give.
     report("a driver stopped", { run_id: message.run_id, error: textOf(error) });

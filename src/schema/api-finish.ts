@@ -66,6 +66,16 @@ export const acknowledgeHandoffSchema = z.object({ decision: anyJson.default(nul
 /** Body of `POST .../disposition`. */
 export const dispositionSchema = z.object({ disposition: anyJson.default(null) }).readonly();
 
+/** Body of `PUT .../on_finish`. */
+export const onFinishSchema = z
+  .object({ handler: id.describe("The name of a registered handler"), input: anyJson.default(null) })
+  .readonly();
+
+/** What is done at the end of a run from now on. */
+export const onFinishReceiptSchema = z
+  .object({ status: z.literal("registered"), on_finish: onFinishSchema })
+  .readonly();
+
 const receipt = { method: z.string(), entry: auditEntry.readonly() };
 
 /** What auditing answers (spec/workers 21.9). */

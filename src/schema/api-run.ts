@@ -271,7 +271,9 @@ export const advancedSchema = z
     status,
     stage: completedStageSchema.optional(),
     more: z.literal(true).optional().describe("Call again at once"),
-    waiting: z.enum(["external", "retry", "other_driver", "sleep", "message", "tool_call", "recording"]).optional(),
+    waiting: z
+      .enum(["external", "retry", "other_driver", "sleep", "message", "tool_call", "recording", "finish"])
+      .optional(),
     recording: z
       .object({ run_id: z.string(), from: z.int() })
       .readonly()

@@ -251,3 +251,58 @@ describe("settling", () => {
     expect(await refusal(post("/v1/runs/run_none/settle", {}))).toMatchObject({ code: "run_not_found" });
   });
 });
+
+const endedWith = (runId: string, status: string): Promise<JsonObject> =>
+  vi.waitUntil(
+    async () => {
+      const run = await client.getRun(runId);
+      return run.status === status ? (run as unknown as JsonObject) : null;
+    },
+    { timeout: 10_000, interval: 20 },
+  );
+
+describe("what is done at the end of a run", () => {
+  it("[L-21.11] a run is drained before it ends, and the receipt becomes its value", async () => {
+    const runId = await startRun(EXTERNAL, { on_finish: "drain" });
+    await answered(`/v1/runs/${runId}/handoffs`, { target: "t" });
+    const { attempt_token } = await answered(`/v1/runs/${runId}/stages/a/prepare`, {});
+    const result = { status: "completed", text: "said", visible_text: "said" };
+    await answered(`/v1/runs/${runId}/stages/a/complete`, { attempt_token, result });
+    const run = await endedWith(runId, "completed");
+    expect(run["metadata"]).toMatchObject({ return_value: { status: "completed", return_value: "said" } });
+    expect(await unsettled(runId)).toMatchObject({ is_empty: true });
+    expect((await auditOf(runId)).map(({ kind }) => kind)).toEqual([
+      "handoff_acknowledged",
+      "drain_decision",
+      "pipeline_finalized",
+      "on_finish_completed",
+    ]);
+  });
+
+  it("[L-21.2] what it throws is the error of the run", async () => {
+    const runId = await startRun(ECHO, { on_finish: { handler: "handoff_to" } });
+    const run = await endedWith(runId, "failed");
+    expect(run["metadata"]).toMatchObject({
+      error: "on_finish handoff_to failed: missing target pipeline argument",
+    });
+  });
+
+  it("[L-21.1] a handler can be named while the run goes on", async () => {
+    const runId = await startRun(EXTERNAL);
+    const receipt = await client.finish.setOnFinish(runId, { handler: "abandon" });
+    expect(receipt).toEqual({ status: "registered", on_finish: { handler: "abandon", input: null } });
+    const { attempt_token } = await answered(`/v1/runs/${runId}/stages/a/prepare`, {});
+    await answered(`/v1/runs/${runId}/stages/a/complete`, { attempt_token, result: { status: "completed", text: "" } });
+    expect((await endedWith(runId, "completed"))["metadata"]).toHaveProperty("return_value");
+    await expect(client.finish.setOnFinish(runId, { handler: "abandon" })).rejects.toMatchObject({ status: 409 });
+    await expect(client.finish.setOnFinish(runId, { handler: "nobody" })).rejects.toMatchObject({ status: 400 });
+  });
+
+  it("[L-31] a handler that is not registered is refused when the run is created", async () => {
+    const body = { graph: { _type: "workflow_graph", id: "wf", ...ECHO }, task: "t", options: { on_finish: "nobody" } };
+    expect(await refusal(post("/v1/runs", body))).toMatchObject({
+      status: 400,
+      details: { issues: [{ path: "options.on_finish" }] },
+    });
+  });
+});

@@ -6,15 +6,17 @@ export type LifecycleRequest =
   | { readonly type: "emit_audit"; readonly kind: string; readonly payload: Json }
   | { readonly type: "hand_off"; readonly target: string; readonly payload: Json }
   | { readonly type: "acknowledge_handoff"; readonly envelope_id: string; readonly decision: Json }
-  | { readonly type: "set_disposition"; readonly disposition: Json };
+  | { readonly type: "set_disposition"; readonly disposition: Json }
+  /** What is done at the end: the last registration counts (spec/workers 21.1). */
+  | { readonly type: "set_on_finish"; readonly on_finish: OnFinish };
 
-/** The slot for what is done at the end: the last registration counts, and it is taken once (spec/workers 21.1). */
-type SlotCommand =
-  | { readonly type: "set_on_finish"; readonly on_finish: OnFinish }
-  | { readonly type: "take_on_finish" };
+/** Takes what is done at the end, once (spec/workers 21.1). */
+interface TakeOnFinish {
+  readonly type: "take_on_finish";
+}
 
 /** A command with the pipeline in whose name it is given. */
-export type LifecycleCommand = (LifecycleRequest | SlotCommand) & { readonly pipeline_id: string | null };
+export type LifecycleCommand = (LifecycleRequest | TakeOnFinish) & { readonly pipeline_id: string | null };
 
 /** What happened to the lifecycle of a run. */
 export type LifecycleEvent =

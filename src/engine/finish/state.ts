@@ -26,6 +26,17 @@ export interface OnFinish {
   readonly input: Json;
 }
 
+/** What is done at the end of a run was ordered, and perhaps somebody is at it. */
+export interface Finishing {
+  readonly on_finish: OnFinish;
+  readonly attempt: number;
+  readonly attempt_token: string;
+  /** Whether somebody has begun this attempt: nobody else may. */
+  readonly begun: boolean;
+  /** When the attempt counts as lost. */
+  readonly deadline_ms: Timestamp;
+}
+
 /** What of a run's lifecycle decisions need; the audit itself is in the journal only. */
 export interface Lifecycle {
   /** The newest number of the shared count. */
@@ -36,7 +47,18 @@ export interface Lifecycle {
   readonly disposition: Json;
   /** The one slot for what is done at the end; null for nothing. */
   readonly on_finish: OnFinish | null;
+  /** What was in the slot and is being done now; null before and after. */
+  readonly finishing: Finishing | null;
+  /** What that made of the run's value; null while it has made nothing of it. */
+  readonly returned: { readonly value: Json } | null;
 }
 
 /** Nothing was audited, handed on or decided yet. */
-export const NEW_LIFECYCLE: Lifecycle = { seq: 0, handoffs: [], disposition: null, on_finish: null };
+export const NEW_LIFECYCLE: Lifecycle = {
+  seq: 0,
+  handoffs: [],
+  disposition: null,
+  on_finish: null,
+  finishing: null,
+  returned: null,
+};

@@ -148,7 +148,11 @@ const publicData = (event: RunEvent): JsonObject => {
     case "on_finish_set":
       return { handler: event.on_finish.handler };
     case "on_finish_taken":
+    case "finish_begun":
+    case "finish_ended":
       return {};
+    case "finish_ordered":
+      return { handler: event.on_finish.handler, attempt: event.attempt };
     default:
       return { session_id: event.session_id };
   }

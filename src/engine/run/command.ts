@@ -12,6 +12,8 @@ import type { RunBudget } from "./budget.ts";
 import type { Message } from "../mailbox/state.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
 import type { LifecycleOutcome, LifecycleRequest } from "../finish/command.ts";
+import type { FinishCommand } from "../finish/finishing.ts";
+import type { Finishing, OnFinish } from "../finish/state.ts";
 import type { JobRequest } from "../work-queue/job.ts";
 import type { RecordedPage, Recording } from "../replay/next-stage.ts";
 import type { Completion, DriveMode, FollowedEdge, ForkedAt, Run, RunStatus } from "./state.ts";
@@ -26,6 +28,8 @@ export interface RunOptions {
   readonly budget?: RunBudget;
   /** When the run fails for taking too long: a moment (RFC 3339), or milliseconds from its creation. */
   readonly deadline?: string | number;
+  /** What is done when its queue is empty, before it ends (spec/workers 21.1). */
+  readonly on_finish?: OnFinish;
   readonly persist_path?: string;
   readonly parent_run_id?: string;
   readonly root_run_id?: string;
@@ -176,6 +180,7 @@ export type RunCommand =
   | AnswerCall
   | SessionCommand
   | LifecycleRequest
+  | FinishCommand
   | Wake;
 
 /** The control part of an answer (spec/workflow 4.1). */
@@ -195,7 +200,15 @@ export interface CompletedReply extends Omit<Completion, "handed_in"> {
 }
 
 /** Why there is nothing to execute although a run goes on. */
-export type WaitingFor = "external" | "retry" | "other_driver" | "sleep" | "message" | "tool_call" | "recording";
+export type WaitingFor =
+  | "external"
+  | "retry"
+  | "other_driver"
+  | "sleep"
+  | "message"
+  | "tool_call"
+  | "recording"
+  | "finish";
 
 /** Answer of `advance`. `next` is null when there is nothing to execute now. */
 export interface AdvanceReply {
@@ -225,6 +238,8 @@ export type RunReply =
   /** Whether the stage takes the message; one that no longer waits does not. */
   | { readonly type: "heard"; readonly accepted: boolean }
   | SessionReply
+  /** How far the run has come with what is done at its end. */
+  | { readonly type: "finishing"; readonly finishing: Finishing | null }
   /** What was audited, handed on or acknowledged. */
   | { readonly type: "lifecycle"; readonly outcome: LifecycleOutcome }
   /** The operation raised: the run was stored as failed, and this is the error. */
@@ -249,6 +264,8 @@ export type RunEffect =
   | { readonly type: "enqueue_job"; readonly queue: string; readonly job: JobRequest }
   /** The trigger that started the run learns how it ended. */
   | { readonly type: "report_end"; readonly to: RunSettlement; readonly end: RunEnd }
+  /** What is done at the end of the run is to be done. */
+  | { readonly type: "finish"; readonly run_id: string; readonly attempt_token: string }
   /** The list of runs shows another state. */
   | { readonly type: "index_run"; readonly row: RunIndexRow };
 

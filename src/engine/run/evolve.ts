@@ -5,6 +5,7 @@ import { collectContracts } from "../verification/contracts.ts";
 import { newestFrom, visitsOf } from "../replay/continued.ts";
 import { evolveSessions } from "../transcript/evolve-sessions.ts";
 import { lifecycleMachine } from "../finish/machine.ts";
+import { evolveFinishing, withoutFinish } from "../finish/finishing.ts";
 import { foldFindings, NO_FINDINGS, type OpenFindings } from "../verification/findings.ts";
 import { seededSessions } from "../transcript/session-seed.ts";
 import { callAnswered, stageParked, stepRecorded, withOwnSession } from "./evolve-agent.ts";
@@ -94,7 +95,7 @@ const created = (event: RunCreated): Run => {
     replay: event.replay ?? null,
     earlier_visits: base === null ? {} : visitsOf(base),
     error: null,
-    lifecycle: lifecycleMachine.initial,
+    lifecycle: { ...lifecycleMachine.initial, on_finish: event.on_finish ?? null },
     created_at: event.at,
     updated_at: event.at,
   };
@@ -201,9 +202,9 @@ const statusChanged = (run: Run, event: StatusEvent): Run => {
         ...(event.max_steps === null ? {} : { steps: 0, max_steps: event.max_steps }),
       };
     case "run_cancelled":
-      return { ...run, status: "cancelled" };
+      return { ...run, status: "cancelled", lifecycle: withoutFinish(run.lifecycle) };
     case "run_failed":
-      return { ...run, status: "failed", error: event.error };
+      return { ...run, status: "failed", error: event.error, lifecycle: withoutFinish(run.lifecycle) };
   }
 };
 
@@ -265,6 +266,10 @@ const evolveRun = (run: Run, event: Exclude<RunEvent, RunCreated>): Run => {
     case "on_finish_set":
     case "on_finish_taken":
       return { ...run, lifecycle: lifecycleMachine.evolve(run.lifecycle, event) };
+    case "finish_ordered":
+    case "finish_begun":
+    case "finish_ended":
+      return { ...run, lifecycle: evolveFinishing(run.lifecycle, event) };
     default:
       // An event of a newer version: the machine never refuses what was recorded.
       return run;

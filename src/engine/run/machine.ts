@@ -10,6 +10,7 @@ import { controlReply, decided, refused, type RunDecision } from "./decision.ts"
 import { Draft } from "./draft.ts";
 import type { RunEvent } from "./event.ts";
 import { evolve } from "./evolve.ts";
+import { finishIsLate, finishRun, repeatFinish } from "./finish-end.ts";
 import { failRun } from "./finish.ts";
 import { hear } from "./hear.ts";
 import { prepareRun } from "./prepare-run.ts";
@@ -54,6 +55,7 @@ const createRun = (state: RunState, command: CreateRun, context: Context): RunDe
 const wake = (draft: Draft, command: Wake): RunDecision => {
   const late = deadlineError(draft.run, draft.context.now);
   if (late !== null) failRun(draft, { detail: late });
+  else if (finishIsLate(draft.run, draft.context.now)) repeatFinish(draft);
   else if (needsDriver(draft.run, command.live_attempts, draft.context.now)) draft.drive();
   return controlReply(draft);
 };
@@ -84,6 +86,9 @@ const decideExisting = (run: Run, command: Exclude<RunCommand, CreateRun>, conte
     }
     case "session":
       return changeSession(draft, command);
+    case "begin_finish":
+    case "end_finish":
+      return finishRun(draft, command);
     case "hear":
       return hear(draft, command);
     case "wake":

@@ -340,6 +340,7 @@ const record = ({ growing, run, created }: Collected, context: ArtifactContext):
     metadata: {
       ...created.record.metadata,
       ...(run.error === null ? {} : { error: run.error }),
+      ...(run.lifecycle.returned === null ? {} : { return_value: run.lifecycle.returned.value }),
     },
   };
 };

@@ -11,6 +11,8 @@ import type {
   handOffSchema,
   handoffPageSchema,
   handoffReceiptSchema,
+  onFinishReceiptSchema,
+  onFinishSchema,
   settleReceiptSchema,
   settleSchema,
   triggerReceiptSchema,
@@ -52,6 +54,8 @@ export class FinishCalls {
   };
   setDisposition = (run: string, body: z.input<typeof dispositionSchema>, call: CallOptions = {}) =>
     this.#transport.send<Out<typeof dispositionReceiptSchema>>("POST", path(run, "disposition"), { body, call });
+  setOnFinish = (run: string, body: z.input<typeof onFinishSchema>, call: CallOptions = {}) =>
+    this.#transport.send<Out<typeof onFinishReceiptSchema>>("PUT", path(run, "on_finish"), { body, call });
   acknowledgeTrigger = (run: string, body: z.input<typeof acknowledgeTriggerSchema>, call: CallOptions = {}) =>
     this.#transport.send<Out<typeof triggerReceiptSchema>>("POST", path(run, "unsettled/acknowledge"), { body, call });
   settle = (run: string, body: z.input<typeof settleSchema> = {}, call: CallOptions = {}) =>

@@ -1,3 +1,4 @@
+import { unknownHandler } from "../../driver/finish.ts";
 import { auditRecord } from "../../engine/finish/audit.ts";
 import { handoffOutOfOrder } from "../../engine/finish/acknowledge.ts";
 import type { LifecycleOutcome, LifecycleRequest } from "../../engine/finish/command.ts";
@@ -15,6 +16,8 @@ import {
   handOffSchema,
   handoffPageSchema,
   handoffReceiptSchema,
+  onFinishReceiptSchema,
+  onFinishSchema,
   unsettledSchema,
 } from "../../schema/api-finish.ts";
 import type { Call } from "../call.ts";
@@ -225,10 +228,35 @@ const addDisposition = (router: Router): void =>
     },
   );
 
+const addOnFinish = (router: Router): void =>
+  router.add(
+    {
+      method: "put",
+      path: "/v1/runs/{run_id}/on_finish",
+      operation: "set_run_on_finish",
+      tag,
+      summary: "Say what is done when a run ends",
+      description:
+        "When nothing is ready any more, and before the run ends, the handler is called once; what it returns becomes `metadata.return_value`. The last registration counts.",
+      access: "runs:write",
+      body: { name: "OnFinish", schema: onFinishSchema },
+      reply: { status: 200, description: "The registration", name: "OnFinishReceipt", schema: onFinishReceiptSchema },
+      problems: ["run_not_found", "invalid_transition", "payload_too_large"],
+    },
+    async ({ params, body, call }) => {
+      const unknown = unknownHandler(body.handler);
+      if (unknown !== null) return invalid([{ path: "handler", message: unknown }], unknown);
+      const on_finish = { handler: body.handler, input: body.input as Json };
+      const told = await tell(call, params.run_id, { type: "set_on_finish", on_finish });
+      return told.ok ? done({ status: "registered", on_finish } as const) : told.error;
+    },
+  );
+
 /** What a run leaves behind: its audit, its handoffs, its disposition (spec/workers 21). */
 export const addFinishRoutes = (router: Router): void => {
   addUnsettled(router);
   addAudit(router);
   addHandoffs(router);
   addDisposition(router);
+  addOnFinish(router);
 };

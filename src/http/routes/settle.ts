@@ -12,15 +12,15 @@ import {
   triggerReceiptSchema,
 } from "../../schema/api-finish.ts";
 import type { Call } from "../call.ts";
+import { drainPortsOf } from "../drain-ports.ts";
 import { claimOnce } from "../idempotency.ts";
 import { invalid, problem, type Problem } from "../problem.ts";
 import { done, type Router } from "../router.ts";
 import { runNotFound, runObject } from "../run-object.ts";
-import { type DrainPorts, drainRun } from "../settle-run.ts";
+import { drainRun } from "../settle-run.ts";
 import { settleTrigger } from "../settle-trigger.ts";
 import { suspendedOf } from "../suspended.ts";
 import { tellLifecycle } from "../tell-lifecycle.ts";
-import { unsettledOf } from "../unsettled-ports.ts";
 
 const tag = "Finish";
 
@@ -97,21 +97,6 @@ const addAcknowledge = (router: Router): void =>
     },
   );
 
-/** What draining a run of the tenant takes. */
-const portsOf = (call: Call, runId: string): DrainPorts => ({
-  snapshot: async () => {
-    const snapshot = await unsettledOf(call, runId);
-    if (snapshot === null) throw new Error(`run ${runId} is gone`);
-    return snapshot;
-  },
-  // The worker's object closes it; until workers are asked none is found suspended.
-  carryOut: (effect) => (effect.type === "close_worker" ? Promise.resolve(false) : settleTrigger(call, effect)),
-  tell: async (request) => {
-    const told = await tell(call, runId, request);
-    return told.ok && (told.value.entry !== null || told.value.envelope !== null);
-  },
-});
-
 const addSettle = (router: Router): void =>
   router.add(
     {
@@ -134,7 +119,7 @@ const addSettle = (router: Router): void =>
       const claimed = await claimOnce(call, "settle_run", { runId, ...body }, {});
       if (!claimed.ok) return claimed.error;
       if ((await runObject(call.env, call.tenant, runId).unsettled()) === null) return runNotFound(runId);
-      const receipt = await drainRun(portsOf(call, runId), {
+      const receipt = await drainRun(drainPortsOf(call, runId), {
         budget: drainBudget(body.drain_budget_iterations as Json | undefined),
         return_value: body.return_value as Json,
         given_is_empty: given.value,

@@ -50,7 +50,7 @@ describe("the lifecycle of a run", () => {
     expect(entries[1]?.payload).toEqual({ envelope_id: "envelope_2", decision: "yes" });
     expect(entries[2]?.payload).toEqual({ disposition: { kind: "drained" } });
     expect(auditEntries([{ events: told.events }], 3)).toHaveLength(1);
-    expect(told.state).toEqual({ seq: 4, handoffs: [], disposition: { kind: "drained" }, on_finish: null });
+    expect(told.state).toEqual({ ...NEW_LIFECYCLE, seq: 4, disposition: { kind: "drained" } });
   });
 
   it("[L-21.7] a handoff is acknowledged once, and an unknown one takes no number", () => {
