@@ -21,6 +21,7 @@ const drain: FinishHandler = async (harness, returnValue, input) => {
     return harness.settle({
       budget: inputOf(input)["drain_budget_iterations"] ?? null,
       return_value: returnValue,
+      include_events: inputOf(input)["include_events"] === true,
     });
   await harness.finalize({ kind: "drained" });
   return returnValue;

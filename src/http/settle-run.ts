@@ -27,6 +27,8 @@ export interface DrainRequest {
   readonly return_value: Json;
   /** Whether what the caller believes to be unsettled is nothing. */
   readonly given_is_empty: boolean;
+  /** Whether events that wait in triggers are cancelled too. */
+  readonly include_events: boolean;
 }
 
 /** Carries out one decision and audits it; how many entries that wrote, or null where it could not be done. */
@@ -46,7 +48,7 @@ const settle = async (ports: DrainPorts, { effect, decision }: DrainStep): Promi
  * does not hold up those behind it.
  */
 export const drainRun = async (ports: DrainPorts, request: DrainRequest): Promise<DrainReceipt> => {
-  const { budget, return_value, given_is_empty } = request;
+  const { budget, return_value, given_is_empty, include_events } = request;
   const decided = new Set<string>();
   let view = await ports.snapshot();
   let progress = { iterations: 0, items_processed: 0, audit_count: 0 };
@@ -60,7 +62,7 @@ export const drainRun = async (ports: DrainPorts, request: DrainRequest): Promis
   });
   if (view.is_empty && given_is_empty) return receipt("no_unsettled");
   while (progress.iterations < budget && !view.is_empty) {
-    const steps = drainSteps(view.state, decided);
+    const steps = drainSteps(view.state, { decided, include_events });
     if (steps.length === 0) break;
     progress = { ...progress, iterations: progress.iterations + 1 };
     for (const step of steps) {

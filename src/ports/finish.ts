@@ -23,7 +23,12 @@ export interface FinishHarness {
   /** Says what is to become of the run. */
   readonly finalize: (disposition?: Json) => Promise<void>;
   /** The settlement agent; answers its receipt (spec/workers 21.10). */
-  readonly settle: (options: { readonly budget?: Json; readonly return_value: Json }) => Promise<JsonObject>;
+  readonly settle: (options: {
+    readonly budget?: Json;
+    readonly return_value: Json;
+    /** Whether events that wait in triggers are cancelled too. */
+    readonly include_events?: boolean;
+  }) => Promise<JsonObject>;
   readonly now: () => number;
   readonly sleep: (ms: number) => Promise<void>;
 }

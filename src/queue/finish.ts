@@ -50,8 +50,8 @@ const harnessOf = (env: Bindings, { tenant, run_id: runId }: FinishMessage, { at
     finalize: async (disposition = null) => {
       await tell({ type: "set_disposition", disposition });
     },
-    settle: async ({ budget, return_value }) => {
-      const asked = { budget: drainBudget(budget), return_value, given_is_empty: true };
+    settle: async ({ budget, return_value, include_events = false }) => {
+      const asked = { budget: drainBudget(budget), return_value, given_is_empty: true, include_events };
       return (await drainRun(drainPortsOf(call, runId), asked)) as unknown as JsonObject;
     },
     now: () => Date.now(),

@@ -184,6 +184,7 @@ export const settleSchema = z
     drain_budget_iterations: anyJson.optional().describe("1 to 20; 5 for anything else"),
     unsettled: anyJson.optional().describe("What the caller believes to be unsettled, as `state` of the snapshot"),
     return_value: anyJson.default(null).describe("Given back with the receipt"),
+    include_events: z.boolean().default(false).describe("true: events that wait in triggers are cancelled too"),
   })
   .readonly();
 

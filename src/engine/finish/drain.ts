@@ -60,6 +60,8 @@ const stepOf = ({ action, category, id, why, item, effect }: Decided): DrainStep
   decision: { action, item: { category, id, summary: item as JsonObject }, reason: `default disposition: ${why}` },
 });
 
+const RECORD: DrainEffect = { type: "record" };
+
 const textOf = (value: Json | undefined): string => (typeof value === "string" ? value : "");
 
 /** What would be decided about every item, bucket by bucket in the order of settling (spec/workers 21.10). */
@@ -72,7 +74,7 @@ const decisions = (state: UnsettledState): readonly (readonly DrainStep[])[] => 
   }),
   state.queued_triggers.map((item) => {
     const settled = settlementOf(item);
-    const effect = settled.ok ? settled.value : ({ type: "record" } as const);
+    const effect = settled.ok ? settled.value : RECORD;
     const why = "acknowledge stale queued trigger at drain";
     return stepOf({ action: "acknowledge", category: "queued_trigger", id: item.id, why, item, effect });
   }),
@@ -84,22 +86,33 @@ const decisions = (state: UnsettledState): readonly (readonly DrainStep[])[] => 
   }),
   state.in_flight_llm_calls.map((item) => {
     const why = "record drain decision for in-flight llm call";
-    const effect = { type: "record" } as const;
+    const effect = RECORD;
     return stepOf({ action: "drain", category: "in_flight_llm_call", id: item.call_id, why, item, effect });
   }),
   state.pool_pending_tasks.map((item) => {
     const id = textOf(item["task_id"]) || textOf(item["id"]);
     const why = "defer pool pending task at drain";
-    return stepOf({ action: "defer", category: "pool_pending_task", id, why, item, effect: { type: "record" } });
+    return stepOf({ action: "defer", category: "pool_pending_task", id, why, item, effect: RECORD });
   }),
 ];
+
+/** What was decided before, and how far a drain may go. */
+export interface DrainScope {
+  readonly decided: ReadonlySet<string>;
+  /** Events that wait in triggers are those of other runs to come: they are cancelled only on request. */
+  readonly include_events: boolean;
+}
 
 /**
  * The steps of one iteration: of each bucket the first item that was not decided before (spec/workers 21.10). An iteration
  * without any ends the drain.
  */
-export const drainSteps = (state: UnsettledState, decided: ReadonlySet<string>): readonly DrainStep[] =>
-  decisions(state).flatMap((steps) => steps.find(({ key }) => !decided.has(key)) ?? []);
+export const drainSteps = (state: UnsettledState, { decided, include_events }: DrainScope): readonly DrainStep[] =>
+  decisions(state).flatMap(
+    (steps) => steps.find(({ key, effect }) => !decided.has(key) && (include_events || !isForEvent(effect))) ?? [],
+  );
+
+const isForEvent = ({ type }: DrainEffect): boolean => type === "cancel_event";
 
 /** The last audit entry of a drain (spec/workers 21.10). */
 export const drainEnd = (

@@ -106,7 +106,7 @@ const addSettle = (router: Router): void =>
       tag,
       summary: "Settle what a run has left unsettled",
       description:
-        "The settlement agent: suspended workers are closed, queued triggers and handoffs acknowledged, calls and tasks recorded; one item of each kind in each iteration. Every decision is audited.",
+        "The settlement agent: suspended workers are closed, jobs and handoffs acknowledged, calls and tasks recorded; one item of each kind in each iteration. Events that wait in triggers are left to the runs to come, unless `include_events` has them cancelled. Every decision is audited.",
       access: "runs:write",
       body: { name: "Settle", schema: settleSchema, optional: true },
       reply: { status: 200, description: "The receipt", name: "SettleReceipt", schema: settleReceiptSchema },
@@ -123,6 +123,7 @@ const addSettle = (router: Router): void =>
         budget: drainBudget(body.drain_budget_iterations as Json | undefined),
         return_value: body.return_value as Json,
         given_is_empty: given.value,
+        include_events: body.include_events,
       });
       return done(receipt);
     },

@@ -91,7 +91,7 @@ const world = (given: Partial<UnsettledState>, isStuck: (effect: DrainEffect) =>
   return { ports, done, audit };
 };
 
-const ASKED = { budget: 5, return_value: "r", given_is_empty: true } as const;
+const ASKED = { budget: 5, return_value: "r", given_is_empty: true, include_events: false } as const;
 
 describe("the settlement agent", () => {
   it("[L-21.10] its budget is 1 to 20, and 5 for anything else", () => {
@@ -201,6 +201,21 @@ describe("the settlement agent", () => {
     expect(decided.map(({ payload }) => (payload["item"] as JsonObject)["id"])).toEqual([
       "worker://q/j2",
       "envelope_2",
+    ]);
+  });
+
+  it("[L-30.6] events that wait for other runs are cancelled on request only", async () => {
+    const { queue: _queue, job_event_id: _job, claimed: _claimed, ...rest } = job("e1");
+    const event = { ...rest, id: "trigger://t@v1/e1", binding_key: "t@v1", source: "trigger_inbox" } as const;
+    const given = { queued_triggers: [event, job("j1")] };
+    const careful = world(given);
+    expect(await drainRun(careful.ports, ASKED)).toMatchObject({ status: "exhausted", items_processed: 1 });
+    expect(careful.done).toEqual([{ type: "ack_job", queue: "q", job_id: "j1" }]);
+    const thorough = world(given);
+    await drainRun(thorough.ports, { ...ASKED, include_events: true });
+    expect(thorough.done).toEqual([
+      { type: "cancel_event", binding_key: "t@v1", event_id: "e1" },
+      { type: "ack_job", queue: "q", job_id: "j1" },
     ]);
   });
 
