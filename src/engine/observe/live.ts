@@ -1,6 +1,7 @@
 import { hasMarker, sliceMarked } from "../../lib/body-marker.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
+import { lifecycleData } from "./live-lifecycle.ts";
 import type { AgentStepRecorded, BranchPrepared, BranchSettled, RunEvent, StageCompleted } from "../run/event.ts";
 
 /** One event of a run as clients see it live. Ids order by sequence, then position. */
@@ -135,26 +136,8 @@ const publicData = (event: RunEvent): JsonObject => {
     case "run_paused":
     case "run_cancelled":
       return { reason: event.reason };
-    case "audit_recorded":
-      return { seq: event.entry.seq, kind: event.entry.kind };
-    case "handoff_recorded": {
-      const { envelope_id, target_pipeline } = event.handoff;
-      return { envelope_id, target_pipeline };
-    }
-    case "handoff_acknowledged":
-      return { envelope_id: event.envelope_id, seq: event.entry.seq };
-    case "disposition_set":
-      return { seq: event.entry.seq };
-    case "on_finish_set":
-      return { handler: event.on_finish.handler };
-    case "on_finish_taken":
-    case "finish_begun":
-    case "finish_ended":
-      return {};
-    case "finish_ordered":
-      return { handler: event.on_finish.handler, attempt: event.attempt };
     default:
-      return { session_id: event.session_id };
+      return "session_id" in event ? { session_id: event.session_id } : lifecycleData(event);
   }
 };
 

@@ -4,10 +4,11 @@ import type { RunRecord } from "../../schema/record.ts";
 import { collectContracts } from "../verification/contracts.ts";
 import { newestFrom, visitsOf } from "../replay/continued.ts";
 import { evolveSessions } from "../transcript/evolve-sessions.ts";
-import { lifecycleMachine } from "../finish/machine.ts";
-import { evolveFinishing, withoutFinish } from "../finish/finishing.ts";
+import { NEW_LIFECYCLE } from "../finish/state.ts";
+import { withoutFinish } from "../finish/finishing.ts";
 import { foldFindings, NO_FINDINGS, type OpenFindings } from "../verification/findings.ts";
 import { seededSessions } from "../transcript/session-seed.ts";
+import { lifecycleAfter } from "./evolve-lifecycle.ts";
 import { callAnswered, stageParked, stepRecorded, withOwnSession } from "./evolve-agent.ts";
 import { sessionsAfter, transcriptAfter, withoutOwn } from "./evolve-sessions.ts";
 import { attemptEnded, attemptStarted, branchPrepared, branchSettled, openedStage, outcomeOf } from "./evolve-open.ts";
@@ -95,7 +96,7 @@ const created = (event: RunCreated): Run => {
     replay: event.replay ?? null,
     earlier_visits: base === null ? {} : visitsOf(base),
     error: null,
-    lifecycle: { ...lifecycleMachine.initial, on_finish: event.on_finish ?? null },
+    lifecycle: { ...NEW_LIFECYCLE, on_finish: event.on_finish ?? null },
     created_at: event.at,
     updated_at: event.at,
   };
@@ -259,20 +260,8 @@ const evolveRun = (run: Run, event: Exclude<RunEvent, RunCreated>): Run => {
     case "session_compacted":
     case "session_closed":
       return { ...run, sessions: evolveSessions(run.sessions, event) };
-    case "audit_recorded":
-    case "handoff_recorded":
-    case "handoff_acknowledged":
-    case "disposition_set":
-    case "on_finish_set":
-    case "on_finish_taken":
-      return { ...run, lifecycle: lifecycleMachine.evolve(run.lifecycle, event) };
-    case "finish_ordered":
-    case "finish_begun":
-    case "finish_ended":
-      return { ...run, lifecycle: evolveFinishing(run.lifecycle, event) };
     default:
-      // An event of a newer version: the machine never refuses what was recorded.
-      return run;
+      return lifecycleAfter(run, event);
   }
 };
 

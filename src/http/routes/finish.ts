@@ -142,7 +142,7 @@ const entryOf = ({ entry }: LifecycleOutcome): NonNullable<LifecycleOutcome["ent
   return entry;
 };
 
-const addHandoffs = (router: Router): void => {
+const addHandOff = (router: Router): void =>
   router.add(
     {
       method: "post",
@@ -165,6 +165,8 @@ const addHandoffs = (router: Router): void => {
       return done({ status: "queued", method: "handoff_to", envelope } as const, 201);
     },
   );
+
+const addAcknowledge = (router: Router): void =>
   router.add(
     {
       method: "post",
@@ -204,7 +206,6 @@ const addHandoffs = (router: Router): void => {
       return done({ status: "acknowledged", method: "acknowledge_handoff", envelope, entry } as const);
     },
   );
-};
 
 const addDisposition = (router: Router): void =>
   router.add(
@@ -256,7 +257,8 @@ const addOnFinish = (router: Router): void =>
 export const addFinishRoutes = (router: Router): void => {
   addUnsettled(router);
   addAudit(router);
-  addHandoffs(router);
+  addHandOff(router);
+  addAcknowledge(router);
   addDisposition(router);
   addOnFinish(router);
 };

@@ -93,6 +93,11 @@ const world = (given: Partial<UnsettledState>, isStuck: (effect: DrainEffect) =>
 
 const ASKED = { budget: 5, return_value: "r", given_is_empty: true, include_events: false } as const;
 
+/** The first job and the first handoff stay, whatever is done. */
+const stuck = (effect: DrainEffect): boolean =>
+  (effect.type === "ack_job" && effect.job_id === "j1") ||
+  (effect.type === "acknowledge_handoff" && effect.envelope_id === "envelope_1");
+
 describe("the settlement agent", () => {
   it("[L-21.10] its budget is 1 to 20, and 5 for anything else", () => {
     expect([1, 20, 21, 99].map(drainBudget)).toEqual([1, 20, 20, 20]);
@@ -189,9 +194,6 @@ describe("the settlement agent", () => {
   });
 
   it("[L-30.6] what could not be settled is not audited as settled, and those behind it are", async () => {
-    const stuck = (effect: DrainEffect): boolean =>
-      (effect.type === "ack_job" && effect.job_id === "j1") ||
-      (effect.type === "acknowledge_handoff" && effect.envelope_id === "envelope_1");
     const given = { queued_triggers: [job("j1"), job("j2")], partial_handoffs: [handoff(1), handoff(2)] };
     const { ports, audit } = world(given, stuck);
     const receipt = await drainRun(ports, ASKED);

@@ -34,6 +34,8 @@ const PORTS: UnsettledPorts = {
   poolTasks: async () => [],
 };
 
+const fails = (): Promise<never> => Promise.reject(new Error("reset"));
+
 const never = new Promise<never>(() => {});
 
 const gather = (ports: Partial<UnsettledPorts>, deadline: Promise<unknown> = never) =>
@@ -74,7 +76,6 @@ describe("a snapshot over several objects", () => {
   });
 
   it("[L-31] neither do silent queues, lists and pools pass for settled", async () => {
-    const fails = () => Promise.reject(new Error("reset"));
     const snapshot = await gather({ job: fails, events: fails, poolTasks: fails });
     expect(snapshot?.unknown.map(({ bucket, id }) => [bucket, id])).toEqual([
       ["queued_triggers", "worker://q/j"],

@@ -17,6 +17,8 @@ const ingested = (event: string, headers: Readonly<Record<string, string>> = {},
 const idsOf = (topics: Partial<Parameters<typeof queuedInInbox>[0]>): readonly string[] =>
   queuedInInbox({ inbox: [], outbox: [], cancels: [], ...topics }, 2_000).map(({ id }) => id);
 
+const at = (event: string, ms: number): TopicRecord => record("event_ingested", {}, { id: event }, ms);
+
 describe("triggers that wait in the inbox", () => {
   it("[L-22.2] any outbox record settles its binding, one without a binding settles all", () => {
     const inbox = ["e1", "e2", "e3"].flatMap((event) => [
@@ -56,7 +58,6 @@ describe("triggers that wait in the inbox", () => {
   });
 
   it("[L-22.3] items are ordered by time, then by id", () => {
-    const at = (event: string, ms: number) => record("event_ingested", {}, { id: event }, ms);
     const items = queuedInInbox({ inbox: [at("c", 2), at("b", 1), at("a", 2)], outbox: [], cancels: [] }, 3);
     expect(sortedQueued(items).map(({ event_id }) => event_id)).toEqual(["b", "a", "c"]);
   });

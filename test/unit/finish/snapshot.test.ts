@@ -46,7 +46,6 @@ describe("what is unsettled", () => {
   it("[L-21.9] a given state is counted bucket by bucket, and refused where it is none", () => {
     expect(countsOf({ queued_triggers: [1, 2] })).toMatchObject({ value: { queued: 2, suspended: 0 } });
     expect(countsOf("x")).toEqual({ ok: false, error: "Harness unsettled-state helpers expect a state dict" });
-    const refused = (value: unknown) => countsOf({ queued_triggers: value });
     const text = "unsettled-state field `queued_triggers` must be a list, got";
     for (const [value, type] of [
       ["x", "string"],
@@ -56,7 +55,7 @@ describe("what is unsettled", () => {
       [{}, "dict"],
       [null, "nil"],
     ] as const)
-      expect(refused(value)).toEqual({ ok: false, error: `${text} ${type}` });
+      expect(countsOf({ queued_triggers: value })).toEqual({ ok: false, error: `${text} ${type}` });
     expect(isEmptyState({})).toEqual({ ok: true, value: true });
     expect(isEmptyState({ partial_handoffs: [1] })).toEqual({ ok: true, value: false });
     expect(isEmptyState([])).toMatchObject({ ok: false });

@@ -34,6 +34,11 @@ const end = (shell: RunShell, attempt_token: string, outcome: { return_value: Js
 const auditKinds = (shell: RunShell): readonly string[] =>
   shell.entries().flatMap(({ events }) => events.flatMap((event) => ("entry" in event ? [event.entry.kind] : [])));
 
+const optionOf = (on_finish: Json) => {
+  const decoded = decodeRunOptions({ on_finish });
+  return decoded.ok ? decoded.value.on_finish : decoded.error.message;
+};
+
 describe("what is done at the end of a run", () => {
   it("[L-21.2] with the queue empty it is ordered once, and the run ends when it is done", () => {
     const fixture = finishing({ on_finish: { handler: "drain", input: { a: 1 } } });
@@ -178,10 +183,6 @@ describe("what is done at the end of a run", () => {
   });
 
   it("[L-21.1] the option is the name of a handler, or that with an input", () => {
-    const optionOf = (on_finish: Json) => {
-      const decoded = decodeRunOptions({ on_finish });
-      return decoded.ok ? decoded.value.on_finish : decoded.error.message;
-    };
     expect(optionOf("drain")).toEqual({ handler: "drain", input: null });
     expect(optionOf({ handler: "handoff_to", input: { target: "t" } })).toEqual({
       handler: "handoff_to",
