@@ -23,7 +23,7 @@ import { nextWork } from "./walk.ts";
  *
  *   (none) --create_run--> RUNNING --advance / prepare_stage--> RUNNING, stages open --complete, hear, a deadline--> RUNNING
  *   RUNNING --pause_run, steps or budget used up--> PAUSED --resume_run--> RUNNING
- *   RUNNING --queue empty--> COMPLETED     --an operation raised, the run's deadline--> FAILED
+ *   RUNNING --queue empty, and what is to be done then is done--> COMPLETED     --an operation raised, the run's deadline--> FAILED
  *   RUNNING | PAUSED --cancel_run--> CANCELLED
  *
  * 1. COMPLETED, FAILED and CANCELLED are final (I6).
