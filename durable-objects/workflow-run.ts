@@ -24,6 +24,7 @@ import type { ReplaySource } from "../src/engine/replay/source.ts";
 import { liveEvents, type LiveEvent, type LiveText, parseEventId } from "../src/engine/observe/live.ts";
 import { RUN } from "./migrations/journaled.ts";
 import { findArtifact, pageOfPart, type PartName, type PartPage, type PartRequest } from "./projections/run-parts.ts";
+import { readAudit, readUnsettled } from "./projections/run-unsettled.ts";
 import { pageOfToolCalls } from "./projections/tool-calls.ts";
 import { forkSourceOf, recordingOf, replaySourceOf } from "./projections/run-source.ts";
 import { readRecord, type RecordRequest, type RecordView } from "./projections/run-record.ts";
@@ -146,6 +147,16 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
   /** One page of the run's tool calls. */
   toolCalls(request: PartRequest & { readonly pending: boolean }): PartPage | null {
     return pageOfToolCalls(this.shell, request);
+  }
+
+  /** What the run has left unsettled, as far as it knows itself; null for a run that does not exist. */
+  unsettled(): ReturnType<typeof readUnsettled> {
+    return readUnsettled(this.shell, (unit) => this.#leases.expiresAt(unit));
+  }
+
+  /** One page of the run's audit, after a number of its count. */
+  audit(request: Parameters<typeof readAudit>[1]): ReturnType<typeof readAudit> {
+    return readAudit(this.shell, request);
   }
 
   /** An artifact of the record, without its bodies; null for a run that does not exist. */

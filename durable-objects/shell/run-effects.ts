@@ -29,6 +29,7 @@ export const performRunEffect = async (
   if (run === null) return;
   const { tenant, run_id } = run;
   if (effect.type === "drive") await env.DRIVE_QUEUE.send({ v: 1, tenant, run_id });
+  else if (effect.type === "finish") await env.DRIVE_QUEUE.send({ v: 1, tenant, run_id, finish: effect.attempt_token });
   else if (effect.type === "enqueue_job") await enqueueJob(env, tenant, effect, tell);
   else if (effect.type === "index_run") await env.INDEX_QUEUE.send({ v: 1, seq: shell.seq, tenant, run: effect.row });
   else if (effect.type === "report_end") await reportEnd(env, shell, effect);

@@ -16,6 +16,8 @@ export interface DriveMessage {
   readonly run_id: string;
   /** The attempt to go on with, when a driver handed over. */
   readonly attempt_token?: string;
+  /** The attempt at what is done at the end of the run, in place of a driver. */
+  readonly finish?: string;
 }
 
 /** The platform ends what a request leaves behind after 30 seconds. */

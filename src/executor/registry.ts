@@ -1,4 +1,5 @@
 import { byCodePoint } from "../lib/json.ts";
+import type { FinishHandler, FinishRegistry } from "../ports/finish.ts";
 import type { FunctionHandler, FunctionRegistry } from "../ports/functions.ts";
 import type { Reducer, ReducerRegistry } from "../ports/reducers.ts";
 
@@ -18,6 +19,11 @@ export const named = <Name extends string, Entry>(entries: Readonly<Record<Name,
 export const createRegistry = <const Name extends string>(
   handlers: Readonly<Record<Name, FunctionHandler>>,
 ): Named<FunctionRegistry, Name> => named<Name, FunctionHandler>(handlers);
+
+/** A registry of what runs can have done at their end. */
+export const createFinishHandlers = <const Name extends string>(
+  handlers: Readonly<Record<Name, FinishHandler>>,
+): Named<FinishRegistry, Name> => named<Name, FinishHandler>(handlers);
 
 /** A registry of reducers for reduce nodes. */
 export const createReducers = <const Name extends string>(

@@ -12,6 +12,7 @@ import { addEventRoutes } from "./routes/events.ts";
 import { addEventBodyRoutes } from "./routes/event-body.ts";
 import { addEventControlRoutes } from "./routes/event-control.ts";
 import { addEventReplayRoutes } from "./routes/event-replay.ts";
+import { addFinishRoutes } from "./routes/finish.ts";
 import { addFireRoute } from "./routes/fire.ts";
 import { addDeadLetterRoutes } from "./routes/dead-letters.ts";
 import { addForkRoutes } from "./routes/fork.ts";
@@ -32,6 +33,7 @@ import { addRunEventRoutes } from "./routes/run-events.ts";
 import { addRunReadRoutes } from "./routes/run-reads.ts";
 import { addRunRoutes } from "./routes/runs.ts";
 import { addSessionRoutes } from "./routes/sessions.ts";
+import { addSettleRoutes } from "./routes/settle.ts";
 import { addStageRoutes } from "./routes/stages.ts";
 import { addToolCallRoutes } from "./routes/tool-calls.ts";
 import { addTriggerSecretRoutes } from "./routes/trigger-secret.ts";
@@ -58,6 +60,8 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addRunArtifactRoutes,
   addRunEventRoutes,
   addRunControlRoutes,
+  addFinishRoutes,
+  addSettleRoutes,
   addStageRoutes,
   addSessionRoutes,
   addToolCallRoutes,

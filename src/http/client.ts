@@ -42,6 +42,7 @@ import type { ReplayFixture } from "../schema/replay.ts";
 import { AssetCalls } from "./client/assets.ts";
 import { DeadLetterCalls } from "./client/dead-letters.ts";
 import { EventCalls } from "./client/events.ts";
+import { FinishCalls } from "./client/finish.ts";
 import { MailboxCalls } from "./client/mailboxes.ts";
 import { OperationCalls } from "./client/operations.ts";
 import { PoolCalls } from "./client/pools.ts";
@@ -91,6 +92,7 @@ export class Client {
   readonly deadLetters: DeadLetterCalls;
   readonly operations: OperationCalls;
   readonly triggerEvents: EventCalls;
+  readonly finish: FinishCalls;
   readonly mailboxes: MailboxCalls;
   readonly pools: PoolCalls;
   readonly queues: QueueCalls;
@@ -107,6 +109,7 @@ export class Client {
     this.deadLetters = new DeadLetterCalls(transport);
     this.operations = new OperationCalls(transport);
     this.triggerEvents = new EventCalls(transport);
+    this.finish = new FinishCalls(transport);
     this.mailboxes = new MailboxCalls(transport);
     this.pools = new PoolCalls(transport);
     this.queues = new QueueCalls(transport);

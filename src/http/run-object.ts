@@ -7,6 +7,8 @@ import type { ForkSource, NoForkSource } from "../engine/replay/fork-source.ts";
 import type { RecordedPage } from "../engine/replay/next-stage.ts";
 import type { ReplaySource } from "../engine/replay/source.ts";
 import type { Renewal, RunReply } from "../engine/run/command.ts";
+import type { AuditEntry } from "../engine/finish/state.ts";
+import type { RunUnsettled } from "../engine/run/unsettled.ts";
 import type { LiveEvent } from "../engine/observe/live.ts";
 import type { JsonObject } from "../lib/json.ts";
 import type { ArtifactRecord } from "../schema/artifact.ts";
@@ -27,6 +29,11 @@ export interface RunObject {
   readonly toolCalls: (request: PartRequest & { readonly pending: boolean }) => Promise<PartPage | null>;
   readonly part: (part: PartName, request: PartRequest) => Promise<PartPage | null>;
   /** Null for a run that does not exist. */
+  readonly unsettled: () => Promise<RunUnsettled | null>;
+  readonly audit: (request: {
+    readonly after: number;
+    readonly limit: number;
+  }) => Promise<{ readonly entries: readonly AuditEntry[]; readonly more: boolean } | null>;
   readonly artifact: (id: string) => Promise<{ readonly artifact: ArtifactRecord | null } | null>;
   readonly checks: (attemptToken: string) => Promise<JsonObject | null>;
   readonly recording: (from: number) => Promise<RecordedPage>;

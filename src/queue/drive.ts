@@ -1,20 +1,25 @@
 import * as z from "zod";
 import { driveFromMessage } from "../driver/start.ts";
+import { finishRun } from "./finish.ts";
 import type { Consumer } from "./consumer.ts";
 import { report, textOf } from "./report.ts";
 import { startCycle } from "./start-cycle.ts";
 
 const shared = { v: z.literal(1), tenant: z.string().min(1) };
 
-/** A run that needs a driver, or a worker whose cycle is to be started. */
+const token = z.string().exactOptional();
+
+/** A run that needs a driver or is to be finished, or a worker whose cycle is to be started. */
 const driveMessage = z.union([
-  z.object({ ...shared, run_id: z.string().min(1), attempt_token: z.string().exactOptional() }),
+  z.object({ ...shared, run_id: z.string().min(1), attempt_token: token, finish: token }),
   z.object({ ...shared, worker_id: z.string().min(1) }),
 ]);
 
 const drive = async (env: Env, message: z.output<typeof driveMessage>): Promise<void> => {
   try {
-    await ("run_id" in message ? driveFromMessage(env, message) : startCycle(env, message));
+    if ("worker_id" in message) await startCycle(env, message);
+    else if (message.finish === undefined) await driveFromMessage(env, message);
+    else await finishRun(env, { tenant: message.tenant, run_id: message.run_id, attempt_token: message.finish });
   } catch (error) {
     // The run's lease and alarm, or the worker's alarm, bring another one; the message itself has nothing more to give.
     const about = "run_id" in message ? { run_id: message.run_id } : { worker_id: message.worker_id };

@@ -163,7 +163,7 @@ export const liveEventSchema = z.object({ id: z.string(), type: z.string(), at: 
 /** One event of a run. */
 export type LiveEventDocument = z.output<typeof liveEventSchema>;
 
-/** Events of a run, oldest first; `ended` when the run is over and no event will follow these. */
+/** Events of a run, oldest first; `ended` when the run is over: after these only what is audited or handed on later can follow. */
 export const eventPageSchema = pageOf(liveEventSchema).unwrap().extend({ ended: z.boolean() }).readonly();
 
 /** Body of `POST .../prepare`. */
@@ -272,7 +272,7 @@ export const advancedSchema = z
     stage: completedStageSchema.optional(),
     more: z.literal(true).optional().describe("Call again at once"),
     waiting: z
-      .enum(["external", "retry", "other_driver", "sleep", "message", "worker", "tool_call", "recording"])
+      .enum(["external", "retry", "other_driver", "sleep", "message", "worker", "tool_call", "recording", "finish"])
       .optional(),
     recording: z
       .object({ run_id: z.string(), from: z.int() })

@@ -34,6 +34,8 @@ export const PROBLEMS = {
   checkpoint_not_found: { status: 404, title: "The run has no such checkpoint", retryable: false },
   session_not_found: { status: 404, title: "The run has no such session", retryable: false },
   tool_call_not_found: { status: 404, title: "No stage waits for this tool call", retryable: false },
+  handoff_not_found: { status: 404, title: "The run has no such open handoff", retryable: false },
+  queued_trigger_not_found: { status: 404, title: "No such trigger waits", retryable: false },
   artifact_not_found: { status: 404, title: "The run has no such artifact", retryable: false },
   key_not_found: { status: 404, title: "There is no such API key", retryable: false },
   method_not_allowed: { status: 405, title: "The route does not have this method", retryable: false },

@@ -91,6 +91,24 @@ const budget = (raw: JsonObject): Result<Partial<RunOptions>, DecodeError> => {
   });
 };
 
+const MAX_HANDLER_CHARACTERS = 200;
+
+const isHandler = (name: unknown): name is string =>
+  typeof name === "string" && name !== "" && name.length <= MAX_HANDLER_CHARACTERS;
+
+/** What is done at the end: the name of a handler, or that with what it is given (spec/workers 21.1). */
+const onFinish = (raw: JsonObject): Result<Partial<RunOptions>, DecodeError> => {
+  const value = raw["on_finish"];
+  if (value === undefined || value === null) return ok({});
+  const { handler, input = null } = isObject(value) ? value : { handler: value };
+  if (!isHandler(handler))
+    return failure(
+      `workflow_execute: on_finish must be the name of a handler of at most ${MAX_HANDLER_CHARACTERS} characters, or {handler, input}`,
+      "on_finish",
+    );
+  return ok({ on_finish: { handler, input } });
+};
+
 /** Parts that are documents of their own. Null counts as absent: what the original fails on helps nobody (spec/workflow 0.2). */
 const documents = (raw: JsonObject): Result<Partial<RunOptions>, DecodeError> => {
   const found: { -readonly [Key in keyof RunOptions]?: RunOptions[Key] } = {};
@@ -161,7 +179,9 @@ export const decodeRunOptions = (value: unknown): Result<RunOptions, DecodeError
   const raw = Object.fromEntries(Object.entries(given).filter(([key]) => !NOT_KEPT.has(key)));
   const money = budget(given);
   if (!money.ok) return money;
-  const bounds = { ...steps.value, ...lanes.value, ...end.value, ...money.value };
+  const atEnd = onFinish(given);
+  if (!atEnd.ok) return atEnd;
+  const bounds = { ...steps.value, ...lanes.value, ...end.value, ...money.value, ...atEnd.value };
   return ok({ raw, ...textOptions(given), ...bounds, ...parts.value, ...limits.value });
 };
 

@@ -28,7 +28,7 @@ export const LAYERS: readonly Layer[] = [
   // What a deployment registers: its functions, tools and reducers.
   {
     name: "registered",
-    files: /^src\/(?:functions|reducers|tools)\.ts$/,
+    files: /^src\/(?:finish-handlers|functions|reducers|tools)\.ts$/,
     may: { lib: "all", ports: "types", executor: "all", zod: "all" },
   },
   {

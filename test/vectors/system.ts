@@ -9,6 +9,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import { handlerPortsOf } from "./handler-ports.ts";
 import { Crons } from "./cron-object.ts";
 import { Hooks } from "./hook-objects.ts";
+import { LifecycleObject } from "./lifecycle-object.ts";
 import { Inbox } from "./inbox.ts";
 import { MailboxObject } from "./mailbox-object.ts";
 import { OperationFailure } from "./operation.ts";
@@ -40,6 +41,7 @@ export class System {
   readonly hooks: Hooks;
   readonly dispatcher: Dispatcher;
   readonly inbox: Inbox;
+  readonly lifecycle: LifecycleObject;
   readonly #runs: RunObject[] = [];
   readonly #mailboxes = new Map<string, MailboxObject>();
   readonly #records = new Map<string, Kept>();
@@ -52,6 +54,7 @@ export class System {
     const isAgent = (authority: string): boolean => this.agents.authorities.includes(authority);
     this.dispatcher = new Dispatcher({ clock, circuits, handlers: () => handlerPortsOf(this), isAgent });
     this.inbox = new Inbox(clock, this.dispatcher);
+    this.lifecycle = new LifecycleObject(clock, () => this.dispatcher.log);
   }
 
   /** Creates a run in an object of its own and keeps its record under its path. */
@@ -141,7 +144,15 @@ export class System {
   /** Throws away all that is only in memory. */
   restart(): void {
     for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.restart();
-    for (const group of [this.queues, this.triggers, this.claims, this.crons, this.dispatcher, this.inbox])
+    for (const group of [
+      this.queues,
+      this.triggers,
+      this.claims,
+      this.crons,
+      this.dispatcher,
+      this.inbox,
+      this.lifecycle,
+    ])
       group.restart();
   }
 
@@ -155,6 +166,7 @@ export class System {
       this.circuits,
       this.hooks,
       this.dispatcher,
+      this.lifecycle,
     ])
       group.close();
   }

@@ -1,6 +1,7 @@
 import { hasMarker, sliceMarked } from "../../lib/body-marker.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
+import { lifecycleData } from "./live-lifecycle.ts";
 import type { AgentStepRecorded, BranchPrepared, BranchSettled, RunEvent, StageCompleted } from "../run/event.ts";
 
 /** One event of a run as clients see it live. Ids order by sequence, then position. */
@@ -136,7 +137,7 @@ const publicData = (event: RunEvent): JsonObject => {
     case "run_cancelled":
       return { reason: event.reason };
     default:
-      return { session_id: event.session_id };
+      return "session_id" in event ? { session_id: event.session_id } : lifecycleData(event);
   }
 };
 

@@ -76,7 +76,7 @@ const editArtifacts = (
 };
 
 /** Keys of a run's metadata that are about that run alone. */
-const OWN_METADATA = new Set(["forked_from", "resumed_from", "replayed_from", "replay_mode", "error"]);
+const OWN_METADATA = new Set(["forked_from", "resumed_from", "replayed_from", "replay_mode", "error", "return_value"]);
 
 /** Keys of a run's options that a fork does not take over. */
 const OWN_OPTIONS = new Set(["replay_mode", "persist_path", "parent_run_id", "root_run_id", BLOCKED_NODES]);

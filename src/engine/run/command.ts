@@ -10,6 +10,9 @@ import type { SessionSeed } from "../transcript/session-seed.ts";
 import type { RunBudget } from "./budget.ts";
 import type { Message } from "../mailbox/state.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
+import type { LifecycleOutcome, LifecycleRequest } from "../finish/command.ts";
+import type { FinishCommand } from "../finish/finishing.ts";
+import type { Finishing, OnFinish } from "../finish/state.ts";
 import type { JobRequest } from "../work-queue/job.ts";
 import type { RecordedPage, Recording } from "../replay/next-stage.ts";
 import type { Completion, CycleOf, DriveMode, FollowedEdge, ForkedAt, ReportTo, Run, RunStatus } from "./state.ts";
@@ -24,6 +27,8 @@ export interface RunOptions {
   readonly budget?: RunBudget;
   /** When the run fails for taking too long: a moment (RFC 3339), or milliseconds from its creation. */
   readonly deadline?: string | number;
+  /** What is done when its queue is empty, before it ends (spec/workers 21.1). */
+  readonly on_finish?: OnFinish;
   readonly persist_path?: string;
   readonly parent_run_id?: string;
   readonly root_run_id?: string;
@@ -183,6 +188,8 @@ export type RunCommand =
   | RecordStep
   | AnswerCall
   | SessionCommand
+  | LifecycleRequest
+  | FinishCommand
   | Wake;
 
 /** The control part of an answer (spec/workflow 4.1). */
@@ -210,7 +217,8 @@ export type WaitingFor =
   | "message"
   | "worker"
   | "tool_call"
-  | "recording";
+  | "recording"
+  | "finish";
 
 /** Answer of `advance`. `next` is null when there is nothing to execute now. */
 export interface AdvanceReply {
@@ -242,6 +250,10 @@ export type RunReply =
   /** Whether the stage takes the message; one that no longer waits does not. */
   | { readonly type: "heard"; readonly accepted: boolean }
   | SessionReply
+  /** How far the run has come with what is done at its end. */
+  | { readonly type: "finishing"; readonly finishing: Finishing | null }
+  /** What was audited, handed on or acknowledged. */
+  | { readonly type: "lifecycle"; readonly outcome: LifecycleOutcome }
   /** The operation raised: the run was stored as failed, and this is the error. */
   | { readonly type: "raised"; readonly code: string; readonly detail: string };
 
@@ -270,6 +282,8 @@ export type RunEffect =
   | { readonly type: "report_end"; readonly to: ReportTo; readonly end: RunEnd }
   /** The worker learns that its suspended run has come to rest. */
   | { readonly type: "report_rest"; readonly to: CycleOf }
+  /** What is done at the end of the run is to be done. */
+  | { readonly type: "finish"; readonly run_id: string; readonly attempt_token: string }
   /** The list of runs shows another state. */
   | { readonly type: "index_run"; readonly row: RunIndexRow };
 

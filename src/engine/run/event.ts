@@ -8,6 +8,9 @@ import type { PendingToolCall, ToolApproval, ToolCallRecord } from "../../schema
 import type { SessionSeed } from "../transcript/session-seed.ts";
 import type { SessionCompacted, SessionEvent } from "../transcript/session-event.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
+import type { FinishingEvent } from "../finish/finishing.ts";
+import type { OnFinish } from "../finish/state.ts";
+import type { LifecycleEvent } from "../finish/command.ts";
 import type { RunReplay } from "../replay/next-stage.ts";
 import type { RunBudget } from "./budget.ts";
 import type { CycleOf, DriveMode, FollowedEdge, ForkedAt, Holder, ReportTo, StageWork } from "./state.ts";
@@ -55,6 +58,8 @@ export interface RunCreated extends Stamped {
   readonly budget?: RunBudget;
   /** When the run fails for taking too long; absent for never. */
   readonly deadline_ms?: number;
+  /** What is done at its end; absent for nothing. */
+  readonly on_finish?: OnFinish;
   readonly transcript: Json;
   readonly trigger_event: Json;
   /** What the record shows beyond the fields above. */
@@ -318,4 +323,6 @@ export type RunEvent =
   | RunResumed
   | RunCancelled
   | RunFailed
+  | (Stamped & LifecycleEvent)
+  | (Stamped & FinishingEvent)
   | (Stamped & SessionEvent);

@@ -4,8 +4,11 @@ import type { RunRecord } from "../../schema/record.ts";
 import { collectContracts } from "../verification/contracts.ts";
 import { newestFrom, visitsOf } from "../replay/continued.ts";
 import { evolveSessions } from "../transcript/evolve-sessions.ts";
+import { NEW_LIFECYCLE } from "../finish/state.ts";
+import { withoutFinish } from "../finish/finishing.ts";
 import { foldFindings, NO_FINDINGS, type OpenFindings } from "../verification/findings.ts";
 import { seededSessions } from "../transcript/session-seed.ts";
+import { lifecycleAfter } from "./evolve-lifecycle.ts";
 import { callAnswered, stageParked, stepRecorded, withOwnSession } from "./evolve-agent.ts";
 import { sessionsAfter, transcriptAfter, withoutOwn } from "./evolve-sessions.ts";
 import { attemptEnded, attemptStarted, branchPrepared, branchSettled, openedStage, outcomeOf } from "./evolve-open.ts";
@@ -93,6 +96,7 @@ const created = (event: RunCreated): Run => {
     replay: event.replay ?? null,
     earlier_visits: base === null ? {} : visitsOf(base),
     error: null,
+    lifecycle: { ...NEW_LIFECYCLE, on_finish: event.on_finish ?? null },
     created_at: event.at,
     updated_at: event.at,
   };
@@ -208,9 +212,9 @@ const statusChanged = (run: Run, event: StatusEvent): Run => {
         ...(event.max_steps === null ? {} : { steps: 0, max_steps: event.max_steps }),
       };
     case "run_cancelled":
-      return { ...run, status: "cancelled" };
+      return { ...run, status: "cancelled", lifecycle: withoutFinish(run.lifecycle) };
     case "run_failed":
-      return { ...run, status: "failed", error: event.error };
+      return { ...run, status: "failed", error: event.error, lifecycle: withoutFinish(run.lifecycle) };
   }
 };
 
@@ -266,8 +270,7 @@ const evolveRun = (run: Run, event: Exclude<RunEvent, RunCreated>): Run => {
     case "session_closed":
       return { ...run, sessions: evolveSessions(run.sessions, event) };
     default:
-      // An event of a newer version: the machine never refuses what was recorded.
-      return run;
+      return lifecycleAfter(run, event);
   }
 };
 

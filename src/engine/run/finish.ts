@@ -4,6 +4,7 @@ import { awaitedWorkers } from "./delegate.ts";
 import type { Draft } from "./draft.ts";
 import type { Raised } from "./prepare-stage.ts";
 import { enqueueUnique } from "./evolve.ts";
+import { mustFinish } from "./finish-order.ts";
 import type { Completion, FollowedEdge } from "./state.ts";
 import { recordTransitions } from "./transitions.ts";
 
@@ -36,6 +37,7 @@ const changed = (
 /** Ends a run whose queue is empty, or pauses one that has used up its steps (spec/workflow 4.9). */
 export const finalize = (draft: Draft, ready?: readonly string[]): void => {
   const left = ready ?? draft.run.ready;
+  if (left.length === 0 && mustFinish(draft)) return;
   draft.emit({
     type: "run_finalized",
     status: left.length === 0 ? "completed" : "paused",

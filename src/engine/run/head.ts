@@ -16,5 +16,5 @@ export const runHead = (state: RunState): Json =>
         error: state.error,
       };
 
-/** True when no event can follow any more: the run has ended, or does not exist. */
+/** True when nothing is executed any more: the run has ended, or does not exist. What it leaves behind may still be settled. */
 export const isOver = (state: RunState): boolean => state === null || isTerminal(state.status);

@@ -2,6 +2,7 @@ import { type Context, type Machine, reject } from "../machine.ts";
 import { advance } from "./advance.ts";
 import { answerCall, goesOn, recordStep } from "./agent.ts";
 import { closeStage, end, openStage, transition } from "./by-hand.ts";
+import { changeLifecycle, isLifecycleRequest } from "./change-lifecycle.ts";
 import { changeSession } from "./change-session.ts";
 import { type CreateRun, controlOf, type RunCommand, type RunEffect, type RunReply, type Wake } from "./command.ts";
 import { controlRun } from "./control.ts";
@@ -9,6 +10,7 @@ import { controlReply, decided, refused, type RunDecision } from "./decision.ts"
 import { Draft } from "./draft.ts";
 import type { RunEvent } from "./event.ts";
 import { evolve } from "./evolve.ts";
+import { finishIsLate, finishRun, repeatFinish } from "./finish-end.ts";
 import { failRun } from "./finish.ts";
 import { hear } from "./hear.ts";
 import { prepareRun } from "./prepare-run.ts";
@@ -22,7 +24,7 @@ import { nextWork } from "./walk.ts";
  *
  *   (none) --create_run--> RUNNING --advance / prepare_stage--> RUNNING, stages open --complete, hear, a deadline--> RUNNING
  *   RUNNING --pause_run, steps or budget used up--> PAUSED --resume_run--> RUNNING
- *   RUNNING --queue empty--> COMPLETED     --an operation raised, the run's deadline--> FAILED
+ *   RUNNING --queue empty, and what is to be done then is done--> COMPLETED     --an operation raised, the run's deadline--> FAILED
  *   RUNNING | PAUSED --cancel_run--> CANCELLED
  *
  * 1. COMPLETED, FAILED and CANCELLED are final (I6).
@@ -63,12 +65,14 @@ const wake = (draft: Draft, command: Wake): RunDecision => {
   const late = deadlineError(draft.run, draft.context.now);
   if (late !== null) failRun(draft, { detail: late });
   else if (draft.run.suspended === true) restLost(draft, command.live_attempts);
+  else if (finishIsLate(draft.run, draft.context.now)) repeatFinish(draft);
   else if (needsDriver(draft.run, command.live_attempts, draft.context.now)) draft.drive();
   return controlReply(draft);
 };
 
 const decideExisting = (run: Run, command: Exclude<RunCommand, CreateRun>, context: Context): RunDecision => {
   const draft = new Draft(run, context);
+  if (isLifecycleRequest(command)) return changeLifecycle(draft, command);
   switch (command.type) {
     case "prepare_stage":
       return openStage(draft, command);
@@ -93,6 +97,9 @@ const decideExisting = (run: Run, command: Exclude<RunCommand, CreateRun>, conte
     }
     case "session":
       return changeSession(draft, command);
+    case "begin_finish":
+    case "end_finish":
+      return finishRun(draft, command);
     case "hear":
       return hear(draft, command);
     case "wake":

@@ -95,6 +95,7 @@ const settings = (command: CreateRun, context: Context): Partial<RunCreated> => 
     ...(report_to === undefined ? {} : { report_to }),
     ...(sessions.length === 0 ? {} : { sessions }),
     ...(parallel > 1 ? { max_parallel: parallel } : {}),
+    ...(options.on_finish === undefined ? {} : { on_finish: options.on_finish }),
     ...(options.budget === undefined ? {} : { budget: options.budget }),
     ...(options.deadline === undefined ? {} : { deadline_ms: deadlineMs(options.deadline, context.now) }),
     ...(options.fork === undefined ? {} : { fork: options.fork }),

@@ -166,6 +166,11 @@ export const projectPart = (
   return { items, more: range.to < list.length };
 };
 
+/** The workers that a run has started, as far as its stages tell (spec/workflow 1.16). */
+export const projectChildren = (entries: readonly ProjectedEntry[]): readonly RunChildRecord[] => [
+  ...(collect(entries, "now")?.growing.children.values() ?? []),
+];
+
 /** A tool call in the record (spec/workflow 1.16, ToolCallRecord). */
 const toolRecording = (call: ToolCallRecord): RunToolCallRecord => ({
   tool_name: call.tool_name,
@@ -337,6 +342,7 @@ const record = ({ growing, run, created }: Collected, context: ArtifactContext):
     metadata: {
       ...created.record.metadata,
       ...(run.error === null ? {} : { error: run.error }),
+      ...(run.lifecycle.returned === null ? {} : { return_value: run.lifecycle.returned.value }),
     },
   };
 };

@@ -57,7 +57,7 @@ const canClose = ({ work, map, settled }: PreparedStage): boolean => {
 
 /** True when the run itself can go on, whoever works on its open units. */
 export const canGoOn = (run: Run): boolean =>
-  run.open.length === 0 ||
+  (run.open.length === 0 && run.lifecycle.finishing === null) ||
   run.untransitioned !== null ||
   nextNode(run) !== null ||
   nextMap(run) !== null ||

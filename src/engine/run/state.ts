@@ -13,6 +13,7 @@ import type { RunBudget } from "./budget.ts";
 import type { TranscriptAfter } from "./run-transcript.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
 import type { OpenFindings } from "../verification/findings.ts";
+import type { Lifecycle } from "../finish/state.ts";
 import type { RunReplay } from "../replay/next-stage.ts";
 
 /** Where a run stands. `completed`, `failed` and `cancelled` are final (I6). */
@@ -274,6 +275,8 @@ export interface Run {
   /** How often each node had been executed before this run continued another one's record. */
   readonly earlier_visits: Readonly<Record<string, number>>;
   readonly error: string | null;
+  /** What it has handed on, and how it is to be finished. */
+  readonly lifecycle: Lifecycle;
   readonly created_at: string;
   readonly updated_at: string;
 }

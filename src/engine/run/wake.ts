@@ -36,6 +36,7 @@ export const nextWake = (state: RunState, lease: LeaseOf, now: Timestamp): Times
   if (state.status !== "running") return restWake(state, lease, now);
   const times: number[] = [];
   if (state.deadline_ms !== null) times.push(state.deadline_ms);
+  if (state.lifecycle.finishing !== null) times.push(state.lifecycle.finishing.deadline_ms);
   if (state.drive === "auto")
     for (const unit of state.open) {
       const at = unitWake(unit, lease, now);

@@ -56,6 +56,7 @@ export const nextWork = (draft: Draft, command: Advance): AdvanceReply => {
       if (!openOne(draft, command) && !retireOne(draft)) {
         if (draft.run.open.length > 0) return waiting(draft, command);
         finalize(draft);
+        if (draft.run.lifecycle.finishing !== null) return { ...idle(draft), waiting: "finish" };
       }
     }
   }

@@ -102,7 +102,7 @@ const outputLimit = (verify: Json): JsonObject => {
 const MAX_ID_LENGTH = 200;
 
 /** The id of a stage's job: the stage's own for its first attempt, so that it is put into the queue once. */
-const jobIdOf = ({ stage_id, attempt }: CommandStage): string => {
+export const jobIdOf = ({ stage_id, attempt }: Pick<CommandStage, "stage_id" | "attempt">): string => {
   const id = attempt <= 1 ? stage_id : `${stage_id}#${attempt}`;
   return id.length <= MAX_ID_LENGTH ? id : `job_${stableUuid(id)}`;
 };

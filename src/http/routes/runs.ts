@@ -1,6 +1,7 @@
 import type { CreateRun, RunOptions } from "../../engine/run/command.ts";
 import { normalizeArtifact } from "../../engine/artifact/normalize.ts";
 import { normalizeGraph } from "../../engine/graph/normalize.ts";
+import { unknownHandler } from "../../driver/finish.ts";
 import { driveAfterRequest } from "../../driver/start.ts";
 import { err, ok, type Result } from "../../lib/result.ts";
 import { uuidIds } from "../../ports/ids.ts";
@@ -36,6 +37,9 @@ const optionsOf = (body: NewRun): Result<RunOptions, Problem> => {
   const refused = Object.entries(REFUSED_OPTIONS).filter(([key]) => given[key] != null);
   if (refused.length > 0) return err(invalid(refused.map(([key, message]) => ({ path: `options.${key}`, message }))));
   const options = decodeRunOptions(given);
+  const unknown =
+    options.ok && options.value.on_finish !== undefined ? unknownHandler(options.value.on_finish.handler) : null;
+  if (unknown !== null) return err(invalid([{ path: "options.on_finish", message: unknown }], unknown));
   return options.ok ? options : err(decodeProblem("options", options.error));
 };
 

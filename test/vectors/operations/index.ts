@@ -5,6 +5,7 @@ import { dispatchOperations } from "./dispatch.ts";
 import { flowOperations } from "./flow.ts";
 import { graphOperations } from "./graph.ts";
 import { handlerOperations } from "./handler.ts";
+import { lifecycleOperations } from "./lifecycle.ts";
 import { mapOperations } from "./map.ts";
 import { mailboxOperations } from "./mailbox.ts";
 import { policyOperations } from "./policy.ts";
@@ -40,4 +41,5 @@ export const OPERATIONS: Operations = {
   ...ruleOperations,
   ...dispatchOperations,
   ...workerOperations,
+  ...lifecycleOperations,
 };
