@@ -12,6 +12,8 @@ import { unsettledSubagent, workerHead } from "../src/engine/worker/view.ts";
 import type { Json, JsonObject } from "../src/lib/json.ts";
 import type { Result } from "../src/lib/result.ts";
 import { RUN } from "./migrations/journaled.ts";
+import type { WorkerSpan } from "../src/engine/worker/spans.ts";
+import { spansOf } from "./projections/worker-spans.ts";
 import { pageOfUpdates, type UpdatePage } from "./projections/worker-updates.ts";
 import type { IdempotencyKey } from "./shell/idempotency.ts";
 import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
@@ -73,6 +75,11 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
   snapshot(): JsonObject | null {
     const { state } = this.shell;
     return state === null ? null : snapshotOf(state);
+  }
+
+  /** The spans of its suspensions and resumptions (spec/workers 19); null for a worker that does not exist. */
+  spans(): readonly WorkerSpan[] | null {
+    return this.shell.state === null ? null : spansOf(this.shell);
   }
 
   /** Workers that it started, by id. */

@@ -2,6 +2,7 @@ import type { UpdatePage } from "../../durable-objects/projections/worker-update
 import type { IdempotencyKey } from "../../durable-objects/shell/idempotency.ts";
 import type { Answer } from "../engine/machine.ts";
 import type { WorkerCommand, WorkerReply } from "../engine/worker/command.ts";
+import type { WorkerSpan } from "../engine/worker/spans.ts";
 import type { Json, JsonObject } from "../lib/json.ts";
 import type { Bindings } from "./call.ts";
 import { problem, type Problem } from "./problem.ts";
@@ -12,6 +13,7 @@ export interface WorkerObject {
   readonly summary: () => Promise<JsonObject | null>;
   readonly snapshot: () => Promise<JsonObject | null>;
   readonly updates: (after: number, limit: number) => Promise<UpdatePage | null>;
+  readonly spans: () => Promise<readonly WorkerSpan[] | null>;
   readonly children: () => Promise<readonly string[]>;
   readonly unsettled: () => Promise<Json>;
 }

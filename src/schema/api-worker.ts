@@ -156,6 +156,31 @@ export const restoreWorkerSchema = z
   })
   .readonly();
 
+const link = z.object({ trace_id: text, span_id: text, attributes: anyObject }).readonly();
+
+/** Spans of a worker's suspensions and resumptions, oldest first (spec/workers 19). */
+export const workerSpansSchema = z
+  .object({
+    items: z
+      .array(
+        z
+          .object({
+            kind: z.enum(["suspension", "resume"]),
+            name: text,
+            trace_id: text,
+            span_id: text,
+            parent_span_id: textOrNull,
+            started_at: time,
+            ended_at: time.nullable(),
+            metadata: anyObject,
+            links: z.array(link).readonly(),
+          })
+          .readonly(),
+      )
+      .readonly(),
+  })
+  .readonly();
+
 /** Filters of `GET /v1/workers/{id}/events`. */
 export const workerEventQuery = z.object({
   after: z.coerce.number().int().min(0).default(0).describe("`seq` of the last event that is known"),

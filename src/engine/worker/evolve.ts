@@ -41,6 +41,13 @@ const settled = (worker: Worker, event: CycleSettled): Worker => {
 const quiesced = (suspension: WorkerSuspension | null, at: string): WorkerSuspension | null =>
   suspension === null ? null : { ...suspension, quiesced_at: suspension.quiesced_at ?? at };
 
+/** A run that begins in a suspension which has nothing to wait for yet makes it wait until that run is at rest. */
+const begun = (worker: Worker, runId: string): Worker => ({
+  ...worker,
+  run: { run_id: runId, begun: true, paused: false },
+  suspension: worker.suspension === null ? null : { ...worker.suspension, quiesced_at: null },
+});
+
 const captured = (worker: Worker, event: CycleCaptured): Worker => {
   const left = event.outcome === null ? worker : withOutcome(worker, event.outcome);
   const run = { run_id: "", begun: false, ...worker.run, paused: false, ended: event.ended };
@@ -78,7 +85,7 @@ const change = (
 ): Worker => {
   switch (event.type) {
     case "cycle_began":
-      return { ...worker, run: { run_id: event.run_id, begun: true, paused: false } };
+      return begun(worker, event.run_id);
     case "cycle_settled":
       return settled(worker, event);
     case "cycle_captured":

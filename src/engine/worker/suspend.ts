@@ -1,5 +1,6 @@
 import type { WorkerCommand } from "./command.ts";
 import { type Draft, refused, type WorkerDecision } from "./draft.ts";
+import { pipelineLink, suspensionLink } from "./spans.ts";
 import type { ResumeConditions, SuspendInitiator, Worker, WorkerSuspension } from "./state.ts";
 
 type Suspend = Extract<WorkerCommand, { readonly type: "suspend" }>;
@@ -35,7 +36,7 @@ export const listen = (draft: Draft, { conditions, auto_resume_trigger: trigger 
 
 /** A suspension as it begins (spec/workers 17.1). */
 export const newSuspension = (
-  worker: Pick<Worker, "snapshot_path">,
+  worker: Pick<Worker, "id" | "snapshot_path" | "parent">,
   asked: {
     readonly reason: string;
     readonly initiator: SuspendInitiator;
@@ -47,8 +48,8 @@ export const newSuspension = (
   initiator: asked.initiator,
   suspended_at: asked.at,
   snapshot_ref: worker.snapshot_path,
-  prior_span_link: null,
-  pipeline_span_link: null,
+  prior_span_link: suspensionLink(worker, asked.at),
+  pipeline_span_link: pipelineLink(worker),
   suspended_at_turn: null,
   conditions: asked.conditions,
   auto_resume_trigger: null,
@@ -62,7 +63,9 @@ const suspend = (draft: Draft, { reason, initiator, conditions }: Omit<Suspend, 
     nextId: context.nextId,
   });
   const begun = newSuspension(worker, { reason, initiator, conditions, at });
-  const suspension = { ...begun, auto_resume_trigger };
+  // Where no run has begun, nothing has to come to rest.
+  const quiesced_at = worker.run === null ? at : null;
+  const suspension = { ...begun, auto_resume_trigger, quiesced_at };
   draft.emit({ type: "worker_suspended", suspension, resume_at_ms });
   if (worker.run !== null) draft.effects.push({ type: "pause_run", cycle: worker.cycle, run_id: worker.run.run_id });
   listen(draft, suspension);

@@ -12,6 +12,7 @@ import type {
   WorkerSnapshot,
   WorkerSummary,
   workerPageSchema,
+  workerSpansSchema,
 } from "../../schema/api-worker.ts";
 import { type CallOptions, type Out, type Query, segment, type Transport } from "./transport.ts";
 
@@ -29,6 +30,8 @@ export class WorkerCalls {
   get = (id: string) => this.#transport.send<WorkerSummary>("GET", `/v1/workers/${segment(id)}`);
   events = (id: string, query: Query = {}) =>
     this.#transport.send<Out<typeof workerEventPageSchema>>("GET", `/v1/workers/${segment(id)}/events`, { query });
+  spans = (id: string) =>
+    this.#transport.send<Out<typeof workerSpansSchema>>("GET", `/v1/workers/${segment(id)}/spans`);
   wait = (id: string, body: z.input<typeof waitWorkerSchema> = {}) =>
     this.#transport.send<Out<typeof waitedWorkerSchema>>("POST", `/v1/workers/${segment(id)}/wait`, { body });
   input = (id: string, text: string, call: CallOptions = {}) => this.#tell(id, "input", { text }, call);

@@ -6,6 +6,7 @@ import {
   workerEventQuery,
   workerPageSchema,
   workerQuery,
+  workerSpansSchema,
   workerSummarySchema,
 } from "../../schema/api-worker.ts";
 import { startCycleAfterRequest } from "../../queue/start-cycle.ts";
@@ -104,6 +105,24 @@ const addReads = (router: Router): void => {
   );
 };
 
+const addSpans = (router: Router): void =>
+  router.add(
+    {
+      ...shared,
+      method: "get",
+      path: "/v1/workers/{worker_id}/spans",
+      operation: "list_worker_spans",
+      summary: "List the spans of a worker's suspensions and resumptions, with their links",
+      description: "Ids are those of W3C trace context. What a worker was told is never in them.",
+      reply: { status: 200, description: "The spans", name: "WorkerSpans", schema: workerSpansSchema },
+      problems: ["worker_not_found"],
+    },
+    async ({ params, call }) => {
+      const items = await workerObject(call.env, call.tenant, params.worker_id).spans();
+      return items === null ? workerNotFound(params.worker_id) : done({ items });
+    },
+  );
+
 const addWait = (router: Router): void =>
   router.add(
     {
@@ -129,5 +148,6 @@ const addWait = (router: Router): void =>
 export const addWorkerRoutes = (router: Router): void => {
   addSpawn(router);
   addReads(router);
+  addSpans(router);
   addWait(router);
 };

@@ -199,6 +199,41 @@ describe("the end of a suspension's time", () => {
   });
 });
 
+describe("a worker that is suspended before its run has begun", () => {
+  const suspend = { type: "suspend", reason: "", initiator: "operator", conditions: null } as const;
+  const resume = {
+    type: "resume",
+    input: null,
+    continue_transcript: true,
+    initiator: "operator",
+    trigger_event: null,
+  } as const;
+
+  it("[L-32.4] has nothing that would have to come to rest, and begins when it is resumed", () => {
+    const box = WorkerFixture.spawned(spawnOf());
+    box.tell(suspend);
+    expect(box.worker.suspension).toMatchObject({ quiesced_at: expect.any(String) });
+    box.takeEffects();
+    box.tell(resume);
+    expect(box.worker).toMatchObject({ status: "running", cycle: 2, run: null });
+    expect(box.takeEffects()).toContainEqual({ type: "start_cycle", cycle: 2 });
+  });
+
+  it("[L-32.4] waits for a run that begins meanwhile, and takes none of an earlier cycle", () => {
+    const box = WorkerFixture.spawned(spawnOf());
+    box.tell(suspend);
+    box.takeEffects();
+    box.tell({ type: "cycle_began", cycle: 1, run_id: "run_1" });
+    expect(box.worker.suspension).toMatchObject({ quiesced_at: null });
+    expect(box.takeEffects()).toContainEqual({ type: "pause_run", cycle: 1, run_id: "run_1" });
+    box.tell({ type: "cycle_paused", cycle: 1, turn: null, transcript: null });
+    box.tell(resume);
+    expect(box.worker).toMatchObject({ status: "running", cycle: 2, run: { run_id: "run_1", paused: false } });
+    box.tell({ type: "cycle_began", cycle: 1, run_id: "run_late" });
+    expect(box.takeEffects()).toContainEqual(expect.objectContaining({ type: "cancel_run", run_id: "run_late" }));
+  });
+});
+
 describe("nothing to wake", () => {
   it("[L-32.9] is a worker that is not there, runs, or is parked without a time", () => {
     expect(nextWorkerWake(null, 0)).toBe(null);
