@@ -7,7 +7,7 @@ import type {
   RunEffect,
   RunReply,
 } from "../src/engine/run/command.ts";
-import { stepAnswer } from "../src/engine/run/agent.ts";
+import { advanceAnswer, heardAnswer, stepAnswer } from "../src/engine/run/answers.ts";
 import { indexRow } from "../src/engine/run/draft.ts";
 import type { RunEvent } from "../src/engine/run/event.ts";
 import { runMachine } from "../src/engine/run/machine.ts";
@@ -31,9 +31,9 @@ import { readRecord, type RecordRequest, type RecordView } from "./projections/r
 import type { IdempotencyKey } from "./shell/idempotency.ts";
 import { LeaseWatch } from "./shell/lease-watch.ts";
 import { rfc3339 } from "../src/lib/time.ts";
-import { sessionSeeds } from "../src/engine/transcript/session-seed.ts";
 import { readSessions, type SessionQuery, type SessionsView } from "../src/engine/transcript/read-sessions.ts";
 import { performRunEffect } from "./shell/run-effects.ts";
+import { continuation } from "./shell/run-workers.ts";
 import { grantLease, liveAttempts, renewLeases } from "./shell/run-leases.ts";
 import type { Commit } from "./shell/machine-shell.ts";
 import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
@@ -57,15 +57,12 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
       reducerVersion: 1,
       headOf: runHead,
       wakeAt: (state, now) => nextWake(state, (unit) => this.#leases.expiresAt(unit), now),
-      perform: (effect) => this.#perform(effect),
+      perform: (effect) =>
+        performRunEffect(this.env, { shell: this.shell, tell: (request) => this.request(request) }, effect),
       isDerived: (effect) => effect.type === "index_run",
       derive: (state) => (state === null ? [] : [{ type: "index_run", row: indexRow(state) }]),
       onAlarm: (state) => (state === null ? null : { type: "wake", live_attempts: liveAttempts(this.#leases, state) }),
     };
-  }
-
-  #perform(effect: RunEffect): Promise<void> {
-    return performRunEffect(this.env, { shell: this.shell, tell: (request) => this.request(request) }, effect);
   }
 
   /** Executes a command of the API or of a driver; see `runMachine` for what each does. */
@@ -78,25 +75,14 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
     return answer;
   }
 
-  /**
-   * Creates the run of a worker's cycle, or goes on with the one that it was: with its record and its conversations. Doing it
-   * again is the same; a later cycle has the run for itself.
-   */
+  /** Creates the run of a worker's cycle, or goes on with the one that it was; doing it again is the same. */
   carryOut(request: CreateRun): Answer<RunReply> {
-    const { state } = this.shell;
-    if (state === null) return this.request(request);
-    const record = readRecord(this.shell, {})?.record ?? undefined;
-    const options = { ...request.options, ...(record === undefined ? {} : { resume_run: record }) };
-    return this.request({ ...request, options, sessions: sessionSeeds(state.sessions), continues: true });
+    return this.request(continuation(this.shell, request));
   }
 
   /** The driver's step: one RPC and one commit for each stage (architecture 3). */
   advance(request: Omit<Extract<RunRequest, { type: "advance" }>, "type">): Answer<AdvanceReply> {
-    const answer = this.request({ type: "advance", ...request });
-    if (!answer.ok) return answer;
-    return answer.reply.type === "advance"
-      ? { ok: true, reply: answer.reply.advance }
-      : reject("internal_error", "no step");
+    return advanceAnswer(this.request({ type: "advance", ...request }));
   }
 
   /** A sign of life of the holder of some attempts; writes no row. Answers which of them are no longer wanted. */
@@ -129,9 +115,7 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
 
   /** A message of the workflow's mailbox for a stage that waits; says whether the stage takes it. */
   hear(heard: { readonly stage_id: string; readonly message: Message }): Answer<{ readonly accepted: boolean }> {
-    const answer = this.request({ type: "hear", ...heard });
-    if (!answer.ok) return answer;
-    return { ok: true, reply: { accepted: answer.reply.type === "heard" && answer.reply.accepted } };
+    return heardAnswer(this.request({ type: "hear", ...heard }));
   }
 
   /** The run's record, as it is or as a checkpoint saw it; null for a run that does not exist. */

@@ -1,9 +1,10 @@
 import type { Answer } from "../../src/engine/machine.ts";
-import type { RunEnd } from "../../src/engine/run/command.ts";
+import type { CreateRun, RunEnd } from "../../src/engine/run/command.ts";
 import { delegatedNode, delegatedSpawn } from "../../src/engine/run/delegate.ts";
 import type { CycleOf, Run } from "../../src/engine/run/state.ts";
 import type { WorkerCommand } from "../../src/engine/worker/command.ts";
 import type { CycleFacts } from "../../src/engine/worker/cycle-result.ts";
+import { sessionSeeds } from "../../src/engine/transcript/session-seed.ts";
 import { transcriptOf } from "../../src/engine/transcript/session.ts";
 import type { Json, JsonObject } from "../../src/lib/json.ts";
 import { decodeWorkerExecution } from "../../src/schema/worker-execution.ts";
@@ -54,6 +55,15 @@ export const spawnWorker = async (
   const answer = await workerOf(env, run.tenant, command.worker_id).request(command);
   mustHear(answer);
   if (!answer.ok) fail(answer.rejection.detail);
+};
+
+/** The request for the run of a worker's cycle: one that was there before goes on with its record and its conversations. */
+export const continuation = (shell: RunShell, request: CreateRun): CreateRun => {
+  const { state } = shell;
+  if (state === null) return request;
+  const record = readRecord(shell, {})?.record ?? undefined;
+  const options = { ...request.options, ...(record === undefined ? {} : { resume_run: record }) };
+  return { ...request, options, sessions: sessionSeeds(state.sessions), continues: true };
 };
 
 /** Ends a worker that nobody waits for any more. */

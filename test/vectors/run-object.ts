@@ -3,7 +3,7 @@ import { drainOutbox } from "../../durable-objects/shell/drain.ts";
 import { LeaseWatch } from "../../durable-objects/shell/lease-watch.ts";
 import { MachineShell } from "../../durable-objects/shell/machine-shell.ts";
 import { sqliteStore } from "../../durable-objects/storage/sqlite-store.ts";
-import { stepAnswer } from "../../src/engine/run/agent.ts";
+import { advanceAnswer, stepAnswer } from "../../src/engine/run/answers.ts";
 import type { RunCommand, RunEffect, RunReply } from "../../src/engine/run/command.ts";
 import type { RunEvent } from "../../src/engine/run/event.ts";
 import { runHead } from "../../src/engine/run/head.ts";
@@ -13,7 +13,7 @@ import type { Run, RunState } from "../../src/engine/run/state.ts";
 import { nextWake } from "../../src/engine/run/wake.ts";
 import type { RunRecord } from "../../src/schema/record.ts";
 import type { DrivenRun } from "../../src/driver/drive.ts";
-import { type Answer, reject } from "../../src/engine/machine.ts";
+import type { Answer } from "../../src/engine/machine.ts";
 import type { VirtualClock } from "./clock.ts";
 import { OperationFailure } from "./operation.ts";
 
@@ -67,13 +67,7 @@ export class RunObject {
 
   /** The run as a driver sees it. */
   readonly driven: DrivenRun = {
-    advance: async (request) => {
-      const answer = this.#execute({ type: "advance", ...request });
-      if (!answer.ok) return answer;
-      return answer.reply.type === "advance"
-        ? { ok: true, reply: answer.reply.advance }
-        : reject("internal_error", "no step");
-    },
+    advance: async (request) => advanceAnswer(this.#execute({ type: "advance", ...request })),
     recordStep: async (step) => stepAnswer(this.#execute({ type: "record_step", ...step })),
     showText: async () => false,
     renew: async (tokens) => {

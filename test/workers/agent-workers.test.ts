@@ -81,13 +81,13 @@ describe("a worker", () => {
   });
 });
 
-describe("a subagent stage", () => {
-  const delegating = (node: JsonObject): JsonObject => ({
-    entry: "research",
-    nodes: { research: { ...node, kind: "subagent", metadata: { worker_name: "scout" } } },
-    edges: [],
-  });
+const delegating = (node: JsonObject): JsonObject => ({
+  entry: "research",
+  nodes: { research: { ...node, kind: "subagent", metadata: { worker_name: "scout" } } },
+  edges: [],
+});
 
+describe("a subagent stage", () => {
   it("[L-14] is carried out by a worker, whose result comes back", async () => {
     const runId = await startRun(delegating(says("found it")));
     const run = await runWith(runId, "completed");
@@ -122,32 +122,32 @@ describe("a subagent stage", () => {
   });
 });
 
+const looping = (turns: number): JsonObject => ({
+  provider: "scripted",
+  tools: [{ name: "echo" }],
+  max_iterations: 1000,
+  script: {
+    replies: [
+      ...Array.from({ length: turns }, (_, at) => ({
+        when: { turn: at + 1 },
+        text: `turn ${at + 1}`,
+        tool_calls: [{ name: "echo", arguments: { text: String(at) } }],
+      })),
+      { text: "all done" },
+    ],
+  },
+});
+
+const restedWorker = async (id: string): Promise<JsonObject> => {
+  await expect
+    .poll(async () => ((await (await get(`/v1/workers/${id}`)).json()) as JsonObject)["suspension"], {
+      timeout: 15_000,
+    })
+    .toMatchObject({ quiesced_at: expect.any(String) });
+  return workerWith(id, "suspended");
+};
+
 describe("a suspended worker", () => {
-  const looping = (turns: number): JsonObject => ({
-    provider: "scripted",
-    tools: [{ name: "echo" }],
-    max_iterations: 1000,
-    script: {
-      replies: [
-        ...Array.from({ length: turns }, (_, at) => ({
-          when: { turn: at + 1 },
-          text: `turn ${at + 1}`,
-          tool_calls: [{ name: "echo", arguments: { text: String(at) } }],
-        })),
-        { text: "all done" },
-      ],
-    },
-  });
-
-  const restedWorker = async (id: string): Promise<JsonObject> => {
-    await expect
-      .poll(async () => ((await (await get(`/v1/workers/${id}`)).json()) as JsonObject)["suspension"], {
-        timeout: 15_000,
-      })
-      .toMatchObject({ quiesced_at: expect.any(String) });
-    return workerWith(id, "suspended");
-  };
-
   it("[L-17] rests at the next step, goes on behind it, and repeats nothing", async () => {
     const id = idOf(await spawned({ task: "Count", sub_agent: looping(300) }));
     const suspended = await answered(`/v1/workers/${id}/suspend`, { reason: "lunch" });

@@ -1,13 +1,7 @@
-import { env } from "cloudflare:workers";
 import { expect } from "vitest";
-import type { WorkerObject } from "../../src/http/worker-object.ts";
 import type { JsonObject } from "../../src/lib/json.ts";
 import { get } from "./http-setup.ts";
 import { answered } from "./run-setup.ts";
-
-/** The object of a worker of the default tenant. */
-export const workerOf = (workerId: string): DurableObjectStub & WorkerObject =>
-  env.AGENT_WORKER.getByName(`default/${workerId}`) as unknown as DurableObjectStub & WorkerObject;
 
 /** Spawns a worker and gives its summary. */
 export const spawned = (config: JsonObject): Promise<JsonObject> => answered("/v1/workers", config);

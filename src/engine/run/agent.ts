@@ -7,10 +7,10 @@ import type {
   ToolApproval,
   ToolCallRecord,
 } from "../../schema/agent-step.ts";
-import { type Answer, type Rejection, reject } from "../machine.ts";
+import { type Rejection, reject } from "../machine.ts";
 import { toolResultMessage } from "../transcript/message.ts";
 import { type Session, sessionIn } from "../transcript/session.ts";
-import type { AnswerCall, RecordStep, RunReply } from "./command.ts";
+import type { AnswerCall, RecordStep } from "./command.ts";
 import type { Draft } from "./draft.ts";
 import type { AgentStepRecorded } from "./event.ts";
 import { goOn } from "./finish.ts";
@@ -50,17 +50,6 @@ export const recordStep = (draft: Draft, { attempt_token: token, number, step }:
 
 /** Whether the holder of an attempt goes on behind a step that it recorded. */
 export const goesOn = (draft: Draft, token: string): boolean => openByToken(draft.run, token)?.retry_at_ms === null;
-
-/** What the holder of an attempt is answered to a step: to stop, where its run was suspended meanwhile. */
-export const stepAnswer = (answer: Answer<RunReply>): Answer<null> => {
-  if (!answer.ok) return answer;
-  if (answer.reply.type === "step" && !answer.reply.goes_on)
-    return reject(
-      "stale_attempt",
-      "the run is suspended: the step was recorded, and a later attempt goes on behind it",
-    );
-  return { ok: true, reply: null };
-};
 
 /**
  * What a compaction changed; the messages it led to follow from it. Where others took messages away from a shared session

@@ -127,14 +127,14 @@ interface StopAsked {
 
 const DEFAULT_REASON = "worker stopped";
 
+const wrong = (key: string, text: string): Result<never, Problem> => err(invalid([{ path: key, message: text }], text));
+
 /** The options of a stop, in the words of the specification where they are wrong (spec/workers 17.8). */
 const stopOptions = (body: {
   readonly graceful?: Json | undefined;
   readonly reason?: Json | undefined;
 }): Result<StopAsked, Problem> => {
   const { graceful = null, reason = null } = body;
-  const wrong = (key: string, text: string): Result<never, Problem> =>
-    err(invalid([{ path: key, message: text }], text));
   if (graceful !== null && typeof graceful !== "boolean")
     return wrong("graceful", `agent_stop: options.graceful must be bool, got ${kindName(graceful)}`);
   if (reason !== null && typeof reason !== "string")

@@ -4,9 +4,10 @@ import { delegatedSpawn } from "../../../src/engine/run/delegate.ts";
 import { projectRun } from "../../../src/engine/run/project.ts";
 import type { Run } from "../../../src/engine/run/state.ts";
 import type { JsonObject } from "../../../src/lib/json.ts";
-import { ANY_EXECUTION } from "../../../src/engine/worker/plan-execution.ts";
 import { accepted, counting, createRun, runFixture, type RunShell, step } from "../../support/run-fixture.ts";
 import { drainOutbox } from "../../../durable-objects/shell/drain.ts";
+
+const ANY_EXECUTION = { cwd: null, env: {}, worktree: null };
 
 const subagent = (more: JsonObject = {}): JsonObject => ({
   kind: "subagent",

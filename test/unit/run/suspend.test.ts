@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { drainOutbox } from "../../../durable-objects/shell/drain.ts";
-import { stepAnswer } from "../../../src/engine/run/agent.ts";
+import { stepAnswer } from "../../../src/engine/run/answers.ts";
 import type { RunCommand, RunEffect } from "../../../src/engine/run/command.ts";
 import type { Run } from "../../../src/engine/run/state.ts";
 import { nextWake } from "../../../src/engine/run/wake.ts";
@@ -30,13 +30,14 @@ const started = () => {
     const take = async (effect: RunEffect): Promise<void> => {
       if (effect.type === "report_rest" || effect.type === "report_end") found.push(effect);
     };
-    const raise = (error: unknown): never => {
-      throw error;
-    };
     await drainOutbox(fixture.store, take, () => fixture.clock.now, raise);
     return found;
   };
   return { ...fixture, plan, reports };
+};
+
+const raise = (error: unknown): never => {
+  throw error;
 };
 
 const runOf = (shell: RunShell): Run => {
