@@ -31,9 +31,10 @@ import { readRecord, type RecordRequest, type RecordView } from "./projections/r
 import type { IdempotencyKey } from "./shell/idempotency.ts";
 import { LeaseWatch } from "./shell/lease-watch.ts";
 import { rfc3339 } from "../src/lib/time.ts";
-import { sessionSeeds } from "../src/engine/transcript/session-seed.ts";
+import { uuidIds } from "../src/ports/ids.ts";
 import { readSessions, type SessionQuery, type SessionsView } from "../src/engine/transcript/read-sessions.ts";
 import { performRunEffect } from "./shell/run-effects.ts";
+import { carriedOut } from "./shell/run-workers.ts";
 import { grantLease, liveAttempts, renewLeases } from "./shell/run-leases.ts";
 import type { Commit } from "./shell/machine-shell.ts";
 import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
@@ -83,11 +84,7 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
    * again is the same; a later cycle has the run for itself.
    */
   carryOut(request: CreateRun): Answer<RunReply> {
-    const { state } = this.shell;
-    if (state === null) return this.request(request);
-    const record = readRecord(this.shell, {})?.record ?? undefined;
-    const options = { ...request.options, ...(record === undefined ? {} : { resume_run: record }) };
-    return this.request({ ...request, options, sessions: sessionSeeds(state.sessions), continues: true });
+    return this.request(carriedOut(this.shell, request, { now: Date.now(), nextId: uuidIds }));
   }
 
   /** The driver's step: one RPC and one commit for each stage (architecture 3). */
