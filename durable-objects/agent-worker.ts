@@ -1,16 +1,15 @@
 import type { Answer } from "../src/engine/machine.ts";
 import type { WorkerCommand, WorkerEffect, WorkerReply } from "../src/engine/worker/command.ts";
-import { type CycleFacts, cycleResult } from "../src/engine/worker/cycle-result.ts";
-import { type CycleOrder, cycleOrder } from "../src/engine/worker/cycle-run.ts";
+import { cycleEnd, type CycleFacts } from "../src/engine/worker/cycle-result.ts";
+import { type OrderedCycle, orderedCycle } from "../src/engine/worker/cycle-run.ts";
 import type { WorkerEvent } from "../src/engine/worker/event.ts";
 import { workerMachine } from "../src/engine/worker/machine.ts";
 import { nextWorkerWake } from "../src/engine/worker/resume.ts";
 import { snapshotOf } from "../src/engine/worker/snapshot.ts";
-import type { Worker, WorkerState } from "../src/engine/worker/state.ts";
+import type { WorkerState } from "../src/engine/worker/state.ts";
 import { summaryOf } from "../src/engine/worker/summary.ts";
 import { unsettledSubagent, workerHead } from "../src/engine/worker/view.ts";
 import type { Json, JsonObject } from "../src/lib/json.ts";
-import type { Result } from "../src/lib/result.ts";
 import { RUN } from "./migrations/journaled.ts";
 import type { WorkerSpan } from "../src/engine/worker/spans.ts";
 import { spansOf } from "./projections/worker-spans.ts";
@@ -18,15 +17,7 @@ import { pageOfUpdates, type UpdatePage } from "./projections/worker-updates.ts"
 import type { IdempotencyKey } from "./shell/idempotency.ts";
 import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
 import { performWorkerEffect } from "./shell/worker-effects.ts";
-
-/** The run that a worker waits to be started, and under what it runs. */
-export interface OrderedCycle {
-  readonly cycle: number;
-  /** The error is why there can be no run. */
-  readonly order: Result<CycleOrder, string>;
-  readonly policy: Worker["carry_policy"]["policy"];
-  readonly audit: Worker["audit"];
-}
+import { workerPorts } from "./shell/worker-ports.ts";
 
 /** One delegated worker (architecture 2): its status, cycle, suspension and what it carries; its runs do the work. */
 export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, WorkerEvent, WorkerEffect, WorkerReply> {
@@ -38,7 +29,11 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
       headOf: workerHead,
       wakeAt: nextWorkerWake,
       perform: (effect) =>
-        performWorkerEffect(this.env, { shell: this.shell, tell: (told) => this.request(told) }, effect),
+        performWorkerEffect(
+          workerPorts(this.env, this.shell.state?.tenant ?? ""),
+          { shell: this.shell, tell: (told) => this.request(told) },
+          effect,
+        ),
       isDerived: (effect) => effect.type === "index_worker",
       derive: (state) => (state === null ? [] : [{ type: "index_worker" }]),
       onAlarm: (state) => (state === null ? null : { type: "wake" }),
@@ -52,17 +47,12 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
 
   /** The run that is to be started for the current cycle; null where there is none. */
   orderedCycle(): OrderedCycle | null {
-    const { state } = this.shell;
-    if (state === null || state.status !== "running" || state.run !== null) return null;
-    const { cycle, carry_policy, audit } = state;
-    return { cycle, order: cycleOrder(state), policy: carry_policy.policy, audit };
+    return orderedCycle(this.shell.state);
   }
 
   /** The run of a cycle has ended: what it came to settles the cycle. */
   cycleEnded(cycle: number, facts: CycleFacts): Answer<WorkerReply> {
-    const { state } = this.shell;
-    if (state === null) return this.request({ type: "wake" });
-    return this.request({ type: "cycle_ended", cycle, result: cycleResult(state, facts) });
+    return this.request(cycleEnd(this.shell.state, cycle, facts));
   }
 
   /** The public summary (spec/workers 1.5); null for a worker that does not exist. */

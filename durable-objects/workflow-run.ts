@@ -31,9 +31,10 @@ import { readRecord, type RecordRequest, type RecordView } from "./projections/r
 import type { IdempotencyKey } from "./shell/idempotency.ts";
 import { LeaseWatch } from "./shell/lease-watch.ts";
 import { rfc3339 } from "../src/lib/time.ts";
+import { uuidIds } from "../src/ports/ids.ts";
 import { readSessions, type SessionQuery, type SessionsView } from "../src/engine/transcript/read-sessions.ts";
 import { performRunEffect } from "./shell/run-effects.ts";
-import { continuation } from "./shell/run-workers.ts";
+import { carriedOut } from "./shell/run-workers.ts";
 import { grantLease, liveAttempts, renewLeases } from "./shell/run-leases.ts";
 import type { Commit } from "./shell/machine-shell.ts";
 import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
@@ -77,7 +78,7 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
 
   /** Creates the run of a worker's cycle, or goes on with the one that it was; doing it again is the same. */
   carryOut(request: CreateRun): Answer<RunReply> {
-    return this.request(continuation(this.shell, request));
+    return this.request(carriedOut(this.shell, request, { now: Date.now(), nextId: uuidIds }));
   }
 
   /** The driver's step: one RPC and one commit for each stage (architecture 3). */

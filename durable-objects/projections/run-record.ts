@@ -1,3 +1,4 @@
+import type { Context } from "../../src/engine/machine.ts";
 import type { RunCommand, RunEffect, RunReply } from "../../src/engine/run/command.ts";
 import type { RunEvent } from "../../src/engine/run/event.ts";
 import type { PreparedStage, Run, RunState } from "../../src/engine/run/state.ts";
@@ -79,10 +80,13 @@ const openUnit = ({ stage_id, node_id, attempt }: PreparedStage): OpenUnit => ({
  * Reads the record of a run with everything that saving it adds (spec/workflow 12.1) and what it has used so far; null
  * for a run that does not exist.
  */
-export const readRecord = (shell: RunShell, request: RecordRequest): RecordView | null => {
+export const readRecord = (
+  shell: RunShell,
+  request: RecordRequest,
+  context: Context = { now: Date.now(), nextId: uuidIds },
+): RecordView | null => {
   const run = shell.state;
   if (run === null) return null;
-  const context = { now: Date.now(), nextId: uuidIds };
   const until = request.checkpoint_id === undefined ? "now" : { checkpoint_id: request.checkpoint_id };
   const projected = projectBounded(shell.entries(), context, until, BOUNDS);
   const shown = projected === null || until !== "now" ? projected?.record : { ...projected.record, usage: run.usage };

@@ -8,6 +8,7 @@ import type { RunRequest } from "../workflow-run.ts";
 import { enqueueJob } from "./command-jobs.ts";
 import type { RunShell } from "../projections/run-record.ts";
 import { closeWorker, reportCycle, reportRest, spawnWorker } from "./run-workers.ts";
+import { workerPorts } from "./worker-ports.ts";
 
 /** What a run needs of its workflow's mailbox. */
 interface RunMailbox {
@@ -33,9 +34,9 @@ export const performRunEffect = async (
   else if (effect.type === "enqueue_job") await enqueueJob(env, tenant, effect, tell);
   else if (effect.type === "index_run") await env.INDEX_QUEUE.send({ v: 1, seq: shell.seq, tenant, run: effect.row });
   else if (effect.type === "report_end") await reportEnd(env, shell, effect);
-  else if (effect.type === "report_rest") await reportRest(env, shell, effect);
-  else if (effect.type === "spawn_worker") await spawnWorker(env, { run, tell }, effect.stage_id);
-  else if (effect.type === "close_worker") await closeWorker(env, tenant, effect.worker_id);
+  else if (effect.type === "report_rest") await reportRest(workerPorts(env, tenant), shell, effect);
+  else if (effect.type === "spawn_worker") await spawnWorker(workerPorts(env, tenant), { run, tell }, effect.stage_id);
+  else if (effect.type === "close_worker") await closeWorker(workerPorts(env, tenant), effect.worker_id);
   else await tellMailbox(env, { tenant, run_id }, effect);
 };
 
@@ -54,9 +55,9 @@ const reportEnd = async (
   shell: RunShell,
   { to, end }: Extract<RunEffect, { readonly type: "report_end" }>,
 ): Promise<void> => {
-  if ("worker_id" in to) return reportCycle(env, shell, { to, end });
-  if (end.status === "paused") return;
   const tenant = shell.state?.tenant ?? "";
+  if ("worker_id" in to) return reportCycle(workerPorts(env, tenant), shell, { to, end });
+  if (end.status === "paused") return;
   const of = to.shard === undefined ? to.trigger_id : `${to.trigger_id}/${to.shard}`;
   const trigger = env.TRIGGER.getByName(`${tenant}/${of}`) as unknown as RunTrigger;
   const { dispatch_id, attempt } = to;

@@ -1,8 +1,7 @@
-import type { Answer } from "../../src/engine/machine.ts";
+import type { Answer, Context } from "../../src/engine/machine.ts";
 import type { CreateRun, RunEnd } from "../../src/engine/run/command.ts";
 import { delegatedNode, delegatedSpawn } from "../../src/engine/run/delegate.ts";
 import type { CycleOf, Run } from "../../src/engine/run/state.ts";
-import type { WorkerCommand } from "../../src/engine/worker/command.ts";
 import type { CycleFacts } from "../../src/engine/worker/cycle-result.ts";
 import { sessionSeeds } from "../../src/engine/transcript/session-seed.ts";
 import { transcriptOf } from "../../src/engine/transcript/session.ts";
@@ -10,20 +9,12 @@ import type { Json, JsonObject } from "../../src/lib/json.ts";
 import { decodeWorkerExecution } from "../../src/schema/worker-execution.ts";
 import { readRecord, type RunShell } from "../projections/run-record.ts";
 import type { RunRequest } from "../workflow-run.ts";
-
-/** What a run needs of a worker. */
-interface ToldWorker {
-  readonly request: (command: WorkerCommand) => Promise<Answer<unknown>>;
-  readonly cycleEnded: (cycle: number, facts: CycleFacts) => Promise<Answer<unknown>>;
-}
+import type { WorkerPorts } from "./worker-ports.ts";
 
 /** The worker did not take what it was told now; the outbox tells it again. */
 class WorkerUnavailable extends Error {
   override readonly name = "WorkerUnavailable";
 }
-
-const workerOf = (env: Env, tenant: string, workerId: string): ToldWorker =>
-  env.AGENT_WORKER.getByName(`${tenant}/${workerId}`) as unknown as ToldWorker;
 
 const mustHear = (answer: Answer<unknown>): void => {
   if (!answer.ok && answer.rejection.code === "unavailable") throw new WorkerUnavailable(answer.rejection.detail);
@@ -39,7 +30,7 @@ const failedCall = (error: string): JsonObject => ({
 
 /** Spawns the worker of a stage under the id that the stage has; doing it again is the same worker (spec/workers 14). */
 export const spawnWorker = async (
-  env: Env,
+  ports: WorkerPorts,
   { run, tell }: { readonly run: Run; readonly tell: (request: RunRequest) => unknown },
   stageId: string,
 ): Promise<void> => {
@@ -52,23 +43,14 @@ export const spawnWorker = async (
   if (!execution.ok) return void fail(execution.error);
   const command = delegatedSpawn(run, stageId, execution.value);
   if (command === null) return;
-  const answer = await workerOf(env, run.tenant, command.worker_id).request(command);
+  const answer = await ports.worker(command.worker_id).request(command);
   mustHear(answer);
   if (!answer.ok) fail(answer.rejection.detail);
 };
 
-/** The request for the run of a worker's cycle: one that was there before goes on with its record and its conversations. */
-export const continuation = (shell: RunShell, request: CreateRun): CreateRun => {
-  const { state } = shell;
-  if (state === null) return request;
-  const record = readRecord(shell, {})?.record ?? undefined;
-  const options = { ...request.options, ...(record === undefined ? {} : { resume_run: record }) };
-  return { ...request, options, sessions: sessionSeeds(state.sessions), continues: true };
-};
-
 /** Ends a worker that nobody waits for any more. */
-export const closeWorker = async (env: Env, tenant: string, workerId: string): Promise<void> =>
-  mustHear(await workerOf(env, tenant, workerId).request({ type: "close" }));
+export const closeWorker = async (ports: WorkerPorts, workerId: string): Promise<void> =>
+  mustHear(await ports.worker(workerId).request({ type: "close" }));
 
 /** What the newest stage of a run was completed with. */
 const lastResult = ({ completions }: Run): JsonObject | null => {
@@ -78,16 +60,16 @@ const lastResult = ({ completions }: Run): JsonObject | null => {
 
 /** Tells a worker how the run of its cycle ended, and what it came to. */
 export const reportCycle = async (
-  env: Env,
+  ports: WorkerPorts,
   shell: RunShell,
   { to, end }: { readonly to: CycleOf; readonly end: RunEnd },
 ): Promise<void> => {
   const { state } = shell;
-  const record = readRecord(shell, {})?.record ?? null;
+  const record = readRecord(shell, {}, ports.context())?.record ?? null;
   // A run that its worker continued meanwhile reports its later end.
   if (state === null || record === null || !isStill(state, to)) return;
   const facts: CycleFacts = { ...end, record, result: lastResult(state) };
-  mustHear(await workerOf(env, state.tenant, to.worker_id).cycleEnded(to.cycle, facts));
+  mustHear(await ports.worker(to.worker_id).cycleEnded(to.cycle, facts));
 };
 
 const isStill = ({ report_to: now }: Run, { cycle }: CycleOf): boolean =>
@@ -101,16 +83,32 @@ const spoken = ({ open, sessions }: Run): { readonly turn: number | null; readon
 };
 
 /** Tells a worker that its suspended run has come to rest. */
-export const reportRest = async (env: Env, shell: RunShell, { to }: { readonly to: CycleOf }): Promise<void> => {
+export const reportRest = async (
+  ports: WorkerPorts,
+  shell: RunShell,
+  { to }: { readonly to: CycleOf },
+): Promise<void> => {
   const { state } = shell;
   if (state === null || !isStill(state, to)) return;
   const { turn, transcript } = spoken(state);
   mustHear(
-    await workerOf(env, state.tenant, to.worker_id).request({
+    await ports.worker(to.worker_id).request({
       type: "cycle_paused",
       cycle: to.cycle,
       turn,
       transcript,
     }),
   );
+};
+
+/**
+ * The order for the run of a cycle as its object executes it: a new run, or the one that it has been, gone on with, with its
+ * record and its conversations (spec/workers 10.3).
+ */
+export const carriedOut = (shell: RunShell, request: CreateRun, context: Context): CreateRun => {
+  const { state } = shell;
+  if (state === null) return request;
+  const record = readRecord(shell, {}, context)?.record ?? undefined;
+  const options = { ...request.options, ...(record === undefined ? {} : { resume_run: record }) };
+  return { ...request, options, sessions: sessionSeeds(state.sessions), continues: true };
 };

@@ -1,23 +1,11 @@
 import type { Answer } from "../../src/engine/machine.ts";
-import type { RunReply } from "../../src/engine/run/command.ts";
 import type { WorkerCommand, WorkerEffect } from "../../src/engine/worker/command.ts";
 import { reportOf } from "../../src/engine/worker/report.ts";
 import type { Worker } from "../../src/engine/worker/state.ts";
 import { isTerminal } from "../../src/engine/worker/status.ts";
 import { workerRow } from "../../src/engine/worker/view.ts";
-import { uuidIds } from "../../src/ports/ids.ts";
 import type { WorkerShell } from "../projections/worker-updates.ts";
-import type { RunRequest } from "../workflow-run.ts";
-
-/** What a worker needs of a run. */
-interface ToldRun {
-  readonly request: (request: RunRequest) => Promise<Answer<RunReply>>;
-}
-
-/** What a worker needs of another worker. */
-interface ToldWorker {
-  readonly request: (command: WorkerCommand) => Promise<Answer<unknown>>;
-}
+import type { ToldRun, WorkerPorts } from "./worker-ports.ts";
 
 /** The run did not take an order now; the outbox gives it again. */
 class OrderRefused extends Error {
@@ -31,35 +19,32 @@ const mustHear = (answer: Answer<unknown>): void => {
 
 /** Performs an effect of a worker. Throws when the world misbehaved: the outbox then tries again. */
 export const performWorkerEffect = async (
-  env: Env,
+  ports: WorkerPorts,
   { shell, tell }: { readonly shell: WorkerShell; readonly tell: (command: WorkerCommand) => unknown },
   effect: WorkerEffect,
 ): Promise<void> => {
   const worker = shell.state;
   if (worker === null) return;
-  const { tenant, id } = worker;
-  const run = (runId: string): ToldRun => env.WORKFLOW_RUN.getByName(`${tenant}/${runId}`) as unknown as ToldRun;
+  const { id } = worker;
   switch (effect.type) {
     case "start_cycle":
-      // A hint: whoever gets it asks the worker what is to be started. The alarm gives it again until a run is known.
-      return void (await env.DRIVE_QUEUE.send({ v: 1, tenant, worker_id: id }));
+      // The alarm gives it again until a run is known.
+      return ports.orderCycle(id);
     case "cancel_run":
-      return mustHear(await run(effect.run_id).request({ type: "cancel_run", reason: effect.reason }));
+      return mustHear(await ports.run(effect.run_id).request({ type: "cancel_run", reason: effect.reason }));
     case "pause_run":
-      return pauseRun(run(effect.run_id), effect, { id, tell });
+      return pauseRun(ports.run(effect.run_id), effect, { id, tell });
     case "resume_run":
-      return resumeRun(run(effect.run_id), effect, { worker, tell });
+      return resumeRun(ports.run(effect.run_id), effect, { worker, tell });
     case "report":
-      return report(run(effect.to.run_id), effect, worker);
-    case "close_child": {
-      const child = env.AGENT_WORKER.getByName(`${tenant}/${effect.worker_id}`) as unknown as ToldWorker;
-      return mustHear(await child.request({ type: "close" }));
-    }
+      return report(ports, effect, worker);
+    case "close_child":
+      return mustHear(await ports.worker(effect.worker_id).request({ type: "close" }));
     case "listen":
     case "unlisten":
       return;
     case "index_worker":
-      return void (await env.INDEX_QUEUE.send({ v: 1, seq: shell.seq, tenant, worker: workerRow(worker) }));
+      return ports.index(workerRow(worker), shell.seq);
   }
 };
 
@@ -98,10 +83,10 @@ const resumeRun = async (
 };
 
 /** Completes the stage that waits. The attempt's token makes it happen once; a run that is over refuses, which settles it too. */
-const report = async (run: ToldRun, { to }: Effect<"report">, worker: Worker): Promise<void> => {
+const report = async (ports: WorkerPorts, { to }: Effect<"report">, worker: Worker): Promise<void> => {
   // It was set to work again before it could tell: what comes of that is told.
   if (!isTerminal(worker.status)) throw new OrderRefused(`worker ${worker.id} is at work again`);
-  const { node_id, attempt_token } = to;
-  const result = reportOf(worker, to, { now: Date.now(), nextId: uuidIds });
-  mustHear(await run.request({ type: "complete_stage", node_id, attempt_token, result }));
+  const { run_id, node_id, attempt_token } = to;
+  const result = reportOf(worker, to, ports.context());
+  mustHear(await ports.run(run_id).request({ type: "complete_stage", node_id, attempt_token, result }));
 };

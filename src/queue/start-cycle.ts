@@ -1,92 +1,17 @@
-import type { OrderedCycle } from "../../durable-objects/agent-worker.ts";
 import { driveAfterRequest, driveFromMessage } from "../driver/start.ts";
-import type { Answer } from "../engine/machine.ts";
-import { intersectPolicies } from "../engine/policy/capability.ts";
-import type { AdvanceReply, CreateRun, RunReply } from "../engine/run/command.ts";
-import type { WorkerCommand } from "../engine/worker/command.ts";
 import type { Bindings } from "../http/call.ts";
 import { runSurroundings } from "../http/run-surroundings.ts";
-import { err, ok, type Result } from "../lib/result.ts";
-import { decodeGraph } from "../schema/graph.ts";
-import { decodeRunOptions } from "../schema/run.ts";
+import { type BegunCycle, beginCycle, type CyclePorts, type CycleStart } from "./begin-cycle.ts";
 
-/** What starting a cycle needs of its worker. */
-interface StartedWorker {
-  readonly orderedCycle: () => Promise<OrderedCycle | null>;
-  readonly request: (command: WorkerCommand) => Promise<Answer<unknown>>;
-}
+/** The objects of the platform that the cycle of a worker takes. */
+const cyclePorts = (env: Bindings, { tenant, worker_id }: CycleStart): CyclePorts => ({
+  worker: env.AGENT_WORKER.getByName(`${tenant}/${worker_id}`) as unknown as CyclePorts["worker"],
+  run: (runId) => env.WORKFLOW_RUN.getByName(`${tenant}/${runId}`) as unknown as ReturnType<CyclePorts["run"]>,
+  surroundings: (given) => runSurroundings(env, tenant, given),
+});
 
-/** What starting a cycle needs of its run. */
-interface CarryingRun {
-  readonly carryOut: (request: CreateRun) => Promise<Answer<RunReply>>;
-}
-
-/** A worker whose cycle is to be started. */
-export interface CycleStart {
-  readonly tenant: string;
-  readonly worker_id: string;
-}
-
-/** A cycle that began. */
-interface Begun {
-  readonly tenant: string;
-  readonly run_id: string;
-  readonly first?: AdvanceReply;
-}
-
-/** The run of a cycle under the policy of its worker, which can only narrow (spec/workers 3). */
-const cycleCommand = async (
-  env: Bindings,
-  { tenant, worker_id }: CycleStart,
-  { cycle, order, policy, audit }: OrderedCycle,
-): Promise<Result<CreateRun, string>> => {
-  if (!order.ok) return order;
-  const { run_id, task, artifacts, sessions, execution } = order.value;
-  const graph = decodeGraph(order.value.graph);
-  if (!graph.ok) return err(graph.error.message);
-  const options = decodeRunOptions(order.value.options);
-  if (!options.ok) return err(options.error.message);
-  const asked = options.value.capability_policy ?? null;
-  const met = policy === null || asked === null ? ok(asked ?? policy) : intersectPolicies(policy, asked);
-  if (!met.ok) return err(String(met.error));
-  const ceiling = met.value === null ? {} : { capability_policy: met.value };
-  const given = { graph: graph.value, options: { ...options.value, ...ceiling, audit, execution } };
-  return ok({
-    type: "create_run",
-    tenant,
-    run_id,
-    task,
-    graph: graph.value,
-    artifacts,
-    sessions,
-    ...(await runSurroundings(env, tenant, given)),
-    report_to: { worker_id, cycle },
-    drive: "auto",
-    start: true,
-  });
-};
-
-/** Starts the run that a worker waits for; null where there is nothing to start. Doing it again is the same run. */
-const begin = async (env: Bindings, start: CycleStart): Promise<Begun | null> => {
-  const worker = env.AGENT_WORKER.getByName(`${start.tenant}/${start.worker_id}`) as unknown as StartedWorker;
-  const ordered = await worker.orderedCycle();
-  if (ordered === null) return null;
-  const { cycle } = ordered;
-  const fail = async (error: string): Promise<null> => {
-    await worker.request({ type: "cycle_ended", cycle, result: { ok: false, cancelled: false, error } });
-    return null;
-  };
-  const command = await cycleCommand(env, start, ordered);
-  if (!command.ok) return fail(command.error);
-  const { tenant, run_id } = command.value;
-  const run = env.WORKFLOW_RUN.getByName(`${tenant}/${run_id}`) as unknown as CarryingRun;
-  const answer = await run.carryOut(command.value);
-  // Where it exists already, what was lost is only that the worker knows.
-  if (!answer.ok && answer.rejection.code !== "run_already_exists") return fail(answer.rejection.detail);
-  await worker.request({ type: "cycle_began", cycle, run_id });
-  const first = answer.ok && answer.reply.type === "created" ? answer.reply.advance : null;
-  return { tenant, run_id, ...(first === null ? {} : { first }) };
-};
+const begin = (env: Bindings, start: CycleStart): Promise<BegunCycle | null> =>
+  beginCycle(cyclePorts(env, start), start);
 
 /** Starts the cycle of a worker and drives its run, on behalf of a message. */
 export const startCycle = async (env: Env, start: CycleStart): Promise<void> => {

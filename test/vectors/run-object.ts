@@ -1,15 +1,17 @@
 import { RUN } from "../../durable-objects/migrations/journaled.ts";
 import { drainOutbox } from "../../durable-objects/shell/drain.ts";
 import { LeaseWatch } from "../../durable-objects/shell/lease-watch.ts";
+import type { RunShell } from "../../durable-objects/projections/run-record.ts";
+import { carriedOut } from "../../durable-objects/shell/run-workers.ts";
 import { MachineShell } from "../../durable-objects/shell/machine-shell.ts";
 import { sqliteStore } from "../../durable-objects/storage/sqlite-store.ts";
 import { advanceAnswer, stepAnswer } from "../../src/engine/run/answers.ts";
-import type { RunCommand, RunEffect, RunReply } from "../../src/engine/run/command.ts";
+import type { CreateRun, RunCommand, RunEffect, RunReply } from "../../src/engine/run/command.ts";
 import type { RunEvent } from "../../src/engine/run/event.ts";
 import { runHead } from "../../src/engine/run/head.ts";
 import { runMachine } from "../../src/engine/run/machine.ts";
 import { projectRun, type ProjectUntil } from "../../src/engine/run/project.ts";
-import type { Run, RunState } from "../../src/engine/run/state.ts";
+import type { Run } from "../../src/engine/run/state.ts";
 import { nextWake } from "../../src/engine/run/wake.ts";
 import type { RunRecord } from "../../src/schema/record.ts";
 import type { DrivenRun } from "../../src/driver/drive.ts";
@@ -18,9 +20,11 @@ import type { VirtualClock } from "./clock.ts";
 import { OperationFailure } from "./operation.ts";
 
 /** A command without what only the object knows. */
-type RunRequest = RunCommand extends infer C ? (C extends RunCommand ? Omit<C, "live_attempts"> : never) : never;
+/** Of a command to a run, what its caller says. */
+export type RunRequest = RunCommand extends infer C ? (C extends RunCommand ? Omit<C, "live_attempts"> : never) : never;
 
-type Shell = MachineShell<RunState, RunCommand, RunEvent, RunEffect, RunReply>;
+/** Performs an effect of a run that reaches beyond its object. */
+export type PerformRunEffect = (object: RunObject, effect: RunEffect) => Promise<void>;
 
 const raise = (fault: unknown): never => {
   throw fault;
@@ -37,11 +41,15 @@ export class RunObject {
   readonly #clock: VirtualClock;
   readonly #store = sqliteStore();
   readonly #objectId: string;
-  #shell: Shell;
+  readonly #perform: PerformRunEffect;
+  #shell: RunShell;
+  #ordered = false;
+  #settling = false;
   #lease: LeaseWatch;
 
-  constructor(clock: VirtualClock, objectId: string) {
+  constructor(clock: VirtualClock, objectId: string, perform: PerformRunEffect) {
     this.#clock = clock;
+    this.#perform = perform;
     this.#objectId = objectId;
     this.#lease = new LeaseWatch(clock.now);
     this.#shell = this.#load();
@@ -78,6 +86,23 @@ export class RunObject {
     },
   };
 
+  /** The product's shell, for what reaches beyond the object. */
+  get shell(): RunShell {
+    return this.#shell;
+  }
+
+  /** Gives a command from beyond the object, and performs what it leads to; a refusal is a value. */
+  async tell(request: RunRequest): Promise<Answer<RunReply>> {
+    const answer = this.#execute(request);
+    await this.settle();
+    return answer;
+  }
+
+  /** Creates the run of a worker's cycle in this object, or goes on with the one that it is. */
+  carryOut(request: CreateRun): Answer<RunReply> {
+    return this.#execute(carriedOut(this.#shell, request, this.#clock.context));
+  }
+
   /** Lets time pass until the object's alarm goes off, and says whether that ordered a driver. */
   async nextAlarm(): Promise<boolean> {
     const at = this.#store.alarmAt();
@@ -85,13 +110,28 @@ export class RunObject {
     this.#clock.moveTo(at);
     this.#shell.alarmFired();
     replyOf(this.#execute({ type: "wake" }));
-    let ordered = false;
+    return this.drain();
+  }
+
+  /** Performs what the outbox holds, and says whether a driver was ordered since that was last asked. */
+  async drain(): Promise<boolean> {
+    await this.settle();
+    const ordered = this.#ordered;
+    this.#ordered = false;
+    return ordered;
+  }
+
+  /** Performs what the outbox holds; at most once at a time, as effects can lead to further ones. */
+  async settle(): Promise<void> {
+    if (this.#settling) return;
+    this.#settling = true;
     const perform = async (effect: RunEffect): Promise<void> => {
-      if (effect.type === "drive") ordered = true;
+      if (effect.type === "drive") this.#ordered = true;
+      else await this.#perform(this, effect);
     };
     await drainOutbox(this.#store, perform, () => this.#clock.now, raise);
+    this.#settling = false;
     this.#shell.rearm(this.#clock.now);
-    return ordered;
   }
 
   /** The run's record as it is, or as its newest checkpoint saw it. */
@@ -109,7 +149,7 @@ export class RunObject {
     const answer = this.#shell.execute({ ...request, live_attempts: this.#liveAttempts() } as RunCommand);
     if (!answer.ok) return answer;
     const { reply } = answer;
-    const plan = reply.type === "plan" ? reply.plan : reply.type === "advance" ? reply.advance.next : null;
+    const plan = reply.type === "plan" ? reply.plan : "advance" in reply ? (reply.advance?.next ?? null) : null;
     const unit = this.#shell.state?.open.find((open) => open.attempt_token === plan?.attempt_token);
     if (unit !== undefined) this.#lease.renew(unit, this.#clock.now);
     return answer;
@@ -120,7 +160,7 @@ export class RunObject {
     return open.filter((unit) => this.#lease.expiresAt(unit) > this.#clock.now).map((unit) => unit.attempt_token);
   }
 
-  #load(): Shell {
+  #load(): RunShell {
     return new MachineShell(
       {
         machine: runMachine,

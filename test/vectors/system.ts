@@ -19,6 +19,7 @@ import { RunObject } from "./run-object.ts";
 import { ScriptedExecutor } from "./script.ts";
 import { Triggers } from "./trigger-objects.ts";
 import type { Values } from "./values.ts";
+import { Workers } from "./worker-objects.ts";
 
 /** Where a record is kept: with its run, or as a document that was stored by hand. */
 type Kept = { readonly run: RunObject } | { readonly document: RunRecord };
@@ -42,7 +43,10 @@ export class System {
   readonly dispatcher: Dispatcher;
   readonly inbox: Inbox;
   readonly lifecycle: LifecycleObject;
+  readonly workers: Workers;
   readonly #runs: RunObject[] = [];
+  /** Runs that carry out the cycles of workers, by id. */
+  readonly #cycleRuns = new Map<string, RunObject>();
   readonly #mailboxes = new Map<string, MailboxObject>();
   readonly #records = new Map<string, Kept>();
 
@@ -55,16 +59,40 @@ export class System {
     this.dispatcher = new Dispatcher({ clock, circuits, handlers: () => handlerPortsOf(this), isAgent });
     this.inbox = new Inbox(clock, this.dispatcher);
     this.lifecycle = new LifecycleObject(clock, () => this.dispatcher.log);
+    this.workers = new Workers({
+      clock,
+      script: this.script,
+      findRun: (runId) => this.#cycleRuns.get(runId) ?? this.#runs.findLast(({ run }) => run.run_id === runId),
+      runObject: (runId) => this.#cycleRun(runId),
+      keepRun: (object) => this.#keepRun(object),
+    });
   }
 
   /** Creates a run in an object of its own and keeps its record under its path. */
   createRun(command: CreateRun): { readonly object: RunObject; readonly control: RunControl } {
-    const object = new RunObject(this.clock, `${command.tenant}/${command.run_id}/${this.#runs.length}`);
+    const objectId = `${command.tenant}/${command.run_id}/${this.#runs.length}`;
+    const object = new RunObject(this.clock, objectId, (...performed) => this.workers.perform(...performed));
     const reply = object.request(command);
     if (reply.type !== "created") throw new Error(`create_run was answered with ${reply.type}`);
     this.#runs.push(object);
-    this.#records.set(object.record("now").persisted_path ?? "", { run: object });
+    this.#keepRun(object);
     return { object, control: reply.control };
+  }
+
+  #keepRun(object: RunObject): void {
+    this.#records.set(object.record("now").persisted_path ?? "", { run: object });
+  }
+
+  #cycleRun(runId: string): RunObject {
+    const known = this.#cycleRuns.get(runId);
+    const object =
+      known ?? new RunObject(this.clock, `cycle/${runId}`, (...performed) => this.workers.perform(...performed));
+    this.#cycleRuns.set(runId, object);
+    return object;
+  }
+
+  get #objects(): readonly (RunObject | MailboxObject)[] {
+    return [...this.#runs, ...this.#cycleRuns.values(), ...this.#mailboxes.values()];
   }
 
   get latestRun(): RunObject | undefined {
@@ -122,6 +150,7 @@ export class System {
       this.clock.moveTo(at);
       this.dispatcher.wake();
       this.crons.wake();
+      await this.workers.wake();
       await this.dispatcher.settle();
     }
   }
@@ -137,13 +166,13 @@ export class System {
   }
 
   get #nextAt(): number | null {
-    const times = [this.dispatcher.nextAt, this.crons.nextAt].filter((at) => at !== null);
+    const times = [this.dispatcher.nextAt, this.crons.nextAt, this.workers.nextAt].filter((at) => at !== null);
     return times.length === 0 ? null : Math.min(...times);
   }
 
   /** Throws away all that is only in memory. */
   restart(): void {
-    for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.restart();
+    for (const object of this.#objects) object.restart();
     for (const group of [
       this.queues,
       this.triggers,
@@ -152,12 +181,13 @@ export class System {
       this.dispatcher,
       this.inbox,
       this.lifecycle,
+      this.workers,
     ])
       group.restart();
   }
 
   close(): void {
-    for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.close();
+    for (const object of this.#objects) object.close();
     for (const group of [
       this.queues,
       this.triggers,
@@ -167,6 +197,7 @@ export class System {
       this.hooks,
       this.dispatcher,
       this.lifecycle,
+      this.workers,
     ])
       group.close();
   }

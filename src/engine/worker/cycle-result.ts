@@ -1,9 +1,9 @@
 import { byteLength, type Json, type JsonObject } from "../../lib/json.ts";
 import type { RunRecord, RunStageRecord } from "../../schema/record.ts";
-import type { CycleResult } from "./command.ts";
+import type { CycleResult, WorkerCommand } from "./command.ts";
 import { subAgentEnvelope } from "./envelope.ts";
 import { executionRecord, planExecution } from "./plan-execution.ts";
-import type { Worker } from "./state.ts";
+import type { Worker, WorkerState } from "./state.ts";
 
 /** What the run of a cycle tells of itself when it has ended. */
 export interface CycleFacts {
@@ -95,3 +95,7 @@ export const cycleResult = (worker: Worker, facts: CycleFacts): CycleResult => {
     execution,
   };
 };
+
+/** How a worker is told that the run of a cycle has ended; one that is not there says so. */
+export const cycleEnd = (worker: WorkerState, cycle: number, facts: CycleFacts): WorkerCommand =>
+  worker === null ? { type: "wake" } : { type: "cycle_ended", cycle, result: cycleResult(worker, facts) };

@@ -9,7 +9,7 @@ import type { Message } from "../transcript/message.ts";
 import type { SessionSeed } from "../transcript/session-seed.ts";
 import { continuityReminder, RESUME_CONTINUITY } from "./continuity.ts";
 import { planExecution } from "./plan-execution.ts";
-import type { SubAgentSpec, Worker } from "./state.ts";
+import type { SubAgentSpec, Worker, WorkerState } from "./state.ts";
 
 /** The node of the run that carries out a stage or a sub-agent (spec/workers 10.4). */
 export const DELEGATED_NODE = "delegated_worker";
@@ -145,4 +145,20 @@ const orderOf = (worker: Worker, execution: RunExecutionRecord): CycleOrder => {
 export const cycleOrder = (worker: Worker): Result<CycleOrder, string> => {
   const planned = planExecution(worker.execution, worker.id);
   return planned.ok ? ok(orderOf(worker, planned.value.record)) : planned;
+};
+
+/** The run that a worker waits to be started, and under what it runs. */
+export interface OrderedCycle {
+  readonly cycle: number;
+  /** The error is why there can be no run. */
+  readonly order: Result<CycleOrder, string>;
+  readonly policy: Worker["carry_policy"]["policy"];
+  readonly audit: Worker["audit"];
+}
+
+/** What is to be started for a worker's current cycle; null where there is nothing, or its run is known already (W3). */
+export const orderedCycle = (worker: WorkerState): OrderedCycle | null => {
+  if (worker === null || worker.status !== "running" || worker.run !== null) return null;
+  const { cycle, carry_policy, audit } = worker;
+  return { cycle, order: cycleOrder(worker), policy: carry_policy.policy, audit };
 };

@@ -19,6 +19,7 @@ import { stageRuleOperations } from "./stage-rule.ts";
 import { triggerOperations } from "./trigger.ts";
 import { webhookOperations } from "./webhook.ts";
 import { workerOperations } from "./worker.ts";
+import { workerFlowOperations } from "./worker-flow.ts";
 
 /** Every operation that vectors can name. A new one is an entry in one of these tables. */
 export const OPERATIONS: Operations = {
@@ -42,4 +43,5 @@ export const OPERATIONS: Operations = {
   ...dispatchOperations,
   ...workerOperations,
   ...lifecycleOperations,
+  ...workerFlowOperations,
 };

@@ -4,7 +4,6 @@ import { decodeArtifacts } from "../../../src/schema/artifact.ts";
 import { decodeGraph } from "../../../src/schema/graph.ts";
 import type { StagePlan } from "../../../src/schema/plan.ts";
 import { decodeEdges, decodeReady, decodeRunOptions, decodeStageReference } from "../../../src/schema/run.ts";
-import { driveRun } from "../../../src/driver/drive.ts";
 import { constructArtifact } from "../../../src/engine/artifact/handoff-artifact.ts";
 import type { CreateRun } from "../../../src/engine/run/command.ts";
 import { listArg, OperationFailure, type Operations, textArg, valueOf } from "../operation.ts";
@@ -118,32 +117,11 @@ const finalize = (system: System, args: JsonObject): JsonObject => {
   return finalEnvelope(object);
 };
 
-/** More alarms in a row than any run needs before one orders a driver. */
-const MAX_ALARMS = 1000;
-
-/** Lets the product's driver walk a run to its end; while it waits for a retry, time passes from alarm to alarm. */
-const walk = async (system: System, object: RunObject): Promise<void> => {
-  const { clock, script } = system;
-  for (let alarms = 0; alarms < MAX_ALARMS;) {
-    const outcome = await driveRun({
-      run: () => object.driven,
-      executor: script,
-      deadline: Number.MAX_SAFE_INTEGER,
-      now: () => clock.now,
-      sleep: async (ms) => clock.moveTo(clock.now + ms),
-    });
-    if (outcome.type === "idle") return;
-    if (outcome.type !== "waiting" || outcome.for !== "retry") break;
-    while (alarms < MAX_ALARMS && !(await object.nextAlarm())) alarms += 1;
-    alarms += 1;
-  }
-  throw new Error("the driver stopped although the run has not ended");
-};
-
 const drive = async (system: System, args: JsonObject): Promise<JsonObject> => {
   system.script.open();
   const { object } = system.createRun(createCommand(system, args, "auto"));
-  await walk(system, object);
+  if ((await system.workers.walk(object, { executor: system.script })) !== "idle")
+    throw new Error("the driver stopped although the run has not ended");
   const { status, error, steps } = object.run;
   if (status === "failed") throw new OperationFailure(error ?? "the run failed");
   return { ...finalEnvelope(object), steps, provider_calls: system.script.providerCalls };
