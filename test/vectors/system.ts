@@ -1,6 +1,7 @@
 import { enrichRunRecord } from "../../src/engine/observe/enrich.ts";
 import type { CreateRun, RunControl } from "../../src/engine/run/command.ts";
 import { NEW_SCHEDULER, type SchedulerState } from "../../src/engine/work-queue/scheduler.ts";
+import type { Waitpoint } from "../../src/engine/hitl/waitpoint.ts";
 import type { RunRecord } from "../../src/schema/record.ts";
 import { Claims } from "./claim-object.ts";
 import { Circuits } from "./circuits.ts";
@@ -8,6 +9,7 @@ import { VirtualClock } from "./clock.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { handlerPortsOf } from "./handler-ports.ts";
 import { Crons } from "./cron-object.ts";
+import { Requests } from "./hitl-object.ts";
 import { Hooks } from "./hook-objects.ts";
 import { Inbox } from "./inbox.ts";
 import { MailboxObject } from "./mailbox-object.ts";
@@ -40,6 +42,9 @@ export class System {
   readonly hooks: Hooks;
   readonly dispatcher: Dispatcher;
   readonly inbox: Inbox;
+  readonly requests: Requests;
+  /** Waitpoints that vectors make by themselves. */
+  readonly waitpoints = new Map<string, Waitpoint>();
   readonly #runs: RunObject[] = [];
   readonly #mailboxes = new Map<string, MailboxObject>();
   readonly #records = new Map<string, Kept>();
@@ -52,6 +57,7 @@ export class System {
     const isAgent = (authority: string): boolean => this.agents.authorities.includes(authority);
     this.dispatcher = new Dispatcher({ clock, circuits, handlers: () => handlerPortsOf(this), isAgent });
     this.inbox = new Inbox(clock, this.dispatcher);
+    this.requests = new Requests({ clock, log: this.dispatcher.log });
   }
 
   /** Creates a run in an object of its own and keeps its record under its path. */
@@ -119,6 +125,7 @@ export class System {
       this.clock.moveTo(at);
       this.dispatcher.wake();
       this.crons.wake();
+      this.requests.wake();
       await this.dispatcher.settle();
     }
   }
@@ -134,14 +141,22 @@ export class System {
   }
 
   get #nextAt(): number | null {
-    const times = [this.dispatcher.nextAt, this.crons.nextAt].filter((at) => at !== null);
+    const times = [this.dispatcher.nextAt, this.crons.nextAt, this.requests.nextAt].filter((at) => at !== null);
     return times.length === 0 ? null : Math.min(...times);
   }
 
   /** Throws away all that is only in memory. */
   restart(): void {
     for (const object of [...this.#runs, ...this.#mailboxes.values()]) object.restart();
-    for (const group of [this.queues, this.triggers, this.claims, this.crons, this.dispatcher, this.inbox])
+    for (const group of [
+      this.queues,
+      this.triggers,
+      this.claims,
+      this.crons,
+      this.dispatcher,
+      this.inbox,
+      this.requests,
+    ])
       group.restart();
   }
 
@@ -155,6 +170,7 @@ export class System {
       this.circuits,
       this.hooks,
       this.dispatcher,
+      this.requests,
     ])
       group.close();
   }

@@ -5,6 +5,7 @@ import { dispatchOperations } from "./dispatch.ts";
 import { flowOperations } from "./flow.ts";
 import { graphOperations } from "./graph.ts";
 import { handlerOperations } from "./handler.ts";
+import { hitlOperations } from "./hitl.ts";
 import { mapOperations } from "./map.ts";
 import { mailboxOperations } from "./mailbox.ts";
 import { policyOperations } from "./policy.ts";
@@ -38,4 +39,5 @@ export const OPERATIONS: Operations = {
   ...handlerOperations,
   ...ruleOperations,
   ...dispatchOperations,
+  ...hitlOperations,
 };
