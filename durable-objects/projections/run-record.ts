@@ -19,7 +19,7 @@ export interface RecordRequest {
 
 /** What the run is waiting for, for people. */
 export interface RunWaiting {
-  readonly reason: "external" | "retry" | "sleep" | "message" | "tool_call";
+  readonly reason: "external" | "retry" | "sleep" | "message" | "person" | "tool_call";
   readonly node_id: string;
   readonly stage_id: string;
   readonly until: string | null;
@@ -57,6 +57,7 @@ const REASONS: Readonly<Partial<Record<PreparedStage["mode"], RunWaiting["reason
   command: "external",
   sleep: "sleep",
   wait: "message",
+  person: "person",
 };
 
 const unitWaiting = ({ node_id, stage_id, ...unit }: PreparedStage): RunWaiting | null => {

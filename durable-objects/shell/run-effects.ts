@@ -2,6 +2,9 @@ import type { MailboxReply, MailboxRequest } from "../../src/engine/mailbox/comm
 import type { MailboxAddress } from "../../src/engine/mailbox/state.ts";
 import type { Answer } from "../../src/engine/machine.ts";
 import type { RunEffect } from "../../src/engine/run/command.ts";
+import { indexRow } from "../../src/engine/run/draft.ts";
+import { requestRows } from "../../src/engine/run/request-view.ts";
+import type { RunState } from "../../src/engine/run/state.ts";
 import type { SettleDispatch } from "../../src/engine/trigger/event.ts";
 import { runOutcome } from "../../src/engine/trigger/run-outcome.ts";
 import type { RunRequest } from "../workflow-run.ts";
@@ -18,6 +21,15 @@ class MailboxRefusal extends Error {
   override readonly name = "MailboxRefusal";
 }
 
+/** What the lists have to know of a run: where it stands, and what it asks people. */
+export const derivedEffects = (run: RunState): readonly RunEffect[] =>
+  run === null
+    ? []
+    : [
+        { type: "index_run", row: indexRow(run) },
+        ...requestRows(run).map((row) => ({ type: "index_request", row }) as const),
+      ];
+
 /** Performs an effect of a run. Throws when the world misbehaved: the outbox then tries again. */
 export const performRunEffect = async (
   env: Env,
@@ -30,6 +42,8 @@ export const performRunEffect = async (
   if (effect.type === "drive") await env.DRIVE_QUEUE.send({ v: 1, tenant, run_id });
   else if (effect.type === "enqueue_job") await enqueueJob(env, tenant, effect, tell);
   else if (effect.type === "index_run") await env.INDEX_QUEUE.send({ v: 1, seq: shell.seq, tenant, run: effect.row });
+  else if (effect.type === "index_request")
+    await env.INDEX_QUEUE.send({ v: 1, seq: shell.seq, tenant, request: effect.row });
   else if (effect.type === "report_end") await reportEnd(env, tenant, effect);
   else await tellMailbox(env, { tenant, run_id }, effect);
 };

@@ -37,6 +37,7 @@ const RUNNERS: Readonly<Record<StageMode, Runner>> = {
   map: unavailableRunner("a map is executed by its branches, each with a plan of its own"),
   sleep: unavailableRunner("a sleep is not executed: it ends at its time"),
   wait: unavailableRunner("a wait is not executed: it ends with its message"),
+  person: unavailableRunner("people are asked, not executed: answer the request with POST /v1/approvals/{id}/respond"),
   external: unavailableRunner(
     "an external stage is not executed here: it waits for POST /v1/runs/{run_id}/stages/{node_id}/complete",
   ),

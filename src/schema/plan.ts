@@ -2,7 +2,17 @@ import type { Json, JsonObject } from "../lib/json.ts";
 import type { PlanSession, StageProgress } from "./agent-step.ts";
 
 /** How a prepared stage is executed. */
-export type StageMode = "llm" | "agent" | "http" | "function" | "command" | "external" | "map" | "sleep" | "wait";
+export type StageMode =
+  | "llm"
+  | "agent"
+  | "http"
+  | "function"
+  | "command"
+  | "external"
+  | "map"
+  | "sleep"
+  | "wait"
+  | "person";
 
 /**
  * An HTTP call with its templates filled in, but for `{{secret.NAME}}`, which only the executor resolves. Where a value

@@ -35,6 +35,15 @@ export interface AskedDualControl {
   readonly m: number;
   readonly approvers: readonly string[];
   readonly deadline_ms: number;
+  /** What is carried out once they agree, where people can be shown it. */
+  readonly release?: Release;
+}
+
+/** The registered function that dual control guards, and what it is called with. */
+export interface Release {
+  readonly function: string;
+  readonly input: Json;
+  readonly detail: Json;
 }
 
 /** Something that a person of a role has to take over (spec/workers 24.7). */
@@ -143,6 +152,7 @@ export interface DualControlArgs {
   readonly approvers?: Json | undefined;
   /** A day unless given. */
   readonly deadline_ms?: Json | undefined;
+  readonly release?: Release | null;
 }
 
 const count = (value: Json | undefined, index: number): Result<number, string> => {
@@ -173,6 +183,7 @@ export const dualControl = (args: DualControlArgs): Result<AskedDualControl, str
     m: m.value,
     approvers: approvers.value,
     deadline_ms: limit.value,
+    ...(args.release == null ? {} : { release: args.release }),
   });
 };
 

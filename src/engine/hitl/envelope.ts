@@ -71,8 +71,9 @@ const payloadOf = (asking: Asking): JsonObject => {
     const { detail, quorum, reviewers, deadline_ms } = asked;
     return { approval_request: request, ...request, detail, quorum, reviewers, deadline_ms };
   }
-  const { n, m, approvers, deadline_ms } = asked;
-  return { approval_request: request, ...request, n, m, approvers, deadline_ms };
+  const { n, m, approvers, deadline_ms, release } = asked;
+  const released = release === undefined ? {} : { release: { ...release } };
+  return { approval_request: request, ...request, n, m, approvers, deadline_ms, ...released };
 };
 
 /** A request as it is told (spec/workers 24.2); it follows from what is asked, so that it is stored once. */

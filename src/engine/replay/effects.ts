@@ -46,7 +46,7 @@ export interface EffectPlan {
 
 const MODES: ReadonlySet<string> = new Set<EffectKind>(["http", "function", "llm", "agent", "external"]);
 
-const WAITS: ReadonlySet<string> = new Set(["wait", "sleep", "timer", "signal", "message", "approval"]);
+const WAITS: ReadonlySet<string> = new Set(["wait", "sleep", "person", "timer", "signal", "message", "approval"]);
 
 const effectOf = (stage: RunStageRecord, node: WorkflowNode | undefined): EffectKind | null => {
   if (isStaticRecord(stage)) return null;

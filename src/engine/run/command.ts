@@ -8,7 +8,9 @@ import type { MutationSessionRecord, RunExecutionRecord, RunRecord } from "../..
 import type { AgentStep, ToolAnswer } from "../../schema/agent-step.ts";
 import type { SessionCommand, SessionReply } from "../transcript/command.ts";
 import type { SessionSeed } from "../transcript/session-seed.ts";
+import type { HitlResponse } from "../hitl/response.ts";
 import type { RunBudget } from "./budget.ts";
+import type { RequestIndexRow, RequestView } from "./request-view.ts";
 import type { Message } from "../mailbox/state.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
 import type { JobRequest } from "../work-queue/job.ts";
@@ -155,6 +157,13 @@ export interface AnswerCall {
   readonly answer: ToolAnswer;
 }
 
+/** A person answers what a stage asks; `misfit` says what the question's schema has against the answer (spec/workers 24.5). */
+export interface AnswerRequest {
+  readonly type: "answer_request";
+  readonly response: Omit<HitlResponse, "responded_at">;
+  readonly misfit?: string | null;
+}
+
 /** The watchdog looks whether somebody still drives the run. */
 export interface Wake {
   readonly type: "wake";
@@ -173,6 +182,7 @@ export type RunCommand =
   | Hear
   | RecordStep
   | AnswerCall
+  | AnswerRequest
   | SessionCommand
   | Wake;
 
@@ -193,7 +203,15 @@ export interface CompletedReply extends Omit<Completion, "handed_in"> {
 }
 
 /** Why there is nothing to execute although a run goes on. */
-export type WaitingFor = "external" | "retry" | "other_driver" | "sleep" | "message" | "tool_call" | "recording";
+export type WaitingFor =
+  | "external"
+  | "retry"
+  | "other_driver"
+  | "sleep"
+  | "message"
+  | "person"
+  | "tool_call"
+  | "recording";
 
 /** Answer of `advance`. `next` is null when there is nothing to execute now. */
 export interface AdvanceReply {
@@ -222,6 +240,8 @@ export type RunReply =
   | { readonly type: "advance"; readonly advance: AdvanceReply }
   /** Whether the stage takes the message; one that no longer waits does not. */
   | { readonly type: "heard"; readonly accepted: boolean }
+  /** `counted`: the answer came in time, and from somebody whose word counts. */
+  | { readonly type: "answered"; readonly request: RequestView; readonly counted: boolean }
   | SessionReply
   /** The operation raised: the run was stored as failed, and this is the error. */
   | { readonly type: "raised"; readonly code: string; readonly detail: string };
@@ -246,7 +266,9 @@ export type RunEffect =
   /** The trigger that started the run learns how it ended. */
   | { readonly type: "report_end"; readonly to: RunSettlement; readonly end: RunEnd }
   /** The list of runs shows another state. */
-  | { readonly type: "index_run"; readonly row: RunIndexRow };
+  | { readonly type: "index_run"; readonly row: RunIndexRow }
+  /** The list of requests to people shows another state. */
+  | { readonly type: "index_request"; readonly row: RequestIndexRow };
 
 /** How a run ended. */
 export interface RunEnd {

@@ -3,6 +3,7 @@ import type { Context } from "../machine.ts";
 import type { RunEffect, RunIndexRow } from "./command.ts";
 import type { RunEvent } from "./event.ts";
 import { evolve } from "./evolve.ts";
+import type { RequestIndexRow } from "./request-view.ts";
 import { isTerminal, type Run, type RunState } from "./state.ts";
 
 /** An event without the stamp that the draft adds. */
@@ -69,6 +70,11 @@ export class Draft {
   /** Tells the workflow's mailbox that a stage no longer waits. */
   unsubscribe(stageId: string): void {
     this.effects.push({ type: "unsubscribe", workflow_id: this.run.workflow_id, stage_id: stageId });
+  }
+
+  /** Orders the list of requests to show one as it is now. */
+  indexRequest(row: RequestIndexRow): void {
+    this.effects.push({ type: "index_request", row });
   }
 
   /** Orders the list of runs to show the run as it is now; of one commit only the newest row counts. */

@@ -10,6 +10,7 @@ import type { SessionSeed } from "../transcript/session-seed.ts";
 import type { SessionCompacted, SessionEvent } from "../transcript/session-event.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
 import type { RunReplay } from "../replay/next-stage.ts";
+import type { HitlEvent } from "../hitl/state.ts";
 import type { RunBudget } from "./budget.ts";
 import type { DriveMode, FollowedEdge, ForkedAt, Holder, StageWork } from "./state.ts";
 
@@ -252,6 +253,14 @@ export interface MessageHeard extends Stamped {
   readonly seq: number;
 }
 
+/** Something happened to what people are asked; each is a line of the audit (spec/workers 24.1). */
+export interface RequestRecorded extends Stamped {
+  readonly type: "request_recorded";
+  readonly stage_id: string;
+  readonly request_id: string;
+  readonly record: HitlEvent;
+}
+
 /** A join that was not ready went to the end of the queue. */
 export interface NodeRequeued extends Stamped {
   readonly type: "node_requeued";
@@ -305,6 +314,7 @@ export type RunEvent =
   | StageRetired
   | TransitionsRecorded
   | MessageHeard
+  | RequestRecorded
   | NodeRequeued
   | RunFinalized
   | RunPaused

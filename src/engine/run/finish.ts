@@ -4,6 +4,7 @@ import type { Draft } from "./draft.ts";
 import type { Raised } from "./prepare-stage.ts";
 import { enqueueUnique } from "./evolve.ts";
 import type { Completion, FollowedEdge } from "./state.ts";
+import { cancelRequests } from "./request-log.ts";
 import { recordTransitions } from "./transitions.ts";
 
 /** The answer to a completion, with the edges that follow. */
@@ -51,8 +52,9 @@ export const failRun = (draft: Draft, raised: Pick<Raised, "detail">): void => {
   draft.index();
 };
 
-/** Tells the mailbox that the stages of a run that is over no longer wait. */
+/** Tells the mailbox, and whoever was asked, that the stages of a run that is over no longer wait. */
 export const stopListening = (draft: Draft): void => {
+  cancelRequests(draft);
   for (const unit of draft.run.open)
     if (unit.work.type === "wait" && unit.settled === null) draft.unsubscribe(unit.stage_id);
 };

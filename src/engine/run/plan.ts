@@ -155,6 +155,8 @@ const workPart = (run: Run, node: WorkflowNode, prepared: PreparedStage): Partia
     case "sleep":
     case "wait":
       return {};
+    case "person":
+      return work.approved === true && work.handler !== null ? { function: work.handler } : {};
     case "condition":
       return { condition: work.call };
     case "http":

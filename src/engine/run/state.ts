@@ -1,5 +1,8 @@
 import type { RunSettlement } from "../trigger/dispatch.ts";
 import type { AppendList, AppendMap } from "../../lib/append.ts";
+import type { PersistentMap } from "../../lib/persistent-map.ts";
+import type { Asked } from "../hitl/asked.ts";
+import type { HitlRequest } from "../hitl/state.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { VerificationContract, WorkflowEdge, WorkflowGraph } from "../../schema/graph.ts";
@@ -64,10 +67,29 @@ export type StageWork =
   /** Waits for a moment, or for a message of the run's mailbox; nobody executes it. */
   | { readonly type: "sleep" }
   | { readonly type: "wait"; readonly message: string }
+  | PersonWork
   /** A condition whose texts only a driver can read. */
   | { readonly type: "condition"; readonly call: ConditionCall }
   | { readonly type: "precomputed"; readonly executed: ExecutedStage }
   | { readonly type: "given"; readonly result: JsonObject };
+
+/** Waits for people; what they release is then carried out by a driver (spec/workers 24). */
+export interface PersonWork {
+  readonly type: "person";
+  readonly request_id: string;
+  /** What dual control releases; null for everything else. */
+  readonly handler: FunctionCall | null;
+  /** They have approved it: it is the handler's turn. */
+  readonly approved?: true;
+  /** What is to be asked; the request has it once it was made. */
+  readonly asked?: Asked;
+}
+
+/** A request to people, and the stage that waits for it. */
+export interface RunRequest {
+  readonly stage_id: string;
+  readonly request: HitlRequest;
+}
 
 /** What a map node works through, and when it is done (spec/workflow 6.6). */
 export interface MapPlan {
@@ -253,6 +275,8 @@ export interface Run {
   readonly parked: AppendMap<JsonObject>;
   /** Sequence number of the message that a stage has heard, by the stage's id. */
   readonly heard: AppendMap<number>;
+  /** What people were asked, by the id of the request. */
+  readonly requests: PersistentMap<RunRequest>;
   readonly usage: LlmUsage;
   /** What the run that a fork was made from had used; it counts against the budget. */
   readonly earlier_usage: LlmUsage | null;
