@@ -3,6 +3,7 @@ import { nowText } from "../http/call.ts";
 import { runRowSchema } from "../schema/api-run.ts";
 import { deadLetterChangeSchema } from "../schema/api-dead-letter.ts";
 import { eventRowSchema } from "../schema/api-event.ts";
+import { requestRowSchema } from "../schema/request-row.ts";
 import { seriesListSchema } from "../schema/metric-series.ts";
 import type { Consumer } from "./consumer.ts";
 import { type Addition, metricStatements } from "./metric-rows.ts";
@@ -15,6 +16,7 @@ const base = { ...shared, seq: z.int().nonnegative(), metrics: metrics.optional(
 const indexMessage = z.union([
   z.object({ ...base, run: runRowSchema }),
   z.object({ ...base, event: eventRowSchema, dead_letter: deadLetterChangeSchema.optional() }),
+  z.object({ ...base, request: requestRowSchema }),
   // Strict, so that a message about a row that cannot be read is not taken for one of these.
   z.strictObject({ ...shared, metrics: metrics.optional(), dead_letter: deadLetterChangeSchema }),
   z.strictObject({ ...shared, metrics }),
@@ -29,7 +31,7 @@ const FINAL: ReadonlySet<unknown> = new Set(["completed", "failed", "cancelled"]
 
 /** A list: its table, the key of a row, and by what a row is newer than another. */
 interface List {
-  readonly table: "runs" | "events" | "dead_letters";
+  readonly table: "runs" | "events" | "dead_letters" | "requests";
   readonly key: string;
   /** The same order in SQL and here; of equal rows the one that comes later counts. */
   readonly order: (prefix: string) => string;
@@ -53,6 +55,8 @@ const EVENTS: List = {
 
 const DEAD_LETTERS: List = { ...EVENTS, table: "dead_letters", key: "dlq_id" };
 
+const REQUESTS: List = { ...EVENTS, table: "requests", key: "request_id" };
+
 interface Target {
   readonly list: List;
   readonly row: Row;
@@ -65,6 +69,7 @@ const targetsOf = (message: IndexMessage): readonly Target[] => {
   if (!("seq" in message)) return deadLetters;
   const { seq } = message;
   if ("run" in message) return [{ list: RUNS, row: { tenant, seq, ...message.run } }];
+  if ("request" in message) return [{ list: REQUESTS, row: { tenant, seq, ...message.request } }];
   return [{ list: EVENTS, row: { tenant, seq, ...message.event } }, ...deadLetters];
 };
 
