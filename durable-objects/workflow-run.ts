@@ -7,6 +7,7 @@ import type {
   RunReply,
 } from "../src/engine/run/command.ts";
 import type { RunEvent } from "../src/engine/run/event.ts";
+import { indexRow } from "../src/engine/run/draft.ts";
 import { findRequest, type RequestView } from "../src/engine/run/request-view.ts";
 import { runMachine } from "../src/engine/run/machine.ts";
 import { isOver, runHead } from "../src/engine/run/head.ts";
@@ -29,7 +30,7 @@ import type { IdempotencyKey } from "./shell/idempotency.ts";
 import { LeaseWatch } from "./shell/lease-watch.ts";
 import { rfc3339 } from "../src/lib/time.ts";
 import { readSessions, type SessionQuery, type SessionsView } from "../src/engine/transcript/read-sessions.ts";
-import { derivedEffects, performRunEffect } from "./shell/run-effects.ts";
+import { performRunEffect } from "./shell/run-effects.ts";
 import { grantLease, liveAttempts, renewLeases } from "./shell/run-leases.ts";
 import type { Commit } from "./shell/machine-shell.ts";
 import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
@@ -54,8 +55,8 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
       headOf: runHead,
       wakeAt: (state, now) => nextWake(state, (unit) => this.#leases.expiresAt(unit), now),
       perform: (effect) => this.#perform(effect),
-      isDerived: (effect) => effect.type === "index_run" || effect.type === "index_request",
-      derive: derivedEffects,
+      isDerived: (effect) => effect.type === "index_run",
+      derive: (state) => (state === null ? [] : [{ type: "index_run", row: indexRow(state) }]),
       onAlarm: (state) => (state === null ? null : { type: "wake", live_attempts: liveAttempts(this.#leases, state) }),
     };
   }

@@ -2,9 +2,6 @@ import type { MailboxReply, MailboxRequest } from "../../src/engine/mailbox/comm
 import type { MailboxAddress } from "../../src/engine/mailbox/state.ts";
 import type { Answer } from "../../src/engine/machine.ts";
 import type { RunEffect } from "../../src/engine/run/command.ts";
-import { indexRow } from "../../src/engine/run/draft.ts";
-import { requestRows } from "../../src/engine/run/request-view.ts";
-import type { RunState } from "../../src/engine/run/state.ts";
 import type { SettleDispatch } from "../../src/engine/trigger/event.ts";
 import { runOutcome } from "../../src/engine/trigger/run-outcome.ts";
 import type { RunRequest } from "../workflow-run.ts";
@@ -20,15 +17,6 @@ interface RunMailbox {
 class MailboxRefusal extends Error {
   override readonly name = "MailboxRefusal";
 }
-
-/** What the lists have to know of a run: where it stands, and what it asks people. */
-export const derivedEffects = (run: RunState): readonly RunEffect[] =>
-  run === null
-    ? []
-    : [
-        { type: "index_run", row: indexRow(run) },
-        ...requestRows(run).map((row) => ({ type: "index_request", row }) as const),
-      ];
 
 /** Performs an effect of a run. Throws when the world misbehaved: the outbox then tries again. */
 export const performRunEffect = async (

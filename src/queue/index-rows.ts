@@ -55,7 +55,13 @@ const EVENTS: List = {
 
 const DEAD_LETTERS: List = { ...EVENTS, table: "dead_letters", key: "dlq_id" };
 
-const REQUESTS: List = { ...EVENTS, table: "requests", key: "request_id" };
+/** A request that has settled never opens again (spec/workers 24.5); its message may overtake an earlier one. */
+const REQUESTS: List = {
+  table: "requests",
+  key: "request_id",
+  order: (prefix) => `(${prefix}.status <> 'open', ${prefix}.seq)`,
+  rank: (row) => [row["status"] === "open" ? 0 : 1, Number(row["seq"])],
+};
 
 interface Target {
   readonly list: List;

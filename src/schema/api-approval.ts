@@ -71,7 +71,12 @@ export const respondSchema = z
     accepted: z.boolean().exactOptional().describe("To an escalation"),
     reviewer: reviewerName.exactOptional().describe("Who answers; needed for approvals and dual control of runs"),
     reason: z.string().min(1).max(1_000).exactOptional().describe("Why, for the record"),
-    signature: z.string().min(1).max(MAX_SIGNATURE_CHARACTERS).exactOptional().describe("Kept with an approval, unverified"),
+    signature: z
+      .string()
+      .min(1)
+      .max(MAX_SIGNATURE_CHARACTERS)
+      .exactOptional()
+      .describe("Kept with an approval, unverified"),
   })
   .readonly();
 

@@ -56,7 +56,12 @@ class HitlObject {
         context: () => clock.context,
         objectId: "hitl",
       },
-      ({ entry }) => log.record(entry.events.map((event) => recordOf(this.#asking(entry.events), event))),
+      ({ entry }) => {
+        for (const event of entry.events) {
+          const { topic, ...record } = recordOf(this.#asking(entry.events), event);
+          log.append(topic, record);
+        }
+      },
     );
   }
 

@@ -136,7 +136,7 @@ export class RunObject {
         migrations: RUN,
         reducerVersion: 1,
         headOf: runHead,
-        isDerived: (effect) => effect.type === "index_run" || effect.type === "index_request",
+        isDerived: (effect) => effect.type === "index_run",
         wakeAt: (state, now) => nextWake(state, (unit) => this.#lease.expiresAt(unit), now),
         context: () => this.#clock.context,
         objectId: this.#objectId,

@@ -60,6 +60,9 @@ const unreachable = (asked: Asked): string | null => {
 
 /** What is wrong with the `person` of a stage whose templates are not filled in yet; null for nothing. */
 export const personProblem = (person: JsonObject): string | null => {
+  const { kind, handler } = person;
+  if (kind === "dual_control" && (typeof handler !== "string" || handler === ""))
+    return "dual control requires the name of a registered function in person.handler";
   const asked = askedByNode(person);
   if (!asked.ok) return asked.error;
   const { schema, timeout_ms } = person;

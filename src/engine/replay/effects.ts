@@ -53,6 +53,8 @@ const effectOf = (stage: RunStageRecord, node: WorkflowNode | undefined): Effect
   if (stage.kind === "subagent" || stage.metadata["worker"] !== undefined) return "subagent";
   if (stage.kind === "map") return "map";
   const mode = String(stage.metadata["mode"] ?? node?.mode ?? "llm");
+  // What people have released was carried out.
+  if (mode === "person" && stage.metadata["function"] !== undefined) return "function";
   if (WAITS.has(mode) || WAITS.has(stage.kind)) return "wait";
   // A verify node without a command only looks at what is there.
   if (mode === "command") return node === undefined || verifyCommand(node) !== undefined ? "command" : null;

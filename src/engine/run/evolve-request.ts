@@ -10,7 +10,6 @@ const released = (run: Run, event: RequestRecorded): Run =>
     if (work.type !== "person" || work.request_id !== event.request_id || work.handler === null) return unit;
     return {
       ...unit,
-      mode: "function",
       work: { ...work, approved: true },
       holder: run.drive === "auto" ? "driver" : "caller",
       retry_at_ms: Date.parse(event.at),

@@ -47,14 +47,14 @@ export const finalize = (draft: Draft, ready?: readonly string[]): void => {
 
 /** Stores an operation that raised: the run has failed with this error. */
 export const failRun = (draft: Draft, raised: Pick<Raised, "detail">): void => {
+  cancelRequests(draft);
   draft.emit({ type: "run_failed", error: raised.detail });
   stopListening(draft);
   draft.index();
 };
 
-/** Tells the mailbox, and whoever was asked, that the stages of a run that is over no longer wait. */
+/** Tells the mailbox that the stages of a run that is over no longer wait. */
 export const stopListening = (draft: Draft): void => {
-  cancelRequests(draft);
   for (const unit of draft.run.open)
     if (unit.work.type === "wait" && unit.settled === null) draft.unsubscribe(unit.stage_id);
 };

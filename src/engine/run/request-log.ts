@@ -19,7 +19,7 @@ export const tellRequest = (
   return decision.reply;
 };
 
-/** Calls off what people are asked, for a run that is over (spec/workers 24.8). */
+/** Calls off what people are asked, for a run that is about to be over (spec/workers 24.8). */
 export const cancelRequests = (draft: Draft): void => {
   for (const { work, stage_id, settled } of draft.run.open)
     if (work.type === "person" && settled === null)

@@ -1,10 +1,10 @@
-import { byCodePoint, type Json, type JsonObject } from "../../lib/json.ts";
+import type { Json, JsonObject } from "../../lib/json.ts";
 import { rfc3339 } from "../../lib/time.ts";
 import type { Asking } from "../hitl/envelope.ts";
 import { outcomeOfRequest } from "../hitl/outcome.ts";
 import { type PendingRow, pendingRow } from "../hitl/pending.ts";
 import type { RequestStatus } from "../hitl/state.ts";
-import type { Run, RunRequest, RunState } from "./state.ts";
+import type { RunRequest, RunState } from "./state.ts";
 
 /** A request of a run in the list of requests. */
 export interface RequestIndexRow {
@@ -84,15 +84,4 @@ export const requestView = (known: RunRequest): RequestView => {
 export const findRequest = (run: RunState, id: string): RequestView | null => {
   const known = run?.requests.get(id);
   return known === undefined ? null : requestView(known);
-};
-
-/** How many settled requests the list is told of again. */
-const MAX_SETTLED = 32;
-
-/** The rows of a run's requests: those that are open, and the newest of the others. */
-export const requestRows = (run: Run): readonly RequestIndexRow[] => {
-  const rows = run.requests.entries().map(([, known]) => requestRow(known));
-  const isOpen = ({ status }: RequestIndexRow): boolean => status === "open";
-  const settled = rows.filter((row) => !isOpen(row)).toSorted((a, b) => byCodePoint(a.requested_at, b.requested_at));
-  return [...rows.filter(isOpen), ...settled.slice(-MAX_SETTLED)];
 };

@@ -73,7 +73,10 @@ export type StageWork =
   | { readonly type: "precomputed"; readonly executed: ExecutedStage }
   | { readonly type: "given"; readonly result: JsonObject };
 
-/** Waits for people; what they release is then carried out by a driver (spec/workers 24). */
+/**
+ * Waits for people; what they release is then carried out by a driver, like an external stage that somebody has taken
+ * (spec/workers 24).
+ */
 export interface PersonWork {
   readonly type: "person";
   readonly request_id: string;

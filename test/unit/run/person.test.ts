@@ -2,7 +2,21 @@ import { describe, expect, it } from "vitest";
 import { liveEvents } from "../../../src/engine/observe/live.ts";
 import { nextWake } from "../../../src/engine/run/wake.ts";
 import type { JsonObject } from "../../../src/lib/json.ts";
-import { accepted, refusal, type RunFixture, type RunShell } from "../../support/run-fixture.ts";
+import { normalizeGraph } from "../../../src/engine/graph/normalize.ts";
+import { validateGraph } from "../../../src/engine/graph/validate.ts";
+import { reopenedBy } from "../../../src/engine/run/open.ts";
+import type { Run } from "../../../src/engine/run/state.ts";
+import { decodeGraph } from "../../../src/schema/graph.ts";
+import {
+  accepted,
+  counting,
+  createRun,
+  must,
+  refusal,
+  type RunFixture,
+  runFixture,
+  type RunShell,
+} from "../../support/run-fixture.ts";
 import { advance, complete, fn, planIn, recordOf, runOf, says, stageOf } from "../../support/run-steps.ts";
 
 const START = 1_000_000;
@@ -145,6 +159,11 @@ describe("a stage that asks for an approval", () => {
     const response = { request_id: "hitl_approval_run-1_1", approved: true, reviewer: "ann" };
     expect(refusal(shell, { type: "answer_request", response })).toMatchObject({ code: "approval_decided" });
     expect(shell.state?.requests.get("hitl_approval_run-1_1")?.request.status).toBe("cancelled");
+    const late = asking(approval, { options: { deadline: 1_000 } });
+    advance(late.shell);
+    late.clock.now += 1_000;
+    expect(advance(late.shell).status).toBe("failed");
+    expect(types(late.shell)).toEqual(["hitl.approval_requested", "hitl.cancelled"]);
   });
 
   it("[L-31] survives a restart of its object, with the approvals that have counted", () => {
@@ -293,5 +312,84 @@ describe("an escalation", () => {
     expect(recordOf(shell).artifacts.at(-1)?.data).toMatchObject({
       data: { status: "accepted", role: "lead", reason: "stuck", reviewer: "lea" },
     });
+  });
+});
+
+const done = (shell: RunShell): void => {
+  for (let reply = advance(shell); reply.next !== null; reply = complete(shell, reply.next));
+};
+
+describe("a run made from one that asked people", () => {
+  const graph: JsonObject = {
+    entry: "p",
+    nodes: { p: { kind: "stage", mode: "person", person: { ...approval, quorum: 1 } }, approved: fn() },
+    edges: [{ from: "p", to: "approved", branch: "approved" }],
+  };
+
+  it("[W-12.5] replays what they decided without asking again", () => {
+    const first = runOf(graph);
+    advance(first.shell);
+    respond(first.shell, { approved: true, reviewer: "ann" });
+    done(first.shell);
+    const record = recordOf(first.shell);
+    expect(record.status).toBe("completed");
+    const { shell } = runOf(graph, {
+      run_id: "run-2",
+      options: { replay_mode: "deterministic", replay_run: record as unknown as JsonObject },
+    });
+    done(shell);
+    expect(shell.state?.status).toBe("completed");
+    expect(recordOf(shell).stages.map(({ node_id, branch }) => [node_id, branch])).toEqual(
+      record.stages.map(({ node_id, branch }) => [node_id, branch]),
+    );
+    expect(types(shell)).toEqual([]);
+  });
+
+  it("[L-24] asks anew in a fork what was open where it begins: an approval is of one run alone", () => {
+    const { shell } = asking(approval);
+    advance(shell);
+    respond(shell, { approved: true, reviewer: "ann" });
+    const [reopened] = reopenedBy(shell.state as Run);
+    expect(reopened).toMatchObject({
+      node_id: "p",
+      prepared: { work: { type: "person", request_id: "", asked: { action: "deploy", quorum: 2 } } },
+    });
+    const fork = { steps: 1, open: reopenedBy(shell.state as Run) };
+    const resume_run = { ...recordOf(shell), id: "run-2", pending_nodes: [] };
+    const command = createRun({ id: "wf", ...graph }, { run_id: "run-2" });
+    const made = runFixture();
+    accepted(made.shell, { ...command, options: { ...command.options, resume_run, fork } });
+    expect(advance(made.shell)).toMatchObject({ next: null, waiting: "person" });
+    const asked = made.shell.state?.requests.get("hitl_approval_run-2_1")?.request;
+    expect(asked).toMatchObject({ status: "open", tally: { reviewers: [] }, asking: { run_id: "run-2" } });
+  });
+});
+
+describe("a graph that asks people", () => {
+  const errorsOf = (person: JsonObject, branch: string | null): readonly string[] => {
+    const graph = {
+      id: "g",
+      entry: "p",
+      nodes: { p: { mode: "person", person }, n: fn() },
+      edges: [{ from: "p", to: "n", branch }],
+    };
+    return validateGraph(normalizeGraph(must(decodeGraph(graph)), counting()), null).errors;
+  };
+
+  it("[L-24.4] says with a branch what follows a decision: a denial never takes an edge that everything takes", () => {
+    expect(errorsOf(approval, null)).toEqual([
+      "node p: say with a branch (approved, denied, timeout) which decision each of its edges follows",
+    ]);
+    expect(errorsOf(approval, "approved")).toEqual([]);
+    expect(errorsOf({ kind: "question", prompt: "?" }, null)).toEqual([]);
+  });
+
+  it("[L-24.4] is refused with the words of the specification", () => {
+    expect(errorsOf({ ...approval, quorum: 0 }, "approved")).toEqual([
+      "node p: request_approval: quorum must be positive",
+    ]);
+    expect(errorsOf({ ...approval, quorum: 3 }, "approved")).toEqual([
+      "node p: 3 approvals cannot come from 2 reviewers",
+    ]);
   });
 });
