@@ -8,7 +8,7 @@ import type {
 } from "../src/engine/run/command.ts";
 import type { RunEvent } from "../src/engine/run/event.ts";
 import { indexRow } from "../src/engine/run/draft.ts";
-import { findRequest, type RequestView } from "../src/engine/run/request-view.ts";
+import type { LoggedRequest } from "../src/engine/run/request-view.ts";
 import { runMachine } from "../src/engine/run/machine.ts";
 import { isOver, runHead } from "../src/engine/run/head.ts";
 import type { RunState } from "../src/engine/run/state.ts";
@@ -25,6 +25,7 @@ import { RUN } from "./migrations/journaled.ts";
 import { findArtifact, pageOfPart, type PartName, type PartPage, type PartRequest } from "./projections/run-parts.ts";
 import { pageOfToolCalls } from "./projections/tool-calls.ts";
 import { forkSourceOf, recordingOf, replaySourceOf } from "./projections/run-source.ts";
+import { readRequest } from "./projections/request-log.ts";
 import { readRecord, type RecordRequest, type RecordView } from "./projections/run-record.ts";
 import type { IdempotencyKey } from "./shell/idempotency.ts";
 import { LeaseWatch } from "./shell/lease-watch.ts";
@@ -131,8 +132,8 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
   }
 
   /** What people are asked under an id, and what has become of it; null for no such request. */
-  asked(requestId: string): RequestView | null {
-    return findRequest(this.shell.state, requestId);
+  asked(requestId: string, withLog = false): LoggedRequest | null {
+    return readRequest(this.shell, requestId, withLog);
   }
 
   /** One page of the run's tool calls. */

@@ -1,5 +1,5 @@
 import { baseOfRequest, kindOfRequest } from "../engine/hitl/kind.ts";
-import type { RequestView } from "../engine/run/request-view.ts";
+import type { LoggedRequest } from "../engine/run/request-view.ts";
 import { schemaErrors } from "../executor/json-schema.ts";
 import { isObject, type Json } from "../lib/json.ts";
 import { err, ok, type Result } from "../lib/result.ts";
@@ -27,7 +27,7 @@ export interface FoundAsked {
 const notFound = (id: string): Problem =>
   problem("approval_not_found", `nothing waits for an answer to ${id}; GET /v1/approvals lists what does`);
 
-const ofRun = ({ prompt, approvers, metadata, timestamp, ...view }: RequestView): ApprovalView => ({
+const ofRun = ({ prompt, approvers, metadata, timestamp, ...view }: LoggedRequest): ApprovalView => ({
   ...view,
   prompt,
   approvers,
@@ -71,7 +71,7 @@ export const findAsked = async (
 ): Promise<Result<FoundAsked, Problem>> => {
   const runId = runOf(id);
   if (runId !== null) {
-    const view = await runObject(call.env, call.tenant, runId).asked(id);
+    const view = await runObject(call.env, call.tenant, runId).asked(id, true);
     return view === null ? err(notFound(id)) : ok({ view: ofRun(view), key: id });
   }
   const eventId = await askedAbout(call, id);

@@ -7,7 +7,7 @@ import type { ForkSource, NoForkSource } from "../engine/replay/fork-source.ts";
 import type { RecordedPage } from "../engine/replay/next-stage.ts";
 import type { ReplaySource } from "../engine/replay/source.ts";
 import type { Renewal, RunReply } from "../engine/run/command.ts";
-import type { RequestView } from "../engine/run/request-view.ts";
+import type { LoggedRequest } from "../engine/run/request-view.ts";
 import type { LiveEvent } from "../engine/observe/live.ts";
 import type { JsonObject } from "../lib/json.ts";
 import type { ArtifactRecord } from "../schema/artifact.ts";
@@ -27,7 +27,7 @@ export interface RunObject {
   readonly record: (request: RecordRequest) => Promise<RecordView | null>;
   readonly toolCalls: (request: PartRequest & { readonly pending: boolean }) => Promise<PartPage | null>;
   /** Null for a request that the run did not make. */
-  readonly asked: (requestId: string) => Promise<RequestView | null>;
+  readonly asked: (requestId: string, withLog?: boolean) => Promise<LoggedRequest | null>;
   readonly part: (part: PartName, request: PartRequest) => Promise<PartPage | null>;
   /** Null for a run that does not exist. */
   readonly artifact: (id: string) => Promise<{ readonly artifact: ArtifactRecord | null } | null>;

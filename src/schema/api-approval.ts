@@ -53,6 +53,11 @@ export const approvalViewSchema = approvalRow
     approvers_required: z.int(),
     approved_by: z.array(z.string()).readonly().describe("Whose approval has counted so far"),
     outcome: anyJson.describe("`{value}` or `{error}`; null while it is open"),
+    log: z
+      .array(z.object({ at: time, kind: z.string(), payload: anyObject }).readonly())
+      .readonly()
+      .exactOptional()
+      .describe("All that has happened to a request of a run, oldest first"),
   })
   .readonly();
 

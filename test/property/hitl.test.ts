@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { coerceTo } from "../../src/engine/hitl/answer-value.ts";
 import type { Asking } from "../../src/engine/hitl/envelope.ts";

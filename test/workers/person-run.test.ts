@@ -89,6 +89,18 @@ describe("a run that waits for an approval", () => {
     const { runId, id } = await asking(approval);
     await client.approvals.respond(id, { approved: false, reviewer: "bob", reason: "unsafe" });
     await runWith(runId, "completed");
+    const { log = [] } = await client.approvals.get(id);
+    expect(log.map(({ kind }) => kind)).toEqual([
+      "hitl.approval_requested",
+      "hitl.response_received",
+      "hitl.approval_denied",
+    ]);
+    expect(log[1]?.payload).toMatchObject({
+      reviewer: "bob",
+      approved: false,
+      reason: "unsafe",
+      metadata: { via: "api" },
+    });
     const { items } = (await (await get(`/v1/runs/${runId}/events`)).json()) as { items: { type: string }[] };
     expect(items.map(({ type }) => type).filter((type) => type.startsWith("hitl."))).toEqual([
       "hitl.approval_requested",

@@ -35,6 +35,18 @@ export interface RequestView extends PendingRow {
   readonly outcome: Json;
 }
 
+/** Something that has happened to a request, as the audit has it (spec/workers 24.1). */
+export interface RequestLine {
+  readonly at: string;
+  readonly kind: string;
+  readonly payload: JsonObject;
+}
+
+/** A request with all that has happened to it, where that was asked for. */
+export interface LoggedRequest extends RequestView {
+  readonly log?: readonly RequestLine[];
+}
+
 /** A request of a run as the list of requests keeps it. */
 export const requestRow = ({ stage_id, request }: RunRequest): RequestIndexRow => {
   const { asking, status, settled_at } = request;

@@ -365,17 +365,17 @@ describe("a run made from one that asked people", () => {
   });
 });
 
-describe("a graph that asks people", () => {
-  const errorsOf = (person: JsonObject, branch: string | null): readonly string[] => {
-    const graph = {
-      id: "g",
-      entry: "p",
-      nodes: { p: { mode: "person", person }, n: fn() },
-      edges: [{ from: "p", to: "n", branch }],
-    };
-    return validateGraph(normalizeGraph(must(decodeGraph(graph)), counting()), null).errors;
+const errorsOf = (person: JsonObject, branch: string | null): readonly string[] => {
+  const graph = {
+    id: "g",
+    entry: "p",
+    nodes: { p: { mode: "person", person }, n: fn() },
+    edges: [{ from: "p", to: "n", branch }],
   };
+  return validateGraph(normalizeGraph(must(decodeGraph(graph)), counting()), null).errors;
+};
 
+describe("a graph that asks people", () => {
   it("[L-24.4] says with a branch what follows a decision: a denial never takes an edge that everything takes", () => {
     expect(errorsOf(approval, null)).toEqual([
       "node p: say with a branch (approved, denied, timeout) which decision each of its edges follows",
