@@ -8,6 +8,7 @@
 // H2 An approval needs so many different names; of listed reviewers only these count, and a denial without a name does not.
 // H3 The deadline decides, not the alarm: what comes at or after it is too late even where nobody has noticed yet.
 // H4 Asking again under the same id changes nothing.
+// H5 Of responses that do not count no more than a bounded number is recorded.
 
 import { type Context, type Decision, type Machine, reject } from "../machine.ts";
 import { coerceTo, withDefaults } from "./answer-value.ts";
@@ -37,6 +38,7 @@ const asked = (asking: Asking): HitlRequest => {
       metadata: { kind, agent, trace_id, requested_at, payload },
     }),
     tally: NO_TALLY,
+    responses: 0,
     misfit: null,
     settled_at: null,
     executed: false,
@@ -77,8 +79,9 @@ const accepted = (request: HitlRequest, response: HitlResponse): HitlRequest => 
   };
 };
 
-const responded = (request: HitlRequest, event: Extract<HitlEvent, { type: "responded" }>): HitlRequest => {
+const responded = (before: HitlRequest, event: Extract<HitlEvent, { type: "responded" }>): HitlRequest => {
   const { response, misfit = null } = event;
+  const request = { ...before, responses: before.responses + 1 };
   if (request.status !== "open") return request;
   const { asked: what } = request.asking;
   if (what.kind === "question") return answered(request, response, misfit);
@@ -154,31 +157,41 @@ const expire = (draft: Draft, { now }: Context): void => {
   draft.emit({ type: "timed_out", at: momentText(now) });
 };
 
-/** What a response decides, and whether it counts. */
-const vote = (draft: Draft, before: HitlRequest, response: HitlResponse): boolean => {
-  const counted = countResponse(before.tally, electorateOf(before.asking.asked), response);
+/** Responses that change nothing are recorded up to so many, so that nobody can fill a journal with them. */
+const MAX_RECORDED = 200;
+
+const counts = ({ asking, tally }: HitlRequest, response: HitlResponse): boolean => {
+  const { asked: what } = asking;
+  if (what.kind === "question") return true;
+  if (what.kind === "escalation") return response.accepted === true;
+  return countResponse(tally, electorateOf(what), response).type !== "ignored";
+};
+
+/** What a response to an approval decides. */
+const vote = (draft: Draft, { asking, tally }: HitlRequest, response: HitlResponse): void => {
+  if (!isVoted(asking.asked)) return;
+  const counted = countResponse(tally, electorateOf(asking.asked), response);
   if (counted.type === "approved") draft.emit({ type: "approved", record: counted.record });
   if (counted.type === "denied") {
     const { reviewer, reason } = counted;
     draft.emit({ type: "denied", reviewer, reason, at: response.responded_at });
   }
-  return counted.type !== "ignored";
 };
 
 const respond = (state: HitlRequest, command: Extract<HitlCommand, { type: "respond" }>, context: Context) => {
   const draft = new Draft(state);
   expire(draft, context);
-  const open = draft.state as HitlRequest;
+  const before = draft.state as HitlRequest;
+  const { misfit = null } = command;
   const response: HitlResponse = {
     ...command.response,
     responded_at: command.response.responded_at ?? momentText(context.now),
   };
-  const { misfit = null } = command;
+  const isCounted = before.status === "open" && counts(before, response);
+  if (!isCounted && before.responses >= MAX_RECORDED) return draft.decided();
   draft.emit({ type: "responded", response, ...(misfit === null ? {} : { misfit }) });
-  if (open.status !== "open") return draft.decided();
-  const { asked: what } = open.asking;
-  if (isVoted(what)) return draft.decided(vote(draft, open, response));
-  return draft.decided(what.kind === "question" || response.accepted === true);
+  if (isCounted) vote(draft, before, response);
+  return draft.decided(isCounted);
 };
 
 const decideExisting = (

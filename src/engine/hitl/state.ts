@@ -16,6 +16,8 @@ export interface HitlRequest {
   /** What waits for it: open until it is answered, cancelled by a denial as well (spec/workers 24.5). */
   readonly waitpoint: Waitpoint;
   readonly tally: Tally;
+  /** How many responses are recorded. */
+  readonly responses: number;
   /** What the answer's schema says against it; null for nothing. */
   readonly misfit: string | null;
   readonly settled_at: string | null;

@@ -93,6 +93,8 @@ const decide = async (c: Context<HonoEnv>): Promise<Response> => {
   if (!fields.ok) return fields.error;
   const { reviewer, id } = grant;
   const filled: Filled = { answer: fields.value.get("answer") ?? "", reason: fields.value.get("reason") ?? "" };
+  // Whoever has a link could otherwise fill the journal of the run.
+  if (view.status !== "open") return askedPage(view, reviewer, { status: 409, filled });
   const body = answerOf(view, fields.value, reviewer);
   if (body === null) return askedPage(view, reviewer, { status: 400, error: "Choose one of the buttons.", filled });
   const outcome = await answerAsked(call, id, { body, via: "link" });

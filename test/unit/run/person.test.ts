@@ -319,6 +319,17 @@ const done = (shell: RunShell): void => {
   for (let reply = advance(shell); reply.next !== null; reply = complete(shell, reply.next));
 };
 
+describe("many answers", () => {
+  it("[L-24.5] are recorded up to a bound where they change nothing, and the one that counts always is", () => {
+    const { shell } = asking({ kind: "escalation", role: "lead", reason: "stuck" });
+    advance(shell);
+    const id = "hitl_escalation_run-1_1";
+    for (let times = 0; times < 210; times += 1) respond(shell, { accepted: false, reviewer: "busy" }, id);
+    expect(types(shell)).toHaveLength(201);
+    expect(respond(shell, { accepted: true, reviewer: "lea" }, id).request.status).toBe("accepted");
+  });
+});
+
 describe("a run made from one that asked people", () => {
   const graph: JsonObject = {
     entry: "p",
