@@ -13,7 +13,8 @@ const ENTITIES: Readonly<Record<string, string>> = {
 const escaped = (text: string): string => text.replaceAll(/[&<>"']/g, (sign) => ENTITIES[sign] ?? "");
 
 /** Nothing is loaded but the style, and the form goes nowhere else. */
-const POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+const POLICY =
+  "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 const page = (status: number, title: string, body: string): Response => {
   const html = `<!doctype html>
@@ -72,9 +73,13 @@ const asked = (view: ApprovalView): string => {
   const { prompt, metadata, agent, deadline, approvers, approvers_required: needed, approved_by: approved } = view;
   const isEvent = view.source === "event";
   const { args, detail, evidence_refs, capabilities_requested, role, release } = metadata;
-  const about = isEvent
-    ? [["Details", view.detail] as const]
-    : [["Arguments", args] as const, ["Details", detail] as const];
+  const isSaidTwice = JSON.stringify(args) === JSON.stringify(detail);
+  const about: readonly (readonly [string, Json | undefined])[] = isEvent
+    ? [["Details", view.detail]]
+    : [
+        ["Arguments", isSaidTwice ? null : args],
+        ["Details", detail],
+      ];
   const count = needed > 1 ? `${approved.length} of ${needed}` : undefined;
   return `<p class="prompt">${escaped(prompt)}</p>
 ${facts([
@@ -87,7 +92,7 @@ ${facts([
   ["Asked by", agent],
   ["Asked at", view.requested_at],
   ["Answer until", deadline],
-  ["Of", approvers.join(", ")],
+  ["May answer", approvers.join(", ")],
   ["Approved so far", count],
 ])}`;
 };

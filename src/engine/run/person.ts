@@ -44,9 +44,11 @@ export const planPerson = (
 ): Result<PersonWork, string> => {
   const filled = filledPerson(run, node, input);
   if (!filled.ok) return filled;
-  const { handler, input: own } = filled.value;
+  const { kind, handler, input: own } = filled.value;
   const audit = run.options["audit"] ?? null;
-  const asked = askedByNode(filled.value, { policy: run.policy as unknown as Json, audit });
+  // What is released is what was shown.
+  const released = kind === "dual_control" ? { input: own ?? defaultInput } : {};
+  const asked = askedByNode({ ...filled.value, ...released }, { policy: run.policy as unknown as Json, audit });
   if (!asked.ok) return err(`workflow stage ${node.id}: ${asked.error}`);
   const tooMuch = excess(node, asked.value);
   if (tooMuch !== null) return err(tooMuch);

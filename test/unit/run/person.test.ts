@@ -287,6 +287,17 @@ describe("dual control", () => {
     expect(advance(shell).next?.node_id).toBe("denied");
   });
 
+  it("[L-24.6] shows the input that the function gets where its node gives none", () => {
+    const { input: _input, ...bare } = dual;
+    const { shell } = asking(bare);
+    advance(shell);
+    const input = { task: "do it", text: null, data: null };
+    const { request } = respond(shell, { approved: true, reviewer: "ann" }, id);
+    expect(request.metadata).toMatchObject({ release: { function: "launch", input } });
+    respond(shell, { approved: true, reviewer: "bob" }, id);
+    expect(planIn(advance(shell)).function).toEqual({ name: "launch", input });
+  });
+
   it("[L-24.6] is not executed where its action fails, and may be tried again", () => {
     const { shell } = asking(dual);
     advance(shell);
