@@ -1,3 +1,4 @@
+import { standardSchema } from "../engine/hitl/answer-value.ts";
 import { baseOfRequest, kindOfRequest } from "../engine/hitl/kind.ts";
 import type { LoggedRequest } from "../engine/run/request-view.ts";
 import { schemaErrors } from "../executor/json-schema.ts";
@@ -89,7 +90,7 @@ export const misfitOf = (
   { request_kind, metadata }: Pick<ApprovalView, "request_kind" | "metadata">,
   answer: Json | undefined,
 ): string | null => {
-  const { schema } = metadata;
+  const schema = standardSchema(metadata["schema"] ?? null);
   if (request_kind !== "question" || answer === undefined || !isObject(schema)) return null;
   const [first] = schemaErrors(schema, answer);
   return first === undefined ? null : `answer does not match the question's schema: ${first}`;

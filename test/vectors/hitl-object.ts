@@ -129,7 +129,9 @@ export class Requests {
     for (const object of this.#objects.values()) object.tell({ type: "expire" });
   }
 
+  /** Whoever asks anew after the loss of its process counts from 1 again, and finds what it asked before. */
   restart(): void {
+    this.#counters.clear();
     for (const object of this.#objects.values()) object.restart();
   }
 

@@ -64,3 +64,32 @@ export const withDefaults = (schema: Json, value: Json): Json => {
   }
   return Object.fromEntries(filled);
 };
+
+/** Names of types that the original's schemas have for those of JSON Schema. */
+const TYPE_NAMES: ReadonlyMap<Json | undefined, string> = new Map([
+  ["int", "integer"],
+  ["float", "number"],
+  ["bool", "boolean"],
+  ["dict", "object"],
+  ["list", "array"],
+  ["nil", "null"],
+]);
+
+const standardType = (type: Json): Json =>
+  Array.isArray(type) ? type.map((one: Json) => TYPE_NAMES.get(one) ?? one) : (TYPE_NAMES.get(type) ?? type);
+
+const mapped = (schemas: Json): Json =>
+  isObject(schemas)
+    ? Object.fromEntries(Object.entries(schemas).map(([key, schema]) => [key, standardSchema(schema)]))
+    : schemas;
+
+/** A schema in the words of JSON Schema, also where it is written in those of the original (spec/workers 24.3). */
+export const standardSchema = (schema: Json): Json => {
+  if (!isObject(schema)) return schema;
+  const entries = Object.entries(schema).map(([key, value]): readonly [string, Json] => {
+    if (key === "type") return [key, standardType(value)];
+    if (key === "properties") return [key, mapped(value)];
+    return key === "items" ? [key, standardSchema(value)] : [key, value];
+  });
+  return Object.fromEntries(entries);
+};

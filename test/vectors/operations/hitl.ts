@@ -1,3 +1,4 @@
+import { standardSchema } from "../../../src/engine/hitl/answer-value.ts";
 import { type Asked, askUser, dualControl, escalateTo, requestApproval } from "../../../src/engine/hitl/asked.ts";
 import {
   type AskingDispatch,
@@ -57,8 +58,8 @@ const RESPONSE_KEYS = ["answer", "approved", "accepted", "reviewer", "reason", "
 const misfitOf = (system: System, requestId: string, answer: Json): string | null => {
   const found = system.requests.open.find(({ asking }) => asking.request_id === requestId);
   const asked = found?.asking.asked;
-  if (asked?.kind !== "question" || !isObject(asked.schema)) return null;
-  return schemaErrors(asked.schema, answer)[0] ?? null;
+  const schema = asked?.kind === "question" ? standardSchema(asked.schema) : null;
+  return isObject(schema) ? (schemaErrors(schema, answer)[0] ?? null) : null;
 };
 
 const respond: Operation = (system, args) => {
