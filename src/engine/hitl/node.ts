@@ -1,5 +1,6 @@
-import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
+import type { Json, JsonObject } from "../../lib/json.ts";
 import { err, type Result } from "../../lib/result.ts";
+import { schemaProblem } from "./schema-problem.ts";
 import { type Asked, askUser, dualControl, escalateTo, requestApproval } from "./asked.ts";
 
 /** What a request takes from around its node. */
@@ -66,7 +67,8 @@ export const personProblem = (person: JsonObject): string | null => {
   const asked = askedByNode(person);
   if (!asked.ok) return asked.error;
   const { schema, timeout_ms } = person;
-  if (schema !== undefined && schema !== null && !isObject(schema)) return "person.schema must be a JSON schema";
+  const flaw = schemaProblem(schema);
+  if (flaw !== null) return flaw;
   if (asked.value.kind === "escalation" && timeout_ms !== undefined && timeout_ms !== null)
     return "an escalation waits until somebody accepts it; leave out person.timeout_ms";
   return unreachable(asked.value);

@@ -134,6 +134,15 @@ describe("the `person` of a stage", () => {
   it.each<[JsonObject, string | null]>([
     [{ kind: "question", prompt: "{{task}}" }, null],
     [{ kind: "question", prompt: "?", schema: "integer" }, "person.schema must be a JSON schema"],
+    [{ kind: "question", prompt: "?", schema: { $defs: { a: {} }, $ref: "#/$defs/a" } }, null],
+    [
+      { kind: "question", prompt: "?", schema: { items: [{ $ref: "#/$defs/b" }] } },
+      'person.schema: "#/$defs/b" leads to nothing within the schema',
+    ],
+    [
+      { kind: "question", prompt: "?", schema: { properties: { a: { pattern: "(" } } } },
+      'person.schema: "(" is not a regular expression',
+    ],
     [{}, "person.kind must be question, approval, dual_control or escalation"],
     [
       { kind: "approval", action: "go", quorum: 3, reviewers: ["ann", "ann"] },
