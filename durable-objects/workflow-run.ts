@@ -10,6 +10,7 @@ import type {
 import { advanceAnswer, heardAnswer, stepAnswer } from "../src/engine/run/answers.ts";
 import { indexRow } from "../src/engine/run/draft.ts";
 import type { RunEvent } from "../src/engine/run/event.ts";
+import type { LoggedRequest } from "../src/engine/run/request-view.ts";
 import { runMachine } from "../src/engine/run/machine.ts";
 import { isOver, runHead } from "../src/engine/run/head.ts";
 import type { RunState } from "../src/engine/run/state.ts";
@@ -27,6 +28,7 @@ import { findArtifact, pageOfPart, type PartName, type PartPage, type PartReques
 import { readAudit, readUnsettled } from "./projections/run-unsettled.ts";
 import { pageOfToolCalls } from "./projections/tool-calls.ts";
 import { forkSourceOf, recordingOf, replaySourceOf } from "./projections/run-source.ts";
+import { readRequest } from "./projections/request-log.ts";
 import { readRecord, type RecordRequest, type RecordView } from "./projections/run-record.ts";
 import type { IdempotencyKey } from "./shell/idempotency.ts";
 import { LeaseWatch } from "./shell/lease-watch.ts";
@@ -127,6 +129,11 @@ export class WorkflowRun extends MachineObject<RunState, RunCommand, RunEvent, R
   /** One page of a part of the record. */
   part(part: PartName, request: PartRequest): PartPage | null {
     return pageOfPart(this.shell, part, request);
+  }
+
+  /** What people are asked under an id, and what has become of it; null for no such request. */
+  asked(requestId: string, withLog = false): LoggedRequest | null {
+    return readRequest(this.shell, requestId, withLog);
   }
 
   /** One page of the run's tool calls. */

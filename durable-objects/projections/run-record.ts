@@ -20,7 +20,7 @@ export interface RecordRequest {
 
 /** What the run is waiting for, for people. */
 export interface RunWaiting {
-  readonly reason: "external" | "retry" | "sleep" | "message" | "worker" | "tool_call";
+  readonly reason: "external" | "retry" | "sleep" | "message" | "person" | "worker" | "tool_call";
   readonly node_id: string;
   readonly stage_id: string;
   readonly until: string | null;
@@ -59,6 +59,7 @@ const REASONS: Readonly<Partial<Record<PreparedStage["mode"], RunWaiting["reason
   sleep: "sleep",
   wait: "message",
   subagent: "worker",
+  person: "person",
 };
 
 const unitWaiting = ({ node_id, stage_id, ...unit }: PreparedStage): RunWaiting | null => {

@@ -33,6 +33,8 @@ export const performRunEffect = async (
   else if (effect.type === "finish") await env.DRIVE_QUEUE.send({ v: 1, tenant, run_id, finish: effect.attempt_token });
   else if (effect.type === "enqueue_job") await enqueueJob(env, tenant, effect, tell);
   else if (effect.type === "index_run") await env.INDEX_QUEUE.send({ v: 1, seq: shell.seq, tenant, run: effect.row });
+  else if (effect.type === "index_request")
+    await env.INDEX_QUEUE.send({ v: 1, seq: shell.seq, tenant, request: effect.row });
   else if (effect.type === "report_end") await reportEnd(env, shell, effect);
   else if (effect.type === "report_rest") await reportRest(workerPorts(env, tenant), shell, effect);
   else if (effect.type === "spawn_worker") await spawnWorker(workerPorts(env, tenant), { run, tell }, effect.stage_id);

@@ -113,6 +113,10 @@ type CheckFunction<Node, Known extends Registries> = Node extends { readonly fun
     }
   : unknown;
 
+type CheckHandler<Node, Known extends Registries> = Node extends { readonly person: { readonly handler: infer Name } }
+  ? { readonly person: { readonly handler: CheckName<Name, Known["functions"], "function"> } }
+  : unknown;
+
 type CheckTool<Tool, Known extends Registries> = Tool extends
   | { readonly http: object }
   | { readonly client: true }
@@ -162,6 +166,7 @@ type CheckNode<
   CheckClosed<Definition["nodes"][Id]> &
   CheckMode<Definition["nodes"][Id]> &
   CheckFunction<Definition["nodes"][Id], Known> &
+  CheckHandler<Definition["nodes"][Id], Known> &
   CheckTools<Definition["nodes"][Id], Known> &
   CheckCondition<Id, Definition["nodes"][Id], EdgesOf<Definition>> &
   (Definition["nodes"][Id] extends { readonly next: infer Next }

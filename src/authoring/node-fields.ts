@@ -102,6 +102,61 @@ export interface WaitInput {
   readonly timeout_ms?: number;
 }
 
+/** How long people have to answer, in milliseconds; a day unless given. */
+interface Patience {
+  readonly timeout_ms?: number;
+}
+
+/** A question; its answer is the stage's data (spec/workers 24.3). */
+export interface QuestionInput extends Patience {
+  readonly kind: "question";
+  readonly prompt: string;
+  /** A JSON schema that the answer fits. */
+  readonly schema?: JsonObject;
+  /** What it is when nobody answers in time; an answer is brought into its type. */
+  readonly default?: Json;
+}
+
+/** Something that people approve or deny (spec/workers 24.4). */
+export interface ApprovalInput extends Patience {
+  readonly kind: "approval";
+  readonly action: string;
+  readonly args?: Json;
+  readonly detail?: Json;
+  /** How many have to approve; one unless given. */
+  readonly quorum?: number;
+  /** Who may answer; anybody unless given. */
+  readonly reviewers?: readonly string[];
+  readonly principal?: string;
+  readonly evidence_refs?: readonly Json[];
+  readonly undo_metadata?: Json;
+  readonly capabilities_requested?: readonly string[];
+}
+
+/** A registered function that runs once n of m people have released it (spec/workers 24.6). */
+export interface DualControlInput extends Patience {
+  readonly kind: "dual_control";
+  readonly n: number;
+  readonly m: number;
+  readonly handler: string;
+  /** What the function is called with. */
+  readonly input?: Json;
+  readonly action?: string;
+  readonly approvers?: readonly string[];
+  readonly detail?: Json;
+}
+
+/** Something that a person of a role takes over; it waits for ever (spec/workers 24.7). */
+export interface EscalateInput {
+  readonly kind: "escalation";
+  readonly role: string;
+  readonly reason: string;
+  readonly timeout_ms?: never;
+}
+
+/** What a `person` stage asks people; its values may hold templates. */
+export type PersonInput = QuestionInput | ApprovalInput | DualControlInput | EscalateInput;
+
 /** Where a node leads: node ids, for all branches or for each; `default` stands for edges without a branch. */
 export type Next = string | readonly string[] | { readonly [branch: string]: string | readonly string[] };
 
@@ -143,6 +198,7 @@ export interface NodeFields {
   readonly script?: Json;
   readonly sleep?: SleepInput;
   readonly wait?: WaitInput;
+  readonly person?: PersonInput;
   /** A JSON schema that the answer of an agent fits. */
   readonly output_schema?: JsonObject;
   /** Edges of this node, written beside it; they become edges of the document. */

@@ -1,5 +1,5 @@
 import type { JsonObject } from "../lib/json.ts";
-import type { NodeFields, SleepInput, WaitInput } from "./node-fields.ts";
+import type { NodeFields, PersonInput, SleepInput, WaitInput } from "./node-fields.ts";
 import type { FieldsOf, Mode, RequiredOf } from "./rules.ts";
 
 // Builders of nodes: they write `kind` and `mode` and offer only the fields of both. Plain objects do as well.
@@ -80,12 +80,12 @@ const asked = (test: ConditionTest, fields?: object): object => ({ kind: "condit
 export const condition = asked as ConditionBuilder;
 
 /** A stage without a call: it has one setting, under the name of its mode. */
-type Quiet<Name extends "sleep" | "wait", Setting> = {
+type Quiet<Name extends "sleep" | "wait" | "person", Setting> = {
   readonly kind: "stage";
   readonly mode: Name;
 } & { readonly [Key in Name]: Setting };
 
-interface QuietBuilder<Name extends "sleep" | "wait", Settings> {
+interface QuietBuilder<Name extends "sleep" | "wait" | "person", Settings> {
   <const Setting extends Settings>(setting: Setting): Quiet<Name, Setting>;
   <const Setting extends Settings, const Given extends Omit<Fields<"stage", Name>, Name>>(
     setting: Setting,
@@ -93,7 +93,7 @@ interface QuietBuilder<Name extends "sleep" | "wait", Settings> {
   ): Quiet<Name, Setting> & Given;
 }
 
-const quiet = <const Name extends "sleep" | "wait", Settings>(mode: Name): QuietBuilder<Name, Settings> => {
+const quiet = <const Name extends "sleep" | "wait" | "person", Settings>(mode: Name): QuietBuilder<Name, Settings> => {
   const build = (setting: Settings, fields?: object): object => ({ kind: "stage", mode, [mode]: setting, ...fields });
   return build as QuietBuilder<Name, Settings>;
 };
@@ -103,3 +103,6 @@ export const sleep = quiet<"sleep", SleepInput>("sleep");
 
 /** Waits for a message to the run; branch `timeout` where none came in time. */
 export const wait = quiet<"wait", WaitInput>("wait");
+
+/** Asks people: a question, an approval, dual control, an escalation; what they decide is the branch (spec/workers 24). */
+export const person = quiet<"person", PersonInput>("person");

@@ -29,6 +29,7 @@ interface FieldsByMode {
   readonly external: Agent | "input";
   readonly sleep: "sleep";
   readonly wait: "wait";
+  readonly person: "person";
 }
 
 interface FieldsByKind {
@@ -72,6 +73,7 @@ interface RequiredByMode {
   readonly function: "function";
   readonly sleep: "sleep";
   readonly wait: "wait";
+  readonly person: "person";
 }
 
 /** The fields that a node of this kind and mode cannot do without. */
@@ -91,12 +93,30 @@ interface BranchesByKind {
   readonly subagent: "success" | "failed" | "error";
 }
 
+interface BranchesOfPeople {
+  readonly question: "success" | "timeout";
+  readonly approval: "approved" | "denied" | "timeout";
+  readonly dual_control: "approved" | "denied" | "timeout";
+  readonly escalation: "accepted";
+}
+
+/** The branches of a stage, by its mode; what people decide has branches of its own (spec/workers 24). */
+type StageBranch<Node> =
+  ModeOf<Node> extends "person"
+    ?
+        | "failed"
+        | "error"
+        | (Node extends { readonly person: { readonly kind: infer Kind extends keyof BranchesOfPeople } }
+            ? BranchesOfPeople[Kind]
+            : BranchesOfPeople[keyof BranchesOfPeople])
+    : "success" | "failed" | "error" | (ModeOf<Node> extends "wait" ? "timeout" : never);
+
 /** The branches a node can give; one of a kind of one's own gives any (spec/workflow 6, 6.8). */
 export type BranchOf<Node> =
   KindOf<Node> extends keyof BranchesByKind
     ? BranchesByKind[KindOf<Node>]
     : KindOf<Node> extends "stage"
-      ? "success" | "failed" | "error" | (ModeOf<Node> extends "wait" ? "timeout" : never)
+      ? StageBranch<Node>
       : KindOf<Node> extends "reduce"
         ? "reduced" | (Node extends { readonly function: string } ? "error" : never)
         : string;

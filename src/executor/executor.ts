@@ -38,6 +38,7 @@ const RUNNERS: Readonly<Record<StageMode, Runner>> = {
   sleep: unavailableRunner("a sleep is not executed: it ends at its time"),
   wait: unavailableRunner("a wait is not executed: it ends with its message"),
   subagent: unavailableRunner("a worker carries the stage out, and reports when it has ended"),
+  person: unavailableRunner("people are asked, not executed: answer the request with POST /v1/approvals/{id}/respond"),
   external: unavailableRunner(
     "an external stage is not executed here: it waits for POST /v1/runs/{run_id}/stages/{node_id}/complete",
   ),

@@ -2,7 +2,6 @@ import type * as z from "zod";
 import type { EventAnswer } from "../../durable-objects/trigger.ts";
 import type { Answer } from "../engine/machine.ts";
 import type { approveEventSchema } from "../schema/api-event-control.ts";
-import type { ApprovalRow } from "../schema/api-approval.ts";
 import type { EventView } from "../schema/trigger-event.ts";
 import type { Call } from "./call.ts";
 import { carriedOut } from "./carry-out.ts";
@@ -46,25 +45,25 @@ export const answerApproval = async (
   return settledEvent(call, found.value, answer);
 };
 
-const rowOf = (view: EventView | null): readonly ApprovalRow[] => {
-  // The list lags: somebody may have answered meanwhile.
-  if (view?.status !== "waiting" || view.approval === null) return [];
-  const { event_id, trigger_id, approval } = view;
-  const { decision: _decision, ...asked } = approval;
-  return [{ id: asked.request_id, event_id, trigger_id, ...asked }];
-};
+/** The request of an event that waits. The list lags: somebody may have answered meanwhile. */
+const waitingRequest = (
+  view: EventView | null,
+): readonly { readonly request_id: string; readonly event_id: string }[] =>
+  view?.status !== "waiting" || view.approval === null
+    ? []
+    : [{ request_id: view.approval.request_id, event_id: view.event_id }];
 
-/** A page of what people are asked, the oldest event first. */
-export const askedPage = async (
+/** A page of what people are asked about events, the oldest event first. */
+const askedPage = async (
   call: Pick<Call, "env" | "tenant">,
   limit: number,
   after: Position | null,
-): Promise<{ readonly items: readonly ApprovalRow[]; readonly next_cursor: string | null }> => {
+): Promise<{ readonly items: ReturnType<typeof waitingRequest>; readonly next_cursor: string | null }> => {
   const filter = { limit, status: "waiting", view: "unsettled" } as const;
   const rows = await listEvents(call.env.DB, call.tenant, filter, { after, now: Date.now() });
   const page = pageFrom(rows, limit, eventPosition);
   const views = await eventViews(call, page.items);
-  return { items: views.flatMap(rowOf), next_cursor: page.next_cursor };
+  return { items: views.flatMap(waitingRequest), next_cursor: page.next_cursor };
 };
 
 const REQUEST_ID = /^approval_/;

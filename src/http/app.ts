@@ -5,6 +5,7 @@ import { seal } from "./headers.ts";
 import { problem, problemResponse } from "./problem.ts";
 import { type App, type HonoEnv, Router } from "./router.ts";
 import { addApprovalRoutes } from "./routes/approvals.ts";
+import { addApprovePage } from "./routes/approve.ts";
 import { addAssetRoutes } from "./routes/assets.ts";
 import { addCompareRoutes } from "./routes/compare.ts";
 import { addCronRoutes } from "./routes/cron.ts";
@@ -85,6 +86,7 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addEventReplayRoutes,
   addEventControlRoutes,
   addApprovalRoutes,
+  addApprovePage,
   addDeadLetterRoutes,
   addOperationRoutes,
   addQueueRoutes,

@@ -39,6 +39,7 @@ import type { ArtifactRecord } from "../schema/artifact.ts";
 import type { ValidationReport } from "../schema/graph.ts";
 import type { runBudgetSchema } from "../schema/run-budget.ts";
 import type { ReplayFixture } from "../schema/replay.ts";
+import { ApprovalCalls } from "./client/approvals.ts";
 import { AssetCalls } from "./client/assets.ts";
 import { DeadLetterCalls } from "./client/dead-letters.ts";
 import { EventCalls } from "./client/events.ts";
@@ -91,6 +92,7 @@ export class Client {
   readonly assets: AssetCalls;
   readonly deadLetters: DeadLetterCalls;
   readonly operations: OperationCalls;
+  readonly approvals: ApprovalCalls;
   readonly triggerEvents: EventCalls;
   readonly finish: FinishCalls;
   readonly mailboxes: MailboxCalls;
@@ -108,6 +110,7 @@ export class Client {
     this.assets = new AssetCalls(transport);
     this.deadLetters = new DeadLetterCalls(transport);
     this.operations = new OperationCalls(transport);
+    this.approvals = new ApprovalCalls(transport);
     this.triggerEvents = new EventCalls(transport);
     this.finish = new FinishCalls(transport);
     this.mailboxes = new MailboxCalls(transport);

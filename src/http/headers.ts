@@ -9,7 +9,9 @@ const PAGE_POLICY =
 export const seal = (headers: Headers, requestId: string): void => {
   const isPage = headers.get("Content-Type")?.startsWith("text/html") === true;
   headers.set("Godwit-Request-Id", requestId);
-  headers.set("Content-Security-Policy", isPage ? PAGE_POLICY : API_POLICY);
+  // A page of its own may say more narrowly what it needs.
+  if (!headers.has("Content-Security-Policy"))
+    headers.set("Content-Security-Policy", isPage ? PAGE_POLICY : API_POLICY);
   headers.set("X-Content-Type-Options", "nosniff");
   headers.set("X-Frame-Options", "DENY");
   headers.set("Referrer-Policy", "no-referrer");

@@ -9,6 +9,7 @@ import type { ReplaySource } from "../engine/replay/source.ts";
 import type { Renewal, RunReply } from "../engine/run/command.ts";
 import type { AuditEntry } from "../engine/finish/state.ts";
 import type { RunUnsettled } from "../engine/run/unsettled.ts";
+import type { LoggedRequest } from "../engine/run/request-view.ts";
 import type { LiveEvent } from "../engine/observe/live.ts";
 import type { JsonObject } from "../lib/json.ts";
 import type { ArtifactRecord } from "../schema/artifact.ts";
@@ -27,6 +28,8 @@ export interface RunObject {
   readonly renew: (attemptTokens: readonly string[]) => Promise<Answer<Renewal>>;
   readonly record: (request: RecordRequest) => Promise<RecordView | null>;
   readonly toolCalls: (request: PartRequest & { readonly pending: boolean }) => Promise<PartPage | null>;
+  /** Null for a request that the run did not make. */
+  readonly asked: (requestId: string, withLog?: boolean) => Promise<LoggedRequest | null>;
   readonly part: (part: PartName, request: PartRequest) => Promise<PartPage | null>;
   /** Null for a run that does not exist. */
   readonly unsettled: () => Promise<RunUnsettled | null>;

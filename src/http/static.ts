@@ -1,7 +1,7 @@
 import type { Bindings } from "./call.ts";
 
 /** Paths that belong to the API: nothing below them is ever a file. */
-const API_PATHS = /^\/(?:v1|hooks)(?:\/|$)/;
+const API_PATHS = /^\/(?:v1|hooks|approve)(?:\/|$)/;
 
 /** The static file a request asks for: the documentation, the dashboard; null when there is none. */
 export const assetFor = async (request: Request, env: Bindings): Promise<Response | null> => {

@@ -4,6 +4,7 @@ import { runRowSchema } from "../schema/api-run.ts";
 import { deadLetterChangeSchema } from "../schema/api-dead-letter.ts";
 import { eventRowSchema } from "../schema/api-event.ts";
 import { workerRowSchema } from "../schema/api-worker.ts";
+import { requestRowSchema } from "../schema/request-row.ts";
 import { seriesListSchema } from "../schema/metric-series.ts";
 import type { Consumer } from "./consumer.ts";
 import { type Addition, metricStatements } from "./metric-rows.ts";
@@ -17,6 +18,7 @@ const indexMessage = z.union([
   z.object({ ...base, run: runRowSchema }),
   z.object({ ...base, worker: workerRowSchema }),
   z.object({ ...base, event: eventRowSchema, dead_letter: deadLetterChangeSchema.optional() }),
+  z.object({ ...base, request: requestRowSchema }),
   // Strict, so that a message about a row that cannot be read is not taken for one of these.
   z.strictObject({ ...shared, metrics: metrics.optional(), dead_letter: deadLetterChangeSchema }),
   z.strictObject({ ...shared, metrics }),
@@ -31,7 +33,7 @@ const FINAL: ReadonlySet<unknown> = new Set(["completed", "failed", "cancelled"]
 
 /** A list: its table, the key of a row, and by what a row is newer than another. */
 interface List {
-  readonly table: "runs" | "workers" | "events" | "dead_letters";
+  readonly table: "runs" | "workers" | "events" | "dead_letters" | "requests";
   readonly key: string;
   /** The same order in SQL and here; of equal rows the one that comes later counts. */
   readonly order: (prefix: string) => string;
@@ -62,6 +64,14 @@ const EVENTS: List = {
 
 const DEAD_LETTERS: List = { ...EVENTS, table: "dead_letters", key: "dlq_id" };
 
+/** A request that has settled never opens again (spec/workers 24.5); its message may overtake an earlier one. */
+const REQUESTS: List = {
+  table: "requests",
+  key: "request_id",
+  order: (prefix) => `(${prefix}.status <> 'open', ${prefix}.seq)`,
+  rank: (row) => [row["status"] === "open" ? 0 : 1, Number(row["seq"])],
+};
+
 interface Target {
   readonly list: List;
   readonly row: Row;
@@ -75,6 +85,7 @@ const targetsOf = (message: IndexMessage): readonly Target[] => {
   const { seq } = message;
   if ("run" in message) return [{ list: RUNS, row: { tenant, seq, ...message.run } }];
   if ("worker" in message) return [{ list: WORKERS, row: { tenant, seq, ...message.worker } }];
+  if ("request" in message) return [{ list: REQUESTS, row: { tenant, seq, ...message.request } }];
   return [{ list: EVENTS, row: { tenant, seq, ...message.event } }, ...deadLetters];
 };
 

@@ -100,7 +100,7 @@ export const runViewSchema = runRecordSchema
       .describe("How many items the lists of a long run have beyond those shown here; the pages of each list show all"),
     waiting: z
       .object({
-        reason: z.enum(["external", "retry", "sleep", "message", "worker", "tool_call"]),
+        reason: z.enum(["external", "retry", "sleep", "message", "person", "worker", "tool_call"]),
         node_id: z.string(),
         stage_id: z.string(),
         until: time.nullable(),
@@ -204,7 +204,19 @@ export const planSchema = z
     attempt_token: z.string(),
     lease_expires_at: time.optional(),
     idempotency_key: z.string(),
-    mode: z.enum(["llm", "agent", "http", "function", "command", "external", "map", "sleep", "wait", "subagent"]),
+    mode: z.enum([
+      "llm",
+      "agent",
+      "http",
+      "function",
+      "command",
+      "external",
+      "map",
+      "sleep",
+      "wait",
+      "subagent",
+      "person",
+    ]),
     timeout_ms: z.number(),
     result: z.unknown().optional().describe("Needs no execution: hand it to `complete` as it is"),
     prompt: z.string().optional(),
@@ -272,7 +284,18 @@ export const advancedSchema = z
     stage: completedStageSchema.optional(),
     more: z.literal(true).optional().describe("Call again at once"),
     waiting: z
-      .enum(["external", "retry", "other_driver", "sleep", "message", "worker", "tool_call", "recording", "finish"])
+      .enum([
+        "external",
+        "retry",
+        "other_driver",
+        "sleep",
+        "message",
+        "person",
+        "worker",
+        "tool_call",
+        "recording",
+        "finish",
+      ])
       .optional(),
     recording: z
       .object({ run_id: z.string(), from: z.int() })

@@ -62,6 +62,36 @@ export const nodeWaitSchema = z
   })
   .readonly();
 
+const anything = z.exactOptional(json);
+const words = z.string().nullable().exactOptional();
+
+/** What a stage with mode `person` asks people (spec/workers 24); its values may hold templates. */
+export const nodePersonSchema = z
+  .object({
+    kind: z.enum(["question", "approval", "dual_control", "escalation"]),
+    prompt: words,
+    schema: anything,
+    default: anything,
+    action: words,
+    args: anything,
+    detail: anything,
+    quorum: anything,
+    reviewers: anything,
+    principal: words,
+    evidence_refs: anything,
+    undo_metadata: anything,
+    capabilities_requested: anything,
+    n: anything,
+    m: anything,
+    approvers: anything,
+    handler: words,
+    input: anything,
+    role: words,
+    reason: words,
+    timeout_ms: z.number().int().nonnegative().nullable().exactOptional(),
+  })
+  .readonly();
+
 /** One node of a workflow (spec/workflow 1.3); the keys from `context_assembler` on are present only where given. */
 export const workflowNodeSchema = z
   .object({
@@ -98,6 +128,7 @@ export const workflowNodeSchema = z
     timeout_ms: z.number().int().nonnegative().nullable().exactOptional(),
     sleep: nodeSleepSchema.nullable().exactOptional(),
     wait: nodeWaitSchema.nullable().exactOptional(),
+    person: nodePersonSchema.nullable().exactOptional(),
     script: z.exactOptional(json),
     output_schema: z.exactOptional(json),
   })

@@ -12,7 +12,8 @@ export type StageMode =
   | "map"
   | "sleep"
   | "wait"
-  | "subagent";
+  | "subagent"
+  | "person";
 
 /**
  * An HTTP call with its templates filled in, but for `{{secret.NAME}}`, which only the executor resolves. Where a value

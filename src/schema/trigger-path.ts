@@ -9,7 +9,7 @@ export const MAX_PATH_LENGTH = 500;
  */
 export const OWN_SEGMENTS: ReadonlySet<string> = new Set(
   (
-    "v1 hooks tenant triggers docs docs.html openapi.json metrics health healthz readyz admin acp mcp " +
+    "v1 hooks tenant triggers approve approve.css docs docs.html openapi.json metrics health healthz readyz admin acp mcp " +
     ".well-known favicon.ico robots.txt"
   ).split(" "),
 );

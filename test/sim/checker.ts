@@ -4,7 +4,8 @@ import type { RunEffect } from "../../src/engine/run/command.ts";
 import type { RunCreated, RunEvent } from "../../src/engine/run/event.ts";
 import { evolve } from "../../src/engine/run/evolve.ts";
 import { runHead } from "../../src/engine/run/head.ts";
-import { isTerminal, type RunState } from "../../src/engine/run/state.ts";
+import { quorumOf } from "../../src/engine/hitl/asked.ts";
+import { isTerminal, type Run, type RunState } from "../../src/engine/run/state.ts";
 import type { RunShell } from "../support/run-fixture.ts";
 import type { Watch } from "./host.ts";
 import { Units } from "./units.ts";
@@ -145,6 +146,7 @@ export class Checker implements Watch {
     if (event.type === "branch_settled") counters.branches += 1;
     if (event.type === "agent_step_recorded") counters.steps_recorded += 1;
     if (event.type === "stage_parked") counters.parked_loops += 1;
+    if (event.type === "request_recorded") this.#world.asked[event.record.type] += 1;
     if (event.type !== "stage_completed") return;
     if (event.deferred === true) counters.deferred += 1;
     if (event.outcome === "slept") counters.slept += 1;
@@ -155,6 +157,8 @@ export class Checker implements Watch {
   #checkSleep({ events, at_ms: at }: { readonly events: readonly RunEvent[]; readonly at_ms: number }): void {
     const until = this.#world.faults.active ? null : sleepsUntil(this.state);
     if (until === null || at >= until || events.some(({ type }) => STATUS_EVENTS.has(type))) return;
+    // Somebody answers what was settled before.
+    if (events.some(({ type }) => type === "request_recorded")) return;
     this.#fail("idle", `${events.map(({ type }) => type).join()} while the run sleeps`);
   }
 
@@ -235,11 +239,23 @@ export class Checker implements Watch {
     for (const [token, what] of this.acknowledged)
       if (!this.units.completions.has(token) && !this.units.ended.has(token) && !this.units.parked.has(token))
         this.#fail("lost completion", `${what} was acknowledged and is not in the journal`);
+    this.#checkRequests(run);
     this.#checkRecord();
     host.reset("looked at once more");
     const { shell } = host.object() as unknown as { shell: RunShell };
     if (shell.quarantine !== null || JSON.stringify(shell.state) !== JSON.stringify(run))
       this.#fail("I2 fold", `a fresh load differs: ${shell.quarantine}`);
+  }
+
+  /** Nobody is asked any more, the lists know it, and whatever was approved has the names that it needs. */
+  #checkRequests(run: Run): void {
+    for (const [id, { request }] of run.requests.entries()) {
+      const { status, tally, asking } = request;
+      const shown = this.#run.requests.get(id);
+      if (status === "open" || shown !== status) this.#fail("index", `${id} is ${status}, lists show ${shown}`);
+      if (status === "approved" && new Set(tally.reviewers).size < quorumOf(asking.asked))
+        this.#fail("journal", `${id} was approved by ${tally.reviewers.join()} alone`);
+    }
   }
 
   #checkRecord(): void {

@@ -57,6 +57,29 @@ export const MAPPING_GRAPH: GraphTraits = {
   deadlines: 0,
 };
 
+/** Graphs that ask people. */
+export const ASKING_GRAPH: GraphTraits = {
+  kinds: ["stage", "stage", "stage", "stage", "fork", "join"],
+  modes: ["function", "person", "person", "person", "sleep"],
+  strategies: ["all"],
+  longest_sleep: 10_000,
+  deadlines: 0.2,
+};
+
+/** Who is asked. */
+export const PEOPLE = ["ann", "bob", "cy"] as const;
+
+const person = (random: Random): JsonObject => {
+  const kind = random.pick(["question", "approval", "approval", "dual_control", "escalation"]);
+  const limit = random.chance(0.4) ? { timeout_ms: random.pick([500, 5_000, 60_000]) } : {};
+  const reviewers = random.chance(0.6) ? [...PEOPLE] : [];
+  if (kind === "question") return { kind, prompt: "?", ...(random.chance(0.3) ? { default: 1 } : {}), ...limit };
+  if (kind === "approval") return { kind, action: "go", quorum: random.int(1, 3), reviewers, ...limit };
+  if (kind === "escalation") return { kind, role: "lead", reason: "stuck" };
+  const listed = reviewers.length === 0 ? {} : { approvers: reviewers };
+  return { kind, n: random.int(1, 2), m: 3, handler: "work", ...listed, ...limit };
+};
+
 /** Messages that stages wait for. */
 export const MESSAGES = ["go", "stop"] as const;
 
@@ -90,6 +113,7 @@ const stage = (random: Random, traits: GraphTraits): JsonObject => {
           },
         }
       : {}),
+    ...(mode === "person" ? { person: person(random) } : {}),
     ...(mode === "external" && random.chance(0.3) ? { timeout_ms: random.int(2_000, 40_000) } : {}),
     ...retryPolicy(random),
   };
@@ -124,6 +148,8 @@ const node = (random: Random, kind: string, traits: GraphTraits): JsonObject => 
 
 const BRANCHES = [null, null, null, null, null, "success", "failed", "error"];
 
+const DECISIONS = ["success", "approved", "denied", "accepted", "timeout", "error"];
+
 const branchesOf = (random: Random, kind: string, isLast: boolean): readonly (string | null)[] => {
   if (kind === "condition") return ["true", "false"];
   if (kind === "fork") return Array.from({ length: random.int(2, 4) }, () => null);
@@ -143,7 +169,9 @@ export const randomGraph = (random: Random, traits: GraphTraits = ANY_GRAPH): Js
     // Mostly forward; sometimes back, which makes a loop.
     const target = (step: number): string =>
       random.chance(0.85) ? (ids[Math.min(index + step, ids.length - 1)] as string) : random.pick(ids);
-    for (const [at, branch] of branchesOf(random, kind, index === ids.length - 1).entries())
+    const asks = nodes[id]?.["mode"] === "person";
+    const branches = asks ? DECISIONS : branchesOf(random, kind, index === ids.length - 1);
+    for (const [at, branch] of branches.entries())
       edges.push({ from: id, to: target(kind === "fork" ? at + 1 : random.int(1, 2)), branch });
   }
   return { id: "wf", entry: "n0", nodes, edges };

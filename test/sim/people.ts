@@ -4,7 +4,10 @@ import type { Answer } from "../../src/engine/machine.ts";
 import type { CreateRun } from "../../src/engine/run/command.ts";
 import { startDriver } from "./actors.ts";
 import { insist, repeat, untilAnswered } from "./client.ts";
-import { MESSAGES, randomResult } from "./graph.ts";
+import type { HitlResponse } from "../../src/engine/hitl/response.ts";
+import type { HitlRequest } from "../../src/engine/hitl/state.ts";
+import type { Random } from "../support/random.ts";
+import { MESSAGES, PEOPLE, randomResult } from "./graph.ts";
 import { Process } from "./process.ts";
 import { Violation } from "./violation.ts";
 import type { WatchedRun } from "./watched-run.ts";
@@ -69,6 +72,41 @@ export const answerCalls = async (run: WatchedRun): Promise<void> => {
     const answer = await insist(run, process, { request, key });
     if (!answer.ok && answer.rejection.code !== "tool_call_not_found" && answer.rejection.code !== "invalid_transition")
       throw new Violation("journal", `an answer was refused: ${answer.rejection.detail}`);
+  }
+};
+
+/** What somebody says to a request: mostly yes. */
+const wordOn = (request: HitlRequest, random: Random): Omit<HitlResponse, "responded_at"> => {
+  const { request_id, asked } = request.asking;
+  const reviewer = random.pick(PEOPLE);
+  const isYes = random.chance(0.8);
+  if (asked.kind === "question") return { request_id, answer: random.int(1, 9) };
+  if (asked.kind === "escalation") return { request_id, reviewer, accepted: isYes };
+  return { request_id, reviewer, approved: isYes };
+};
+
+/** Refusals that people have to live with: the run was over, or somebody has decided before. */
+const BEARABLE: ReadonlySet<string> = new Set(["approval_decided", "invalid_transition"]);
+
+/** Answers what stages ask people; often once more, also where the answer comes too late. */
+export const answerRequests = async (run: WatchedRun): Promise<void> => {
+  const { world, checker } = run;
+  const process = new Process(world, "reviewer", false);
+  let answers = 0;
+  while (!world.hasEnded) {
+    await process.sleep(LOOK_MS);
+    const known = checker.state?.requests.entries().map(([, { request }]) => request) ?? [];
+    const asked = known.filter(({ status }) => status === "open" || world.random.chance(0.05));
+    if (asked.length === 0) continue;
+    const response = wordOn(world.random.pick(asked), world.random);
+    answers += 1;
+    const key = { key: `answer ${answers}`, request_digest: response.request_id };
+    const tell = (under: IdempotencyKey) =>
+      insist(run, process, { request: { type: "answer_request", response }, key: under });
+    const answer = await tell(key);
+    if (!answer.ok && !BEARABLE.has(answer.rejection.code))
+      throw new Violation("journal", `an answer was refused: ${answer.rejection.detail}`);
+    if (answer.ok && world.random.chance(0.3)) await repeat({ what: "an answer", key, first: answer, tell });
   }
 };
 

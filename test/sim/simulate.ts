@@ -2,11 +2,13 @@ import { vi } from "vitest";
 import { runMachine } from "../../src/engine/run/machine.ts";
 import { counting, createRun as createCommand } from "../support/run-fixture.ts";
 import { Random } from "../support/random.ts";
+import type { CreateRun } from "../../src/engine/run/command.ts";
 import { repeatCompletion, repeatStep, startDriver } from "./actors.ts";
 import { FAULTS, type FaultName } from "./faults.ts";
 import { ANY_GRAPH, type GraphTraits, randomGraph, randomOptions } from "./graph.ts";
 import {
   answerCalls,
+  answerRequests,
   cancel,
   createRun,
   pauseAndResume,
@@ -135,6 +137,9 @@ export const simulate = async (seed: number, options: SimulateOptions = {}): Pro
   }
 };
 
+/** Whether a run may ask people: nobody looks for questions where there are none. */
+const asksPeople = ({ graph }: CreateRun): boolean => Object.values(graph.nodes).some(({ mode }) => mode === "person");
+
 const live = async (world: World): Promise<void> => {
   const { scheduler, faults, random } = world;
   world.onDrive = (run, adopt) => startDriver(run, adopt === undefined ? {} : { adopt });
@@ -143,6 +148,7 @@ const live = async (world: World): Promise<void> => {
   createRun(world.first).catch(world.stray);
   workByHand(world.first).catch(world.stray);
   answerCalls(world.first).catch(world.stray);
+  if (world.first.create !== null && asksPeople(world.first.create)) answerRequests(world.first).catch(world.stray);
   signalWaiting(world).catch(world.stray);
   const turmoil = scheduler.now + random.int(15_000, 90_000);
   await world.runUntil(() => false, turmoil);

@@ -4,7 +4,7 @@ import { digestOf } from "../../src/lib/digest.ts";
 import { stepText } from "./step-text.ts";
 import { type Invariant, Violation } from "./violation.ts";
 
-const PARKED: ReadonlySet<string> = new Set(["external", "sleep", "wait"]);
+const PARKED: ReadonlySet<string> = new Set(["external", "sleep", "wait", "person"]);
 
 /** True for what waits for the outside: with several places it takes none, and holds nobody up. */
 const isParkedMode = (run: Run, mode: string): boolean => run.max_parallel > 1 && PARKED.has(mode);
@@ -36,6 +36,8 @@ export class Units {
   readonly attempts = new Map<string, number>();
   /** Stages by the message they have heard. */
   readonly heard = new Map<number, string>();
+  /** Stages that people have answered, or whose time was over. */
+  readonly #told = new Set<string>();
   readonly #line: Line[] = [];
   readonly #over = new Set<string>();
   recorded = 0;
@@ -73,6 +75,9 @@ export class Units {
         if (this.heard.has(event.seq)) fail("message", `message ${event.seq} was heard twice`);
         if ([...this.heard.values()].includes(event.stage_id)) fail("message", `${event.stage_id} heard two messages`);
         this.heard.set(event.seq, event.stage_id);
+        break;
+      case "request_recorded":
+        if (event.record.type !== "requested") this.#told.add(event.stage_id);
         break;
       case "agent_step_recorded": {
         const steps = this.#unit(before, event.stage_id).loop?.steps;
@@ -179,6 +184,8 @@ export class Units {
       this.gaveUp = true;
       return true;
     }
+    if (type === "person" && unit.holder === "nobody" && event.branch !== "timeout")
+      return this.#told.has(event.stage_id);
     if (type === "wait" && [...this.heard.values()].includes(event.stage_id)) return true;
     const isByTime = event.type === "stage_completed" && ["slept", "timeout"].includes(event.outcome);
     if (!isByTime && !String(event.error).startsWith("Error [timeout]: nobody completed")) return false;

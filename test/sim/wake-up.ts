@@ -2,13 +2,14 @@ import { joinIsReady } from "../../src/engine/graph/edges.ts";
 import type { PreparedStage, Run } from "../../src/engine/run/state.ts";
 import { placesTaken } from "./units.ts";
 
-const PARKED: ReadonlySet<string> = new Set(["external", "sleep", "wait"]);
+const PARKED: ReadonlySet<string> = new Set(["external", "sleep", "wait", "person"]);
 
 /** When somebody has to look after an open unit at the latest; null where something from outside comes first. */
 const dueAt = (unit: PreparedStage, latest: number): number | null => {
   if (unit.settled !== null) return null;
   if (unit.deadline_ms !== null) return Math.max(unit.deadline_ms, latest);
-  if (PARKED.has(unit.mode)) return null;
+  // What people have released is a driver's to carry out.
+  if (PARKED.has(unit.mode) && (unit.mode !== "person" || unit.holder === "nobody")) return null;
   if (unit.map !== null || (unit.loop?.pending.length ?? 0) > 0) return null;
   return Math.max(unit.retry_at_ms ?? 0, latest);
 };

@@ -32,6 +32,8 @@ export class WatchedRun {
   /** The row that lists show, and the commit it comes from. */
   row: RunIndexRow | null = null;
   rowSeq = 0;
+  /** The status of each request to people as lists show it. */
+  readonly requests = new Map<string, string>();
 
   constructor(world: World, { id, name, variant, is_replay: isReplay = false, env }: WatchedRunOptions) {
     this.world = world;

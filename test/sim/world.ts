@@ -1,3 +1,5 @@
+import type { HitlEvent } from "../../src/engine/hitl/state.ts";
+import type { RequestIndexRow } from "../../src/engine/run/request-view.ts";
 import type { RunIndexRow } from "../../src/engine/run/command.ts";
 import { Random } from "../support/random.ts";
 import type { Checker } from "./checker.ts";
@@ -25,7 +27,8 @@ interface DriveMessage {
 
 interface IndexMessage {
   readonly seq: number;
-  readonly run: RunIndexRow;
+  readonly run?: RunIndexRow;
+  readonly request?: RequestIndexRow;
 }
 
 interface Queues {
@@ -77,6 +80,16 @@ export class World {
     slept: 0,
     most_open: 0,
     pages_read: 0,
+  };
+  /** What has happened to requests to people, counted. */
+  readonly asked: Record<HitlEvent["type"], number> = {
+    requested: 0,
+    responded: 0,
+    approved: 0,
+    denied: 0,
+    timed_out: 0,
+    cancelled: 0,
+    executed: 0,
   };
   /** Processes that may die. */
   readonly mortals = new Set<Process>();
@@ -201,7 +214,7 @@ export class World {
   /** The newest commit of a run that the lists show or will show. */
   shownSeq(runId: string): number {
     const messages = this.queues.index.accepted as readonly IndexMessage[];
-    return messages.reduce((newest, { run, seq }) => (run.run_id === runId ? Math.max(newest, seq) : newest), 0);
+    return messages.reduce((newest, { run, seq }) => (run?.run_id === runId ? Math.max(newest, seq) : newest), 0);
   }
 
   /** What the scheduled watchdog does: it wakes a run and does not look whether that worked. */
@@ -251,6 +264,14 @@ export class World {
   }
 
   #index(message: IndexMessage): void {
+    const { request } = message;
+    if (request !== undefined) {
+      const { requests } = this.#runOf(request.run_id);
+      // What has settled never opens again.
+      if (requests.get(request.request_id) === undefined || request.status !== "open")
+        requests.set(request.request_id, request.status);
+    }
+    if (message.run === undefined) return;
     const run = this.#runOf(message.run.run_id);
     if (message.seq <= run.rowSeq) return;
     run.rowSeq = message.seq;

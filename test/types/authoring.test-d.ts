@@ -4,6 +4,7 @@ import {
   fork,
   map,
   type NodeFields,
+  person,
   sleep,
   stage,
   wait,
@@ -85,6 +86,24 @@ defineWorkflow({ ...one, nodes: { a: { kind: "fork" } }, edges: back("fork") });
 defineWorkflow({ ...one, nodes: { a: { kind: "join" } }, edges: back("join") });
 defineWorkflow({ ...one, nodes: { a: { kind: "subagent" } }, edges: [...back("success"), ...back("error")] });
 defineWorkflow({ ...one, nodes: { a: wait({ message: "m" }) }, edges: back("timeout") });
+const approval = person({ kind: "approval", action: "deploy", reviewers: ["ann"] });
+defineWorkflow({ ...one, nodes: { a: approval }, edges: [...back("approved"), ...back("denied"), ...back("timeout")] });
+defineWorkflow({ ...one, nodes: { a: person({ kind: "question", prompt: "?" }) }, edges: back("success") });
+defineWorkflow({
+  ...one,
+  nodes: { a: person({ kind: "escalation", role: "r", reason: "w" }) },
+  edges: back("accepted"),
+});
+// @ts-expect-error -- an approval is no success
+defineWorkflow({ ...one, nodes: { a: approval }, edges: back("success") });
+// @ts-expect-error -- a question is not denied
+defineWorkflow({ ...one, nodes: { a: person({ kind: "question", prompt: "?" }) }, edges: back("denied") });
+// @ts-expect-error -- an escalation has no time
+person({ kind: "escalation", role: "r", reason: "w", timeout_ms: 5 });
+const released = person({ kind: "dual_control", n: 1, m: 2, handler: "echo" });
+defineWorkflow({ ...one, nodes: { a: released }, edges: back("approved") }, known);
+// @ts-expect-error -- no such function
+defineWorkflow({ ...one, nodes: { a: person({ kind: "dual_control", n: 1, m: 2, handler: "gone" }) } }, known);
 defineWorkflow({ ...one, nodes: { a: { kind: "own" } }, edges: back("whatever") });
 // @ts-expect-error
 defineWorkflow({ ...one, nodes: { a }, edges: back("passed") });

@@ -41,7 +41,8 @@ const perform = async (
     // Captured and compared as the JSON it would be on the wire.
     return { returned: JSON.parse(JSON.stringify(returned ?? null)) as Json };
   } catch (error) {
-    if (error instanceof OperationFailure) return { failed: { message: error.message, kind: error.kind } };
+    if (error instanceof OperationFailure)
+      return { failed: { ...error.facts, message: error.message, kind: error.kind } };
     if (error instanceof DanglingReference) return { broken: error.message, crashed: false };
     return { broken: error instanceof Error ? whereThrown(error) : String(error), crashed: true };
   }

@@ -12,10 +12,13 @@ export type Operations = Readonly<Record<string, Operation>>;
 export class OperationFailure extends Error {
   override readonly name = "OperationFailure";
   readonly kind: string;
+  /** What else the error says. */
+  readonly facts: JsonObject;
 
-  constructor(message: string, kind = "generic") {
+  constructor(message: string, kind = "generic", facts: JsonObject = {}) {
     super(message);
     this.kind = kind;
+    this.facts = facts;
   }
 }
 

@@ -1,6 +1,7 @@
 import { enrichRunRecord } from "../../src/engine/observe/enrich.ts";
 import type { CreateRun, RunControl } from "../../src/engine/run/command.ts";
 import { NEW_SCHEDULER, type SchedulerState } from "../../src/engine/work-queue/scheduler.ts";
+import type { Waitpoint } from "../../src/engine/hitl/waitpoint.ts";
 import type { RunRecord } from "../../src/schema/record.ts";
 import { Claims } from "./claim-object.ts";
 import { Circuits } from "./circuits.ts";
@@ -8,6 +9,7 @@ import { VirtualClock } from "./clock.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { handlerPortsOf } from "./handler-ports.ts";
 import { Crons } from "./cron-object.ts";
+import { Requests } from "./hitl-object.ts";
 import { Hooks } from "./hook-objects.ts";
 import { LifecycleObject } from "./lifecycle-object.ts";
 import { Inbox } from "./inbox.ts";
@@ -44,6 +46,9 @@ export class System {
   readonly inbox: Inbox;
   readonly lifecycle: LifecycleObject;
   readonly workers: Workers;
+  readonly requests: Requests;
+  /** Waitpoints that vectors make by themselves. */
+  readonly waitpoints = new Map<string, Waitpoint>();
   readonly #runs: RunObject[] = [];
   /** Runs that carry out the cycles of workers, by id. */
   readonly #cycleRuns = new Map<string, RunObject>();
@@ -66,6 +71,7 @@ export class System {
       runObject: (runId) => this.#cycleRun(runId),
       keepRun: (object) => this.#keepRun(object),
     });
+    this.requests = new Requests({ clock, log: this.dispatcher.log });
   }
 
   /** Creates a run in an object of its own and keeps its record under its path. */
@@ -151,6 +157,7 @@ export class System {
       this.dispatcher.wake();
       this.crons.wake();
       await this.workers.wake();
+      this.requests.wake();
       await this.dispatcher.settle();
     }
   }
@@ -166,7 +173,8 @@ export class System {
   }
 
   get #nextAt(): number | null {
-    const times = [this.dispatcher.nextAt, this.crons.nextAt, this.workers.nextAt].filter((at) => at !== null);
+    const parts = [this.dispatcher, this.crons, this.workers, this.requests];
+    const times = parts.map(({ nextAt }) => nextAt).filter((at) => at !== null);
     return times.length === 0 ? null : Math.min(...times);
   }
 
@@ -182,6 +190,7 @@ export class System {
       this.inbox,
       this.lifecycle,
       this.workers,
+      this.requests,
     ])
       group.restart();
   }
@@ -198,6 +207,7 @@ export class System {
       this.dispatcher,
       this.lifecycle,
       this.workers,
+      this.requests,
     ])
       group.close();
   }

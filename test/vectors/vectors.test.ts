@@ -13,7 +13,9 @@ const DEVIATIONS = JSON.parse(read("deviations.json")) as Deviations;
 /** Vectors of features that do not exist yet, with the feature; each fails until it does. */
 const PENDING = JSON.parse(read("pending.json")) as Readonly<Record<string, string>>;
 
-const AREAS = "workflow artifacts policy queue replay schedule trigger dispatch webhook lifecycle worker".split(" ");
+const AREAS = "workflow artifacts policy queue replay schedule trigger dispatch webhook hitl lifecycle worker".split(
+  " ",
+);
 
 describe.each(AREAS)("the vectors of %s", (area) => {
   const files = readdirSync(join(import.meta.dirname, "data", area)).filter((name) => name.endsWith(".json"));

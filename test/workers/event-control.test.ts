@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { EventView } from "../../src/schema/trigger-event.ts";
-import { clientFor, migrateDatabase, post, refusal } from "./http-setup.ts";
+import { clientFor, migrateDatabase, post, refusal, send } from "./http-setup.ts";
+import { startRun, waitingRun } from "./run-setup.ts";
 import { accepted, defineWorkflow, eventIn, get, ISSUE_OPENED, put } from "./trigger-setup.ts";
 
 beforeAll(async () => {
@@ -202,6 +203,43 @@ describe("approval", () => {
     expect(await again).toMatchObject({ status: 409, code: "approval_decided" });
     const unknown = client.triggerEvents.respond("approval_nobody", { approved: true });
     await expect(unknown).rejects.toMatchObject({ code: "approval_not_found" });
+  });
+
+  it("[L-24.9] stands in one list with what runs ask, newest first, page by page", async () => {
+    await put("mixed", careful);
+    await fired("mixed", "dispatched");
+    const { event_id: event } = await fired("mixed", "waiting");
+    const person = { kind: "question", prompt: "?" };
+    const graph = { entry: "p", nodes: { p: { kind: "stage", mode: "person", person } }, edges: [] };
+    const runId = await startRun(graph);
+    await waitingRun(runId, "person");
+    const [newest] = await vi.waitUntil(async () => {
+      const { items } = await client.approvals.list();
+      return items.length === 2 && items[1]?.event_id === event ? items : false;
+    }, 10_000);
+    expect(newest).toMatchObject({ source: "run", run_id: runId, request_kind: "question" });
+    const first = await client.approvals.list({ limit: 1 });
+    const second = await client.approvals.list({ limit: 1, cursor: first.next_cursor ?? "" });
+    expect([first.items[0]?.run_id, second.items[0]?.event_id, second.next_cursor]).toEqual([runId, event, null]);
+    expect((await client.approvals.list({ kinds: "question" })).items.map(({ source }) => source)).toEqual(["run"]);
+    expect((await client.approvals.list({ kinds: "approval" })).items.map(({ source }) => source)).toEqual(["event"]);
+    await client.approvals.respond(`hitl_question_${runId}_1`, { answer: "!" });
+    await client.triggerEvents.approve(event, { approved: false });
+  });
+
+  it("[T-9.5] is answered by a signed link as well", async () => {
+    await put("linked", careful);
+    await fired("linked", "dispatched");
+    const { event_id: id } = await fired("linked", "waiting");
+    expect(await client.approvals.get(id)).toMatchObject({ source: "event", status: "open", event_id: id });
+    const { url } = await client.approvals.link(id, { reviewer: "ann" });
+    const path = new URL(url).pathname;
+    expect((await send(path)).status).toBe(200);
+    const form = { "Content-Type": "application/x-www-form-urlencoded" };
+    const answered = await send(path, { method: "POST", headers: form, body: "decision=approve&reason=fine" });
+    expect(answered.status).toBe(200);
+    expect((await eventIn(id, "dispatched")).approval?.decision).toMatchObject({ reviewer: "ann", reason: "fine" });
+    expect((await send(path, { method: "POST", headers: form, body: "decision=deny" })).status).toBe(409);
   });
 
   it("[T-9.5] nothing was asked about other events", async () => {

@@ -1,5 +1,7 @@
 import type { ValidationReport, WorkflowGraph, WorkflowNode } from "../../schema/graph.ts";
 import type { CapabilityPolicy } from "../../schema/policy.ts";
+import type { JsonObject } from "../../lib/json.ts";
+import { isDecidedByPeople, personProblem } from "../hitl/node.ts";
 import { intersectPolicies } from "../policy/capability.ts";
 import { hookMatcher } from "../policy/hook-pattern.ts";
 import { listedTools } from "../policy/tools.ts";
@@ -127,7 +129,7 @@ const STATIC_KINDS: ReadonlySet<string> = new Set([
 ]);
 
 /** Modes of stages that nobody executes: a branch of a map is always executed. */
-const WAITING_MODES: ReadonlySet<string> = new Set(["sleep", "wait"]);
+const WAITING_MODES: ReadonlySet<string> = new Set(["sleep", "wait", "person"]);
 
 const sleepIsClear = ({ sleep }: WorkflowNode): boolean => {
   const hasMs = sleep?.ms != null;
@@ -136,7 +138,17 @@ const sleepIsClear = ({ sleep }: WorkflowNode): boolean => {
   return hasMs || !Number.isNaN(Date.parse(sleep?.until ?? ""));
 };
 
-const checkModes = (entries: readonly Entry[], { errors }: Findings): void => {
+/** What a person denies must not go on along an edge that everything takes. */
+const checkPerson = (graph: WorkflowGraph, [id, { person }]: Entry, { errors }: Findings): void => {
+  const asked = (person ?? {}) as JsonObject;
+  const problem = personProblem(asked);
+  if (problem !== null) errors.push(`node ${id}: ${problem}`);
+  if (isDecidedByPeople(asked) && outgoingEdges(graph, id).some(({ branch }) => branch === null))
+    errors.push(`node ${id}: say with a branch (approved, denied, timeout) which decision each of its edges follows`);
+};
+
+const checkModes = (graph: WorkflowGraph, entries: readonly Entry[], findings: Findings): void => {
+  const { errors } = findings;
   for (const [id, node] of entries) {
     if (node.kind === "map" && WAITING_MODES.has(node.mode ?? ""))
       errors.push(`node ${id}: the branches of a map cannot wait; mode ${node.mode} is for stages`);
@@ -147,6 +159,7 @@ const checkModes = (entries: readonly Entry[], { errors }: Findings): void => {
     }
     if (node.mode === "sleep" && !sleepIsClear(node))
       errors.push(`node ${id}: sleep stages require either sleep.ms or a moment (RFC 3339) in sleep.until`);
+    if (node.mode === "person") checkPerson(graph, [id, node], findings);
     if (node.mode === "wait" && !node.wait?.message)
       errors.push(`node ${id}: wait stages require the name of a message in wait.message`);
   }
@@ -170,7 +183,7 @@ export const validateGraph = (graph: WorkflowGraph, ceiling: CapabilityPolicy | 
   for (const entry of entries) checkNode(graph, entry, findings);
   if (ceiling !== null) checkCeiling(graph, entries, ceiling, findings);
   checkTools(graph, entries, findings);
-  checkModes(entries, findings);
+  checkModes(graph, entries, findings);
   checkHooks(entries, findings);
   return { valid: findings.errors.length === 0, ...findings, reachable_nodes: reachable };
 };

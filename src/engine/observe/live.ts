@@ -2,6 +2,7 @@ import { hasMarker, sliceMarked } from "../../lib/body-marker.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
 import { lifecycleData } from "./live-lifecycle.ts";
+import { requestEventData, requestEventType } from "./live-request.ts";
 import type { AgentStepRecorded, BranchPrepared, BranchSettled, RunEvent, StageCompleted } from "../run/event.ts";
 
 /** One event of a run as clients see it live. Ids order by sequence, then position. */
@@ -105,6 +106,8 @@ const publicData = (event: RunEvent): JsonObject => {
       return { stage_id: event.stage_id };
     case "message_heard":
       return { stage_id: event.stage_id, seq: event.seq };
+    case "request_recorded":
+      return requestEventData(event);
     case "attempt_started":
       return { stage_id: event.stage_id, attempt: event.attempt, holder: event.holder };
     case "attempt_handed_over":
@@ -141,6 +144,9 @@ const publicData = (event: RunEvent): JsonObject => {
   }
 };
 
+/** What an event is called: those of a request to people have the names of its audit (spec/workers 24.1). */
+const typeOf = (event: RunEvent): string => (event.type === "request_recorded" ? requestEventType(event) : event.type);
+
 /** Journal entries as live events after an event id, at most `limit` of them. */
 export const liveEvents = (entries: readonly Entry[], after: string | null, limit: number): readonly LiveEvent[] => {
   const start = after === null ? null : parseEventId(after);
@@ -149,7 +155,7 @@ export const liveEvents = (entries: readonly Entry[], after: string | null, limi
     for (const [index, event] of entry.events.entries()) {
       if (start !== null && (entry.seq < start.seq || (entry.seq === start.seq && index <= start.index))) continue;
       if (events.length >= limit) return events;
-      events.push({ id: `${entry.seq}.${index}`, type: event.type, at: event.at, data: publicData(event) });
+      events.push({ id: `${entry.seq}.${index}`, type: typeOf(event), at: event.at, data: publicData(event) });
     }
   return events;
 };

@@ -46,13 +46,15 @@ export interface EffectPlan {
 
 const MODES: ReadonlySet<string> = new Set<EffectKind>(["http", "function", "llm", "agent", "external"]);
 
-const WAITS: ReadonlySet<string> = new Set(["wait", "sleep", "timer", "signal", "message", "approval"]);
+const WAITS: ReadonlySet<string> = new Set(["wait", "sleep", "person", "timer", "signal", "message", "approval"]);
 
 const effectOf = (stage: RunStageRecord, node: WorkflowNode | undefined): EffectKind | null => {
   if (isStaticRecord(stage)) return null;
   if (stage.kind === "subagent" || stage.metadata["worker"] !== undefined) return "subagent";
   if (stage.kind === "map") return "map";
   const mode = String(stage.metadata["mode"] ?? node?.mode ?? "llm");
+  // What people have released was carried out.
+  if (mode === "person" && stage.metadata["function"] !== undefined) return "function";
   if (WAITS.has(mode) || WAITS.has(stage.kind)) return "wait";
   // A verify node without a command only looks at what is there.
   if (mode === "command") return node === undefined || verifyCommand(node) !== undefined ? "command" : null;

@@ -7,7 +7,9 @@ import type { MutationSessionRecord, RunExecutionRecord, RunRecord } from "../..
 import type { AgentStep, ToolAnswer } from "../../schema/agent-step.ts";
 import type { SessionCommand, SessionReply } from "../transcript/command.ts";
 import type { SessionSeed } from "../transcript/session-seed.ts";
+import type { HitlResponse } from "../hitl/response.ts";
 import type { RunBudget } from "./budget.ts";
+import type { RequestIndexRow, RequestView } from "./request-view.ts";
 import type { Message } from "../mailbox/state.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
 import type { LifecycleOutcome, LifecycleRequest } from "../finish/command.ts";
@@ -169,6 +171,13 @@ export interface AnswerCall {
   readonly answer: ToolAnswer;
 }
 
+/** A person answers what a stage asks; `misfit` says what the question's schema has against the answer (spec/workers 24.5). */
+export interface AnswerRequest {
+  readonly type: "answer_request";
+  readonly response: Omit<HitlResponse, "responded_at">;
+  readonly misfit?: string | null;
+}
+
 /** The watchdog looks whether somebody still drives the run. */
 export interface Wake {
   readonly type: "wake";
@@ -187,6 +196,7 @@ export type RunCommand =
   | Hear
   | RecordStep
   | AnswerCall
+  | AnswerRequest
   | SessionCommand
   | LifecycleRequest
   | FinishCommand
@@ -215,6 +225,7 @@ export type WaitingFor =
   | "other_driver"
   | "sleep"
   | "message"
+  | "person"
   | "worker"
   | "tool_call"
   | "recording"
@@ -249,6 +260,8 @@ export type RunReply =
   | { readonly type: "step"; readonly goes_on: boolean }
   /** Whether the stage takes the message; one that no longer waits does not. */
   | { readonly type: "heard"; readonly accepted: boolean }
+  /** `counted`: the answer came in time, and from somebody whose word counts. */
+  | { readonly type: "answered"; readonly request: RequestView; readonly counted: boolean }
   | SessionReply
   /** How far the run has come with what is done at its end. */
   | { readonly type: "finishing"; readonly finishing: Finishing | null }
@@ -285,7 +298,9 @@ export type RunEffect =
   /** What is done at the end of the run is to be done. */
   | { readonly type: "finish"; readonly run_id: string; readonly attempt_token: string }
   /** The list of runs shows another state. */
-  | { readonly type: "index_run"; readonly row: RunIndexRow };
+  | { readonly type: "index_run"; readonly row: RunIndexRow }
+  /** The list of requests to people shows another state. */
+  | { readonly type: "index_request"; readonly row: RequestIndexRow };
 
 /** How a run ended. */
 export interface RunEnd {

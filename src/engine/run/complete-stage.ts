@@ -9,6 +9,8 @@ import type { JournaledArtifact } from "./event.ts";
 import { callError, executedStage, isCallError } from "./executed-stage.ts";
 import { executedMap } from "./execute-map.ts";
 import { openById, openByToken } from "./open.ts";
+import { executedAfterApproval } from "./person-result.ts";
+import { tellRequest } from "./request-log.ts";
 import { mustWait } from "./schedule.ts";
 import { completionExcess } from "./stage-policy.ts";
 import { type Completion, type ExecutedStage, isTerminal, type PreparedStage, type Run } from "./state.ts";
@@ -69,6 +71,11 @@ const admit = (run: Run, request: CompletionRequest): Completed | PreparedStage 
     );
   if (isUnwanted(run, unit))
     return rejected("stale_attempt", `the map of branch ${unit.stage_id} waits for no more branches`);
+  if (unit.work.type === "person" && unit.work.approved !== true)
+    return rejected(
+      "invalid_transition",
+      `stage ${unit.stage_id} waits for people: answer their request ${unit.work.request_id}`,
+    );
   if (request.attempt_token === null) return unit;
   if (request.attempt_token !== unit.attempt_token || unit.retry_at_ms !== null)
     return rejected(
@@ -119,6 +126,12 @@ export const recordResult = (draft: Draft, unit: PreparedStage, result: JsonObje
   }
   if (work.type === "delegate")
     return recordExecuted(draft, unit, { executed: delegatedStage(draft, unit, result), handed_in: result });
+  if (work.type === "person") {
+    const executed = executedAfterApproval(draft, unit, { work, result });
+    if (executed.status === "completed")
+      tellRequest(draft, { request_id: work.request_id, stage_id: unit.stage_id }, { type: "executed" });
+    return recordExecuted(draft, unit, { executed, handed_in: result });
+  }
   const executed = executedStage(draft, unit, work.type === "given" ? work.result : result);
   return recordExecuted(draft, unit, { executed, handed_in: result });
 };

@@ -3,6 +3,7 @@ import { budgetExcess } from "./budget.ts";
 import type { ControlRun } from "./command.ts";
 import type { Draft } from "./draft.ts";
 import { stopListening } from "./finish.ts";
+import { cancelRequests } from "./request-log.ts";
 import { isTerminal, type Run } from "./state.ts";
 import { speak } from "./suspend.ts";
 
@@ -39,6 +40,7 @@ export const controlRun = (draft: Draft, command: ControlRun): Rejection | null 
   if (command.type === "resume_run" && (command.only_if_paused_by ?? run.paused_by) !== run.paused_by) return null;
   if (command.type === "pause_run") pause(draft, command);
   else if (command.type === "cancel_run") {
+    cancelRequests(draft);
     draft.emit({ type: "run_cancelled", reason: command.reason ?? null });
     stopListening(draft);
   } else {

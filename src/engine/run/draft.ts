@@ -3,6 +3,7 @@ import type { Context } from "../machine.ts";
 import type { RunEffect, RunIndexRow } from "./command.ts";
 import type { RunEvent } from "./event.ts";
 import { evolve } from "./evolve.ts";
+import type { RequestIndexRow } from "./request-view.ts";
 import { isTerminal, type Run, type RunState } from "./state.ts";
 import { restedCycle } from "./suspend.ts";
 
@@ -78,6 +79,11 @@ export class Draft {
   /** The worker of a stage is not waited for any more. */
   closeWorker(workerId: string): void {
     this.effects.push({ type: "close_worker", worker_id: workerId });
+  }
+
+  /** Orders the list of requests to show one as it is now. */
+  indexRequest(row: RequestIndexRow): void {
+    this.effects.push({ type: "index_request", row });
   }
 
   /** Orders the list of runs to show the run as it is now; of one commit only the newest row counts. */

@@ -12,6 +12,7 @@ import type { FinishingEvent } from "../finish/finishing.ts";
 import type { OnFinish } from "../finish/state.ts";
 import type { LifecycleEvent } from "../finish/command.ts";
 import type { RunReplay } from "../replay/next-stage.ts";
+import type { HitlEvent } from "../hitl/state.ts";
 import type { RunBudget } from "./budget.ts";
 import type { CycleOf, DriveMode, FollowedEdge, ForkedAt, Holder, ReportTo, StageWork } from "./state.ts";
 
@@ -256,6 +257,14 @@ export interface MessageHeard extends Stamped {
   readonly seq: number;
 }
 
+/** Something happened to what people are asked; each is a line of the audit (spec/workers 24.1). */
+export interface RequestRecorded extends Stamped {
+  readonly type: "request_recorded";
+  readonly stage_id: string;
+  readonly request_id: string;
+  readonly record: HitlEvent;
+}
+
 /** A join that was not ready went to the end of the queue. */
 export interface NodeRequeued extends Stamped {
   readonly type: "node_requeued";
@@ -317,6 +326,7 @@ export type RunEvent =
   | StageRetired
   | TransitionsRecorded
   | MessageHeard
+  | RequestRecorded
   | NodeRequeued
   | RunFinalized
   | RunPaused

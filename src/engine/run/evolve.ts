@@ -1,4 +1,5 @@
 import { AppendList, AppendMap } from "../../lib/append.ts";
+import { PersistentMap } from "../../lib/persistent-map.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { RunRecord } from "../../schema/record.ts";
 import { collectContracts } from "../verification/contracts.ts";
@@ -24,6 +25,7 @@ import type {
   StagePrepared,
   TransitionsRecorded,
 } from "./event.ts";
+import { requestRecorded } from "./evolve-request.ts";
 import { branchesOf, openById, withOpen } from "./open.ts";
 import { type Completion, NO_USAGE, type PreparedStage, type Run, type RunState } from "./state.ts";
 import { addUsage } from "./usage.ts";
@@ -91,6 +93,7 @@ const created = (event: RunCreated): Run => {
     completions: AppendMap.empty,
     parked: AppendMap.empty,
     heard: AppendMap.empty,
+    requests: PersistentMap.empty(),
     usage: NO_USAGE,
     earlier_usage: event.fork?.usage ?? null,
     replay: event.replay ?? null,
@@ -253,6 +256,8 @@ const evolveRun = (run: Run, event: Exclude<RunEvent, RunCreated>): Run => {
       return transitioned(run, event);
     case "message_heard":
       return { ...run, heard: run.heard.add(event.stage_id, event.seq) };
+    case "request_recorded":
+      return requestRecorded(run, event);
     case "node_requeued":
       return { ...run, steps: run.steps + 1, ready: [...withoutFirst(run.ready, event.node_id), event.node_id] };
     case "run_finalized":

@@ -53,7 +53,7 @@ export const usageOf = (result: JsonObject): LlmUsage | null => {
   };
 };
 
-const CALLS: ReadonlySet<string> = new Set(["http", "function", "sleep", "wait"]);
+const CALLS: ReadonlySet<string> = new Set(["http", "function", "sleep", "wait", "person"]);
 
 /** A stage that talks replaces the run's transcript, also by none (spec/workflow 14.2); a mere call leaves it alone. */
 const transcriptAfter = (

@@ -6,6 +6,7 @@ import type { Raised } from "./prepare-stage.ts";
 import { enqueueUnique } from "./evolve.ts";
 import { mustFinish } from "./finish-order.ts";
 import type { Completion, FollowedEdge } from "./state.ts";
+import { cancelRequests } from "./request-log.ts";
 import { recordTransitions } from "./transitions.ts";
 
 /** The answer to a completion, with the edges that follow. */
@@ -49,6 +50,7 @@ export const finalize = (draft: Draft, ready?: readonly string[]): void => {
 
 /** Stores an operation that raised: the run has failed with this error. */
 export const failRun = (draft: Draft, raised: Pick<Raised, "detail">): void => {
+  cancelRequests(draft);
   draft.emit({ type: "run_failed", error: raised.detail });
   stopListening(draft);
   draft.index();

@@ -1,6 +1,7 @@
 import { type Context, type Machine, reject } from "../machine.ts";
 import { advance } from "./advance.ts";
 import { answerCall, goesOn, recordStep } from "./agent.ts";
+import { answerRequest } from "./answer-request.ts";
 import { closeStage, end, openStage, transition } from "./by-hand.ts";
 import { changeLifecycle, isLifecycleRequest } from "./change-lifecycle.ts";
 import { changeSession } from "./change-session.ts";
@@ -22,7 +23,7 @@ import { nextWork } from "./walk.ts";
 /*
  * A workflow run.
  *
- *   (none) --create_run--> RUNNING --advance / prepare_stage--> RUNNING, stages open --complete, hear, a deadline--> RUNNING
+ *   (none) --create_run--> RUNNING --advance / prepare_stage--> RUNNING, stages open --complete, hear, an answer, a deadline--> RUNNING
  *   RUNNING --pause_run, steps or budget used up--> PAUSED --resume_run--> RUNNING
  *   RUNNING --queue empty, and what is to be done then is done--> COMPLETED     --an operation raised, the run's deadline--> FAILED
  *   RUNNING | PAUSED --cancel_run--> CANCELLED
@@ -95,6 +96,8 @@ const decideExisting = (run: Run, command: Exclude<RunCommand, CreateRun>, conte
       const rejection = answerCall(draft, command);
       return rejection === null ? controlReply(draft) : refused(rejection);
     }
+    case "answer_request":
+      return answerRequest(draft, command);
     case "session":
       return changeSession(draft, command);
     case "begin_finish":

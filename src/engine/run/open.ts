@@ -1,3 +1,4 @@
+import { workToAsk } from "./person.ts";
 import type { PreparedStage, Reopened, Run } from "./state.ts";
 
 /** The open stage or branch with this id. */
@@ -18,7 +19,10 @@ export const withOpen = (run: Run, stageId: string, change: (unit: PreparedStage
 export const reopenedBy = (run: Run): readonly Reopened[] => [
   ...run.open
     .filter((unit) => unit.branch_of === null)
-    .map(({ node_id, selected_artifact_ids, work }) => ({ node_id, prepared: { selected_artifact_ids, work } })),
+    .map(({ node_id, selected_artifact_ids, work }) => ({
+      node_id,
+      prepared: { selected_artifact_ids, work: work.type === "person" ? workToAsk(run, work) : work },
+    })),
   ...run.reopen,
 ];
 
@@ -30,7 +34,7 @@ export const branchesOf = (run: Run, mapStageId: string): readonly PreparedStage
 export const isParked = (unit: PreparedStage): boolean =>
   PARKED.has(unit.mode) || (unit.mode === "command" && unit.holder === "nobody");
 
-const PARKED: ReadonlySet<string> = new Set(["external", "sleep", "wait", "subagent"]);
+const PARKED: ReadonlySet<string> = new Set(["external", "sleep", "wait", "subagent", "person"]);
 
 /** Stages that take one of the run's parallel places. With a single place every stage does (spec/workflow 5). */
 const placesTaken = (run: Run): number =>

@@ -156,6 +156,8 @@ const workPart = (run: Run, node: WorkflowNode, prepared: PreparedStage): Partia
     case "wait":
     case "delegate":
       return {};
+    case "person":
+      return work.approved === true && work.handler !== null ? { function: work.handler } : {};
     case "condition":
       return { condition: work.call };
     case "http":
@@ -193,6 +195,7 @@ const visitOf = (run: Run, { node_id: own, branch_of: branch }: PreparedStage): 
 /** The plan of the prepared stage as its executor gets it (spec/workflow 4.5). */
 export const planOf = (run: Run, prepared: PreparedStage, now: Timestamp): StagePlan => {
   const node = unitNode(run, prepared);
+  const mode = prepared.work.type === "person" && prepared.work.approved === true ? "function" : prepared.mode;
   const script = (node as unknown as JsonObject)["script"];
   const checks = textChecks(node.verify as Json);
   return {
@@ -205,8 +208,8 @@ export const planOf = (run: Run, prepared: PreparedStage, now: Timestamp): Stage
     attempt_token: prepared.attempt_token,
     ...(prepared.holder === "driver" ? {} : { lease_expires_at: rfc3339(now + prepared.lease_ms) }),
     idempotency_key: prepared.stage_id,
-    mode: prepared.mode,
-    timeout_ms: stageTimeout(node, prepared.mode),
+    mode,
+    timeout_ms: stageTimeout(node, mode),
     ...workPart(run, node, prepared),
     ...(checks === null ? {} : { checks }),
     ...(Object.keys(node.metadata).length === 0 ? {} : { metadata: node.metadata as JsonObject }),

@@ -12,7 +12,7 @@ import { planUnit, type UnitInput } from "./stage-work.ts";
 import type { Holder, MapPlan, PreparedStage, Run, StageWork } from "./state.ts";
 
 /** Modes of stages that nobody executes. */
-const UNFIT: ReadonlySet<string> = new Set(["sleep", "wait"]);
+const UNFIT: ReadonlySet<string> = new Set(["sleep", "wait", "person"]);
 
 /** The work of a branch; one that nobody could execute fails. */
 const fitWork = (node: WorkflowNode, work: StageWork): StageWork => {

@@ -19,6 +19,9 @@ import { isStaticNode, stageMode, stageNode, stageTimeout, unitNode } from "./st
 import { workExcess } from "./stage-policy.ts";
 import { planWork, selectArtifactsFor } from "./stage-work.ts";
 import { planMap } from "../node/map.ts";
+import { deadlineOfRequest } from "../hitl/envelope.ts";
+import { askedWork, askingOf } from "./person.ts";
+import { tellRequest } from "./request-log.ts";
 import { deadlineOf } from "./waits.ts";
 import type { ExecutedStage, Holder, Run, StageWork } from "./state.ts";
 
@@ -56,8 +59,11 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
   const mode = stageMode(node);
   const queue = work.type === "command" ? commandQueue(node.verify as Json, run.options) : null;
   const holder = holderOf(request, mode, queue !== null);
-  const stage_id = `${run.run_id}:${request.node_id}:${run.stage_count + openStages(run) + 1}`;
-  const deadline = work.type === "precomputed" ? null : deadlineOf(node, mode, draft.context.now);
+  const number = run.stage_count + openStages(run) + 1;
+  const stage_id = `${run.run_id}:${request.node_id}:${number}`;
+  const asking = work.type === "person" ? askingOf(draft, work, number) : null;
+  const ownDeadline = work.type === "precomputed" ? null : deadlineOf(node, mode, draft.context.now);
+  const deadline = asking === null ? ownDeadline : deadlineOfRequest(asking);
   draft.emit({
     type: "stage_prepared",
     stage_id,
@@ -67,7 +73,7 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
     ...(work.type === "model" ? sessionOf(draft, node) : {}),
     ...(Object.keys(request.options).length === 0 ? {} : { options: request.options }),
     selected_artifact_ids: selected_ids,
-    work,
+    work: work.type === "person" && asking !== null ? askedWork(work, asking) : work,
     // Nobody has tried what waits to be taken; a command's first attempt is the one that its queue completes.
     attempt: holder === "nobody" && queue === null ? 0 : 1,
     attempt_token: draft.context.nextId("attempt"),
@@ -80,6 +86,7 @@ export const prepareStage = (draft: Draft, request: StageRequest): Raised | null
   });
   if (work.type === "wait") draft.subscribe(stage_id, work.message);
   if (work.type === "delegate") draft.effects.push({ type: "spawn_worker", stage_id });
+  if (asking !== null) tellRequest(draft, { request_id: asking.request_id, stage_id }, { type: "ask", asking });
   if (queue !== null && holder === "nobody") orderCommand(draft, stage_id, queue);
   return null;
 };
@@ -102,7 +109,7 @@ const orderCommand = (draft: Draft, stageId: string, queue: string): void => {
  * branches; a wait by nobody at all.
  */
 const holderOf = (request: StageRequest, mode: StageMode, isQueued: boolean): Holder => {
-  if (mode === "sleep" || mode === "wait" || mode === "subagent") return "nobody";
+  if (mode === "sleep" || mode === "wait" || mode === "subagent" || mode === "person") return "nobody";
   if (mode === "map") return request.whole === true ? request.holder : "nobody";
   return (mode === "external" || isQueued) && request.holder === "driver" ? "nobody" : request.holder;
 };

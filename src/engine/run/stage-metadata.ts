@@ -5,7 +5,7 @@ import { stagePolicies } from "../policy/scopes.ts";
 import { contractsForStage } from "../verification/contracts.ts";
 import { recordedInput } from "../replay/next-stage.ts";
 import type { StageCompleted } from "./event.ts";
-import type { PreparedStage, Run, SettledBranch } from "./state.ts";
+import type { PersonWork, PreparedStage, Run, SettledBranch } from "./state.ts";
 
 /** Work that asks nobody anything. */
 const NOT_ASKED: ReadonlySet<string> = new Set([
@@ -16,6 +16,7 @@ const NOT_ASKED: ReadonlySet<string> = new Set([
   "sleep",
   "wait",
   "delegate",
+  "person",
 ]);
 
 /** How a stage was asked; null for one that was not asked anything (spec/workflow 8.5). */
@@ -53,9 +54,15 @@ interface MetadataInput {
 
 const asJson = (value: unknown): Json => value as Json;
 
+const personMetadata = ({ request_id, handler, approved }: PersonWork): JsonObject => ({
+  request_id,
+  ...(approved === true && handler !== null ? { function: asJson(handler) } : {}),
+});
+
 const workMetadata = (prepared: PreparedStage): JsonObject => {
   if (prepared.work.type === "http") return { http: asJson(prepared.work.call) };
   if (prepared.work.type === "reduce") return { function: { name: prepared.work.function } };
+  if (prepared.work.type === "person") return personMetadata(prepared.work);
   if (prepared.work.type === "function") return { function: asJson(prepared.work.call) };
   return {};
 };

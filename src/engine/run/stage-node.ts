@@ -75,7 +75,7 @@ export const stageMode = (node: WorkflowNode): StageMode => {
   return runsAgentLoop(node) ? "agent" : "llm";
 };
 
-const OWN_MODES: ReadonlySet<string> = new Set(["http", "function", "external", "sleep", "wait"]);
+const OWN_MODES: ReadonlySet<string> = new Set(["http", "function", "external", "sleep", "wait", "person"]);
 
 /** Mode `agent`, or at least one tool (spec/workflow 4.5). */
 export const runsAgentLoop = (node: WorkflowNode): boolean =>
@@ -113,6 +113,7 @@ const DEFAULT_TIMEOUT_MS: Readonly<Record<StageMode, number>> = {
   sleep: 0,
   wait: 0,
   subagent: 0,
+  person: 0,
 };
 
 /** How long one attempt of the node may take, in milliseconds; 0 for no bound. */

@@ -12,6 +12,7 @@ import { contractsForStage } from "../verification/contracts.ts";
 import { sessionExists } from "../transcript/session.ts";
 import { renderFindings } from "../verification/findings.ts";
 import { filledTemplate } from "./filled-template.ts";
+import { planPerson } from "./person.ts";
 import { nodeSessionId } from "./session-id.ts";
 import { selectsArtifacts, stageMode, verifyCommand, verifyFunction } from "./stage-node.ts";
 import type { PromptText, Run, StageWork } from "./state.ts";
@@ -101,6 +102,7 @@ export const planUnit = (run: Run, node: WorkflowNode, input: UnitInput): Result
   if (mode === "command") return ok(verifyWork(node));
   if (mode === "sleep") return ok({ type: "sleep" });
   if (mode === "wait") return ok({ type: "wait", message: node.wait?.message ?? "" });
+  if (mode === "person") return planPerson(run, node, { input, defaultInput: defaultInput(input) });
   if (mode === "http") {
     const call = httpCall(run, node, input);
     return call.ok ? ok({ type: "http", call: call.value }) : call;

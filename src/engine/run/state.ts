@@ -1,5 +1,8 @@
 import type { RunSettlement } from "../trigger/dispatch.ts";
 import type { AppendList, AppendMap } from "../../lib/append.ts";
+import type { PersistentMap } from "../../lib/persistent-map.ts";
+import type { Asked } from "../hitl/asked.ts";
+import type { HitlRequest } from "../hitl/state.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { VerificationContract, WorkflowEdge, WorkflowGraph } from "../../schema/graph.ts";
@@ -67,10 +70,32 @@ export type StageWork =
   | { readonly type: "wait"; readonly message: string }
   /** A worker carries it out; it reports when it has ended. */
   | { readonly type: "delegate"; readonly worker_id: string }
+  | PersonWork
   /** A condition whose texts only a driver can read. */
   | { readonly type: "condition"; readonly call: ConditionCall }
   | { readonly type: "precomputed"; readonly executed: ExecutedStage }
   | { readonly type: "given"; readonly result: JsonObject };
+
+/**
+ * Waits for people; what they release is then carried out by a driver, like an external stage that somebody has taken
+ * (spec/workers 24).
+ */
+export interface PersonWork {
+  readonly type: "person";
+  readonly request_id: string;
+  /** What dual control releases; null for everything else. */
+  readonly handler: FunctionCall | null;
+  /** They have approved it: it is the handler's turn. */
+  readonly approved?: true;
+  /** What is to be asked; the request has it once it was made. */
+  readonly asked?: Asked;
+}
+
+/** A request to people, and the stage that waits for it. */
+export interface RunRequest {
+  readonly stage_id: string;
+  readonly request: HitlRequest;
+}
 
 /** What a map node works through, and when it is done (spec/workflow 6.6). */
 export interface MapPlan {
@@ -267,6 +292,8 @@ export interface Run {
   readonly parked: AppendMap<JsonObject>;
   /** Sequence number of the message that a stage has heard, by the stage's id. */
   readonly heard: AppendMap<number>;
+  /** What people were asked, by the id of the request. */
+  readonly requests: PersistentMap<RunRequest>;
   readonly usage: LlmUsage;
   /** What the run that a fork was made from had used; it counts against the budget. */
   readonly earlier_usage: LlmUsage | null;

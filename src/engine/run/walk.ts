@@ -2,6 +2,7 @@ import type { Json, JsonObject } from "../../lib/json.ts";
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
 import { isRecordedNext, queueWanted, recordedQueue, recordingWanted, replayOrder } from "../replay/next-stage.ts";
 import { executesStage, joinBranches } from "../node/map.ts";
+import { expireRequest } from "./answer-request.ts";
 import { budgetExcess } from "./budget.ts";
 import type { Advance, AdvanceReply } from "./command.ts";
 import { endAttempt, defaultLease, startAttempt } from "./attempts.ts";
@@ -87,6 +88,10 @@ const closeOne = (draft: Draft): boolean => {
       return true;
     }
     if (unit.deadline_ms !== null && unit.deadline_ms <= context.now) {
+      if (work.type === "person") {
+        expireRequest(draft, work.request_id);
+        return true;
+      }
       if (work.type === "wait") draft.unsubscribe(unit.stage_id);
       if (work.type === "delegate") draft.closeWorker(work.worker_id);
       recordExecuted(draft, unit, { executed: executedAtDeadline(unit, unit.deadline_ms), handed_in: NO_RESULT });
@@ -240,13 +245,13 @@ const earliest = (times: readonly (number | null)[]): Timestamp | null => {
   return known.length === 0 ? null : Math.min(...known);
 };
 
-const REASONS = { sleep: "sleep", wait: "message", subagent: "worker" } as const;
+const REASONS = { sleep: "sleep", wait: "message", subagent: "worker", person: "person" } as const;
 
 const reasonOf = (run: Run): NonNullable<AdvanceReply["waiting"]> => {
   const parked = run.open.find((unit) => unit.holder === "nobody" && unit.map === null && unit.settled === null);
   if (parked?.loop != null) return "tool_call";
   const mode = parked?.mode;
-  return mode === "sleep" || mode === "wait" || mode === "subagent" ? REASONS[mode] : "external";
+  return mode === "sleep" || mode === "wait" || mode === "subagent" || mode === "person" ? REASONS[mode] : "external";
 };
 
 /** Why there is nothing to execute although stages are open. */

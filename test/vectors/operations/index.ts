@@ -6,6 +6,7 @@ import { flowOperations } from "./flow.ts";
 import { graphOperations } from "./graph.ts";
 import { handlerOperations } from "./handler.ts";
 import { lifecycleOperations } from "./lifecycle.ts";
+import { hitlOperations } from "./hitl.ts";
 import { mapOperations } from "./map.ts";
 import { mailboxOperations } from "./mailbox.ts";
 import { policyOperations } from "./policy.ts";
@@ -44,4 +45,5 @@ export const OPERATIONS: Operations = {
   ...workerOperations,
   ...lifecycleOperations,
   ...workerFlowOperations,
+  ...hitlOperations,
 };

@@ -30,7 +30,7 @@ const summaryIn = (answer: Answer<WorkerReply>): JsonObject => {
 /** What a worker takes over from where it is started. */
 const scopeOf = ({ parent_policy: policy, parent_session: session }: JsonObject): SpawnScope => {
   const given = typeof session === "string" ? { session_id: session } : (session ?? null);
-  const audit = given === null ? null : valueOf(decodeMutationSession(given, "parent session"));
+  const audit = given === null ? null : valueOf(decodeMutationSession(given, "worker audit"));
   return {
     policy: policy == null ? null : valueOf(decodeCapabilityPolicy(policy)),
     audit,

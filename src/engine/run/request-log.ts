@@ -1,0 +1,27 @@
+import type { Rejection } from "../machine.ts";
+import { hitlMachine } from "../hitl/machine.ts";
+import type { HitlCommand, HitlReply } from "../hitl/state.ts";
+import type { Draft } from "./draft.ts";
+import { requestRow } from "./request-view.ts";
+
+/** Gives a request of the run a command; what happens stands in the run's journal, and the list of requests is told. */
+export const tellRequest = (
+  draft: Draft,
+  { request_id: id, stage_id }: { readonly request_id: string; readonly stage_id: string },
+  command: HitlCommand,
+): HitlReply | Rejection => {
+  const before = draft.run.requests.get(id)?.request ?? null;
+  const decision = hitlMachine.decide(before, command, draft.context);
+  if (!decision.ok) return decision.rejection;
+  for (const record of decision.events) draft.emit({ type: "request_recorded", stage_id, request_id: id, record });
+  const changed = draft.run.requests.get(id);
+  if (changed !== undefined && changed.request.status !== before?.status) draft.indexRequest(requestRow(changed));
+  return decision.reply;
+};
+
+/** Calls off what people are asked, for a run that is about to be over (spec/workers 24.8). */
+export const cancelRequests = (draft: Draft): void => {
+  for (const { work, stage_id, settled } of draft.run.open)
+    if (work.type === "person" && settled === null)
+      tellRequest(draft, { request_id: work.request_id, stage_id }, { type: "cancel", reason: "upstream_cancelled" });
+};
