@@ -100,8 +100,12 @@ const happening = fc.oneof(
   },
 );
 
+const LONGEST_BACK_MS = 500_000;
+
 class World {
   now = START;
+  /** The latest that the clock has ever shown. */
+  latest = START;
   /** Intakes until the process ends; null: it does not. */
   fuse: number | null = null;
   readonly accepted: { readonly key: string; readonly at: string; readonly catchup: boolean }[] = [];
@@ -153,13 +157,15 @@ class World {
 
 const happen = (world: World, { type, late }: { readonly type: string; readonly late: number }): void => {
   if (type === "restart") world.restart();
-  if (type === "back") world.now -= late;
+  // A clock that is further behind than ten minutes is taken for one that had been wrong before: ticks then come again.
+  if (type === "back") world.now = Math.max(world.now - late, world.latest - LONGEST_BACK_MS);
   if (type === "early") world.ring();
   if (type === "crash") world.fuse = late;
   if (type === "alarm" || type === "sleep" || type === "crash") {
     world.now = Math.max(world.now, world.nextAt) + (type === "crash" ? 0 : late);
     world.ring();
   }
+  world.latest = Math.max(world.latest, world.now);
 };
 
 const run = (mode: CatchupMode, schedule: string, events: readonly { type: string; late: number }[]): World => {
