@@ -23,7 +23,7 @@ export const PROBLEMS = {
   event_not_found: { status: 404, title: "There is no such event", retryable: false },
   handshake_not_found: { status: 404, title: "No provider has asked to be verified", retryable: false },
   dead_letter_not_found: { status: 404, title: "There is no such dead letter", retryable: false },
-  approval_not_found: { status: 404, title: "Nothing was asked about this event", retryable: false },
+  approval_not_found: { status: 404, title: "Nothing was asked about this", retryable: false },
   operation_not_found: { status: 404, title: "There is no such operation", retryable: false },
   body_not_found: { status: 404, title: "The body of the delivery is not kept", retryable: false },
   asset_not_found: { status: 404, title: "There is no such asset", retryable: false },
