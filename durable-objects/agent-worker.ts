@@ -19,8 +19,14 @@ import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
 import { performWorkerEffect } from "./shell/worker-effects.ts";
 import { workerPorts } from "./shell/worker-ports.ts";
 
+/** Longer nobody takes to create a run that was ordered. */
+const START_MS = 5_000;
+
 /** One delegated worker (architecture 2): its status, cycle, suspension and what it carries; its runs do the work. */
 export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, WorkerEvent, WorkerEffect, WorkerReply> {
+  /** Until when somebody may be creating the run of the current cycle; known to this instance alone. */
+  #startingUntil = 0;
+
   protected parts(): ObjectParts<WorkerState, WorkerCommand, WorkerEvent, WorkerEffect, WorkerReply> {
     return {
       machine: workerMachine,
@@ -42,12 +48,15 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
 
   /** Executes a command of the API, of a run or of a trigger; see `workerMachine` for what each does. */
   request(command: WorkerCommand, key?: IdempotencyKey): Answer<WorkerReply> {
-    return this.execute(command, key);
+    const isStarting = command.type === "suspend" && this.#startingUntil > Date.now();
+    return this.execute(isStarting ? { ...command, starting: true } : command, key);
   }
 
   /** The run that is to be started for the current cycle; null where there is none. */
   orderedCycle(): OrderedCycle | null {
-    return orderedCycle(this.shell.state);
+    const ordered = orderedCycle(this.shell.state);
+    if (ordered !== null) this.#startingUntil = Date.now() + START_MS;
+    return ordered;
   }
 
   /** The run of a cycle has ended: what it came to settles the cycle. */

@@ -92,6 +92,8 @@ const change = (
       return captured(worker, event);
     case "cycle_paused":
       return paused(worker, event);
+    case "start_given_up":
+      return { ...worker, suspension: quiesced(worker.suspension, event.at) };
     case "task_given":
       return taskGiven(worker, event);
     case "worker_suspended": {

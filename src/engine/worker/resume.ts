@@ -100,6 +100,7 @@ const expire = (draft: Draft): void => {
 export const decideWake = (draft: Draft): WorkerDecision => {
   const { id, status, suspension, run, resume_at_ms: due } = draft.worker;
   if (status === "running" && run === null) draft.start();
+  if (isBeginning(draft.worker)) draft.emit({ type: "start_given_up" });
   const onTimeout = suspension?.conditions?.timeout?.on_timeout;
   if (status !== "suspended" || due === null || due > draft.context.now || onTimeout === undefined)
     return draft.decided();
@@ -121,6 +122,10 @@ export const decideWake = (draft: Draft): WorkerDecision => {
   return draft.decided();
 };
 
+/** Suspended while its run was about to begin: as long as that is not known, it has not come to rest. */
+const isBeginning = ({ status, run, suspension }: Worker): boolean =>
+  status === "suspended" && run === null && suspension?.quiesced_at === null;
+
 /** How long the run of a cycle may take to be known before it is ordered again. */
 const START_WATCH_MS = 5_000;
 
@@ -129,7 +134,8 @@ const START_WATCH_MS = 5_000;
  * before its run has come to rest, unless that is a failure.
  */
 export const nextWorkerWake = (worker: Worker | null, now: number): number | null => {
-  if (worker?.status === "running" && worker.run === null) return now + START_WATCH_MS;
+  if (worker === null) return null;
+  if ((worker.status === "running" && worker.run === null) || isBeginning(worker)) return now + START_WATCH_MS;
   if (worker?.status !== "suspended" || worker.resume_at_ms === null) return null;
   const { suspension } = worker;
   const waits = suspension?.quiesced_at == null && suspension?.conditions?.timeout?.on_timeout !== "fail";

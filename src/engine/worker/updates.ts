@@ -64,6 +64,7 @@ const namesOf = (event: WorkerEvent, before: WorkerState): readonly WorkerEventN
     case "worker_restored":
     case "cycle_captured":
     case "cycle_paused":
+    case "start_given_up":
     case "parent_told":
     case "child_adopted":
       return [];

@@ -219,6 +219,16 @@ describe("a worker that is suspended before its run has begun", () => {
     expect(box.takeEffects()).toContainEqual({ type: "start_cycle", cycle: 2 });
   });
 
+  it("[L-32.4] waits for a run that is about to begin, and no longer than such a thing takes", () => {
+    const box = WorkerFixture.spawned(spawnOf());
+    box.tell({ ...suspend, starting: true });
+    expect(box.worker.suspension).toMatchObject({ quiesced_at: null });
+    expect(nextWorkerWake(box.state, 0)).toBe(5_000);
+    box.tell({ type: "wake" });
+    expect(box.worker).toMatchObject({ status: "suspended", suspension: { quiesced_at: expect.any(String) } });
+    expect(nextWorkerWake(box.state, 0)).toBe(null);
+  });
+
   it("[L-32.4] waits for a run that begins meanwhile, and takes none of an earlier cycle", () => {
     const box = WorkerFixture.spawned(spawnOf());
     box.tell(suspend);
