@@ -1,10 +1,12 @@
 import type { Answer, Context } from "../../src/engine/machine.ts";
 import type { CreateRun, RunEnd } from "../../src/engine/run/command.ts";
 import { delegatedNode, delegatedSpawn } from "../../src/engine/run/delegate.ts";
+import { nodeSessionId } from "../../src/engine/run/session-id.ts";
 import type { CycleOf, Run } from "../../src/engine/run/state.ts";
 import type { CycleFacts } from "../../src/engine/worker/cycle-result.ts";
+import { DELEGATED_NODE } from "../../src/engine/worker/cycle-run.ts";
 import { sessionSeeds } from "../../src/engine/transcript/session-seed.ts";
-import { transcriptOf } from "../../src/engine/transcript/session.ts";
+import { sessionIn, transcriptOf } from "../../src/engine/transcript/session.ts";
 import type { Json, JsonObject } from "../../src/lib/json.ts";
 import { decodeWorkerExecution } from "../../src/schema/worker-execution.ts";
 import { readRecord, type RunShell } from "../projections/run-record.ts";
@@ -58,6 +60,14 @@ const lastResult = ({ completions }: Run): JsonObject | null => {
   return token === undefined ? null : (completions.get(token)?.handed_in ?? null);
 };
 
+/** What was said in the session of the run's one node; null for another run, and where nothing was said. */
+const conversationOf = ({ graph, sessions }: Run): Json => {
+  const node = graph.nodes[DELEGATED_NODE];
+  const id = node === undefined ? undefined : nodeSessionId(node);
+  const session = sessionIn(sessions, id);
+  return session === undefined || session.messages.length === 0 ? null : transcriptOf(session);
+};
+
 /** Tells a worker how the run of its cycle ended, and what it came to. */
 export const reportCycle = async (
   ports: WorkerPorts,
@@ -68,7 +78,7 @@ export const reportCycle = async (
   const record = readRecord(shell, {}, ports.context())?.record ?? null;
   // A run that its worker continued meanwhile reports its later end.
   if (state === null || record === null || !isStill(state, to)) return;
-  const facts: CycleFacts = { ...end, record, result: lastResult(state) };
+  const facts: CycleFacts = { ...end, record, result: lastResult(state), conversation: conversationOf(state) };
   mustHear(await ports.worker(to.worker_id).cycleEnded(to.cycle, facts));
 };
 

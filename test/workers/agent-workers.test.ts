@@ -156,11 +156,11 @@ describe("a suspended worker", () => {
       suspension: { reason: "lunch" },
     });
     await restedWorker(id);
-    expect(await answered(`/v1/workers/${id}/resume`, { input: "hurry" })).toMatchObject({
-      status: "running",
-      task: "hurry",
-      suspension: null,
-    });
+    // A run that shows up only now has to come to rest first.
+    const resume = async (): Promise<unknown> => (await post(`/v1/workers/${id}/resume`, { input: "hurry" })).json();
+    await expect
+      .poll(resume, { timeout: 15_000 })
+      .toMatchObject({ status: "running", task: "hurry", suspension: null });
     expect(await refusal(post(`/v1/workers/${id}/resume`, {}))).toMatchObject({
       status: 409,
       detail: `HARN-SUS-003: resume_agent: worker ${id} is not suspended (status=running)`,

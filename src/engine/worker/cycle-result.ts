@@ -12,6 +12,8 @@ export interface CycleFacts {
   readonly record: RunRecord;
   /** What the last stage was completed with; null where none was. */
   readonly result: JsonObject | null;
+  /** What was said in the run of one node, for a stage that ended without a transcript; null for nothing. */
+  readonly conversation: Json;
 }
 
 /** A payload larger than this holds the header of its run in place of the record: the run itself shows that. */
@@ -77,8 +79,8 @@ export const cycleResult = (worker: Worker, facts: CycleFacts): CycleResult => {
   }
   const stage = lastStage(facts);
   const failure = status === "failed" ? (error ?? "the worker's run failed") : stageError(facts);
-  const transcript: Json = stage?.transcript ?? null;
   if (config.mode === "sub_agent") {
+    const transcript: Json = stage?.transcript ?? facts.conversation;
     const payload = subAgentEnvelope(config.spec, {
       result: failure === null ? facts.result : null,
       error: failure,
@@ -86,11 +88,12 @@ export const cycleResult = (worker: Worker, facts: CycleFacts): CycleResult => {
     });
     return { ok: true, payload, transcript, artifacts: [], execution: null };
   }
-  if (failure !== null || stage === undefined) return failedWith(failure ?? "the worker's run has no stage");
+  if (failure !== null || stage === undefined)
+    return failedWith(failure ?? "the worker's run has no stage", facts.result?.["error_category"] === "cancelled");
   return {
     ok: true,
     payload: stagePayload(worker, stage, facts.result),
-    transcript,
+    transcript: stage.transcript ?? null,
     artifacts: stage.artifacts,
     execution,
   };

@@ -44,7 +44,7 @@ const singleNode = (worker: Worker, node: JsonObject): JsonObject => ({
   id: `worker:${worker.name}`,
   name: worker.name,
   entry: DELEGATED_NODE,
-  nodes: { [DELEGATED_NODE]: { ...node, id: DELEGATED_NODE, kind: "stage" } },
+  nodes: { [DELEGATED_NODE]: { ...node, id: DELEGATED_NODE, kind: node["kind"] === "verify" ? "verify" : "stage" } },
   edges: [],
 });
 

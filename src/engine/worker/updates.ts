@@ -38,7 +38,7 @@ const SETTLED = {
   cancelled: "WorkerCancelled",
 } as const;
 
-/** The public events of what happened, in order; a cycle that ended well began, even where that was not heard (spec/workers 8.2). */
+/** The public events of what happened, in order; a cycle that ended began, even where that was not heard, or where it found no run (spec/workers 8.2, 9). */
 const namesOf = (event: WorkerEvent, before: WorkerState): readonly WorkerEventName[] => {
   switch (event.type) {
     case "worker_spawned":
@@ -46,7 +46,7 @@ const namesOf = (event: WorkerEvent, before: WorkerState): readonly WorkerEventN
     case "cycle_began":
       return before?.status === "running" ? ["WorkerSpawned"] : [];
     case "cycle_settled": {
-      const isUnheard = event.outcome !== null && before?.run === null;
+      const isUnheard = before?.run === null;
       return isUnheard ? ["WorkerSpawned", SETTLED[event.status]] : [SETTLED[event.status]];
     }
     case "task_given":

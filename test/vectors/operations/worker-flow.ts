@@ -5,6 +5,7 @@ import { restoredWorker } from "../../../src/engine/worker/restored-worker.ts";
 import { snapshotTarget } from "../../../src/engine/worker/snapshot-path.ts";
 import { resolveSpawn, type SpawnScope } from "../../../src/engine/worker/spawn.ts";
 import { summaryOf } from "../../../src/engine/worker/summary.ts";
+import { givenText } from "../../../src/lib/display.ts";
 import { isObject, type Json, type JsonObject } from "../../../src/lib/json.ts";
 import { decodeCapabilityPolicy } from "../../../src/schema/policy.ts";
 import { decodeMutationSession } from "../../../src/schema/record.ts";
@@ -86,7 +87,7 @@ const wait = async (system: System, args: JsonObject): Promise<Json> => {
 
 const sendInput = async (system: System, args: JsonObject): Promise<JsonObject> => {
   const object = workerOf(system, args["worker"]);
-  const summary = summaryIn(await object.request({ type: "send_input", task: textArg(args, "text") }));
+  const summary = summaryIn(await object.request({ type: "send_input", task: givenText(args["text"]) ?? "" }));
   system.workers.watch(object.worker.id);
   return summary;
 };
