@@ -89,8 +89,8 @@ export const beginCycle = async (ports: CyclePorts, start: CycleStart): Promise<
   if (!command.ok) return fail(command.error);
   const { tenant, run_id } = command.value;
   const answer = await ports.run(run_id).carryOut(command.value);
-  // Where it exists already, what was lost is only that the worker knows.
-  if (!answer.ok && answer.rejection.code !== "run_already_exists") return fail(answer.rejection.detail);
+  if (!answer.ok && answer.rejection.code === "unavailable") throw new Error(answer.rejection.detail);
+  if (!answer.ok) return fail(answer.rejection.detail);
   await worker.request({ type: "cycle_began", cycle, run_id });
   const first = answer.ok && answer.reply.type === "created" ? answer.reply.advance : null;
   return { tenant, run_id, ...(first === null ? {} : { first }) };

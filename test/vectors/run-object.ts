@@ -7,7 +7,6 @@ import { MachineShell } from "../../durable-objects/shell/machine-shell.ts";
 import { sqliteStore } from "../../durable-objects/storage/sqlite-store.ts";
 import { advanceAnswer, stepAnswer } from "../../src/engine/run/answers.ts";
 import type { CreateRun, RunCommand, RunEffect, RunReply } from "../../src/engine/run/command.ts";
-import type { RunEvent } from "../../src/engine/run/event.ts";
 import { runHead } from "../../src/engine/run/head.ts";
 import { runMachine } from "../../src/engine/run/machine.ts";
 import { projectRun, type ProjectUntil } from "../../src/engine/run/project.ts";

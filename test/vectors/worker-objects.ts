@@ -128,7 +128,7 @@ export class Workers {
     walk(object, { ...how, clock: this.#host.clock, settle: () => this.#carryOutFor(object) });
 
   async #carryOutFor({ run }: RunObject): Promise<void> {
-    for (const workerId of [...this.#ordered])
+    for (const workerId of this.#ordered)
       if (this.object(workerId).state?.parent?.run_id === run.run_id) await this.carryOut(workerId);
   }
 
@@ -172,7 +172,7 @@ export class Workers {
 
   /** Throws away what is only in memory, which is every worker; snapshots and runs stay. */
   restart(): void {
-    for (const workerId of [...this.#objects.keys()]) this.forget(workerId);
+    for (const workerId of this.#objects.keys()) this.forget(workerId);
   }
 
   close(): void {

@@ -81,6 +81,21 @@ describe("a worker", () => {
   });
 });
 
+describe("a worker from a snapshot", () => {
+  it("[L-32.2] cannot go on with the run of another worker, and says so", async () => {
+    const graph = { entry: "act", nodes: { act: says("one") }, edges: [] };
+    const id = idOf(await spawned({ task: "Write", graph }));
+    await workerWith(id, "completed");
+    const snapshot = (await (await get(`/v1/workers/${id}/snapshot`)).json()) as JsonObject;
+    const other = `worker_${crypto.randomUUID()}`;
+    expect(await answered("/v1/workers/restore", { snapshot: { ...snapshot, id: other } })).toMatchObject({
+      id: other,
+    });
+    await answered(`/v1/workers/${other}/input`, { text: "Write on" });
+    expect(await workerWith(other, "failed")).toMatchObject({ error: expect.stringContaining("exists already") });
+  });
+});
+
 const delegating = (node: JsonObject): JsonObject => ({
   entry: "research",
   nodes: { research: { ...node, kind: "subagent", metadata: { worker_name: "scout" } } },

@@ -46,7 +46,15 @@ const mayContinue = (state: Run, { continues, report_to: next }: CreateRun): boo
   return "worker_id" in to && "worker_id" in next && next.worker_id === to.worker_id && next.cycle > to.cycle;
 };
 
+/** True for the run that a worker asks for again, in the cycle that it carries out or in an earlier one. */
+const isRepeated = ({ report_to: to }: Run, { continues, report_to: asked }: CreateRun): boolean => {
+  if (continues !== true || to === null || asked === undefined) return false;
+  return "worker_id" in to && "worker_id" in asked && asked.worker_id === to.worker_id && asked.cycle <= to.cycle;
+};
+
 const createRun = (state: RunState, command: CreateRun, context: Context): RunDecision => {
+  if (state !== null && isRepeated(state, command))
+    return decided(new Draft(state, context), { type: "created", control: controlOf(state), advance: null });
   if (state !== null && !mayContinue(state, command))
     return reject("run_already_exists", `run ${state.run_id} exists already`);
   const prepared = prepareRun(command, context);
