@@ -42,8 +42,8 @@ export const performWorkerEffect = async (
       return mustHear(await ports.worker(effect.worker_id).request({ type: "close" }));
     case "listen":
     case "unlisten":
-      // A hint as well: whoever gets it asks the worker what is to listen now. The alarm gives it again until that is known.
-      return void (await env.CONTROL_QUEUE.send({ v: 1, tenant, worker_id: id }));
+      // The alarm gives it again until it is known to have been carried out.
+      return ports.orderListening(id);
     case "index_worker":
       return ports.index(workerRow(worker), shell.seq);
   }

@@ -32,7 +32,7 @@ const NOT_HERE: Readonly<Record<string, string>> = {
 };
 
 /** What kind of trigger a definition may name; every other kind is one of events. */
-const TRIGGER_KINDS: ReadonlySet<unknown> = new Set(["webhook", "a2a-push", "stream", "cron", "manual"]);
+const TRIGGER_KINDS: ReadonlySet<unknown> = new Set(["webhook", "a2a-push", "cron", "manual"]);
 
 /**
  * The trigger that wakes a worker, as it is put: its handler is the resumption, whatever the condition says, and a kind of events

@@ -5,9 +5,11 @@ import type { JsonObject } from "../../src/lib/json.ts";
 import { get, migrateDatabase, post, refusal, ROOT_KEY, send } from "./http-setup.ts";
 import { answered } from "./run-setup.ts";
 import { accepted, deliver, eventIn, ISSUE_OPENED, SECRET } from "./trigger-setup.ts";
-import { eventsOf, says, spawned, workerNow, workerOf, workerWith } from "./worker-setup.ts";
+import { eventsOf, says, spawned, workerNow, workerWith } from "./worker-setup.ts";
 
 beforeAll(migrateDatabase);
+
+const workerOf = (workerId: string): DurableObjectStub => env.AGENT_WORKER.getByName(`default/${workerId}`);
 
 const settings = { GODWIT_SECRET_GITHUB_HOOK: SECRET };
 
@@ -33,13 +35,12 @@ const parkedWorker = (resume_when: JsonObject): Promise<JsonObject> =>
 const looping = (turns: number): JsonObject => ({
   provider: "scripted",
   tools: [{ name: "echo" }],
-  max_iterations: 100,
+  max_iterations: 1000,
   script: {
     replies: [
       ...Array.from({ length: turns }, (_, at) => ({
         when: { turn: at + 1 },
         text: `turn ${at + 1}`,
-        delay_ms: 20,
         tool_calls: [{ name: "echo", arguments: { text: String(at) } }],
       })),
       { text: "all done" },
@@ -60,8 +61,7 @@ const gone = (id: string): Promise<void> =>
 
 describe("a trigger that wakes a worker", () => {
   it("[L-18.3] takes a signed webhook, with which the agent goes on behind its last step", async () => {
-    const id = idOf(await spawned({ task: "Count", sub_agent: looping(40) }));
-    await expect.poll(() => eventsOf(id), { timeout: 10_000 }).toEqual(["WorkerSpawned"]);
+    const id = idOf(await spawned({ task: "Count", sub_agent: looping(300) }));
     const suspended = await told(`/v1/workers/${id}/suspend`, { reason: "an answer", conditions: { trigger } });
     const listener = listenerOf(suspended);
     expect(listener).toEqual({
@@ -90,13 +90,8 @@ describe("a trigger that wakes a worker", () => {
     expect(worker["task"]).toContain("Spelling error in the README file");
     expect(worker).toMatchObject({ suspension: null, result: { ok: true, summary: "all done" } });
     expect(JSON.stringify((worker["result"] as JsonObject)["transcript"])).toContain("Spelling error in the README");
-    expect(await eventsOf(id)).toEqual([
-      "WorkerSpawned",
-      "WorkerSuspended",
-      "WorkerResumed",
-      "WorkerSpawned",
-      "WorkerCompleted",
-    ]);
+    const events = (await eventsOf(id)).filter((event) => event !== "WorkerSpawned");
+    expect(events).toEqual(["WorkerSuspended", "WorkerResumed", "WorkerCompleted"]);
     await gone(listener.id);
     expect((await deliver(listener.path, { body: ISSUE_OPENED, settings })).status).toBe(404);
   });
@@ -159,7 +154,7 @@ describe("a trigger that wakes a worker", () => {
     });
     // The deployment does not have that secret.
     expect(await refused(trigger)).toMatchObject({ status: 400, details: expect.anything() });
-    const id = idOf(await spawned({ task: "Count", sub_agent: looping(40) }));
+    const id = idOf(await spawned({ task: "Count", sub_agent: looping(300) }));
     expect((await post(`/v1/workers/${id}/suspend`, { conditions: { trigger } })).status).toBe(400);
     expect(await workerNow(id)).toMatchObject({ status: "running", suspension: null });
     await answered(`/v1/workers/${id}/close`, {});
@@ -173,16 +168,44 @@ describe("a trigger that wakes a worker", () => {
   });
 });
 
-describe("the end of a suspension's time", () => {
-  const late = async (on_timeout: string): Promise<{ id: string; worker: JsonObject }> => {
-    const worker = await parkedWorker({ timeout: { duration_minutes: 1, on_timeout } });
-    return { id: idOf(worker), worker };
-  };
+/** The snapshot of a worker whose time has been over for long, under a new id. */
+const overdue = async (on_timeout: string): Promise<string> => {
+  const worker = await parkedWorker({ timeout: { duration_minutes: 1, on_timeout }, on_event: "late" });
+  const snapshot = (await (await get(`/v1/workers/${idOf(worker)}/snapshot`)).json()) as JsonObject;
+  const suspension = { ...(snapshot["suspension"] as JsonObject), suspended_at: "2020-01-01T00:00:00.000Z" };
+  const id = `late_${on_timeout}`;
+  const restored = await answered("/v1/workers/restore", { snapshot: { ...snapshot, id, suspension } });
+  expect(restored).toMatchObject({ id, status: "suspended" });
+  await answered(`/v1/workers/${idOf(worker)}/close`, {});
+  return id;
+};
 
-  it("[L-18.3] does nothing before its time, and a listener is ordered until it is there", async () => {
-    const { id } = await late("fail");
+describe("the end of a suspension's time", () => {
+  it("[L-18.3] does nothing before its time", async () => {
+    const id = idOf(await parkedWorker({ timeout: { duration_minutes: 1, on_timeout: "fail" } }));
     await runDurableObjectAlarm(workerOf(id));
     expect(await workerNow(id)).toMatchObject({ status: "suspended" });
+    await answered(`/v1/workers/${id}/close`, {});
+  });
+
+  it("[L-18.3] fails the worker, resumes it with a digest, or with the timeout as its task", async () => {
+    const failing = await overdue("fail");
+    await runDurableObjectAlarm(workerOf(failing));
+    expect(await workerWith(failing, "failed")).toMatchObject({
+      error: "auto-resume timeout expired",
+      suspension: null,
+    });
+    const digested = await overdue("resume_with_summary");
+    await runDurableObjectAlarm(workerOf(digested));
+    expect(await workerWith(digested, "completed")).toMatchObject({ history: ["Begin"] });
+    const told = await overdue("resume_with_input");
+    await runDurableObjectAlarm(workerOf(told));
+    expect(JSON.parse(String((await workerWith(told, "completed"))["task"]))).toMatchObject({
+      type: "auto_resume.timeout",
+      worker_id: told,
+      on_timeout: "resume_with_input",
+    });
+    await expect.poll(() => rowsOf("late"), { timeout: 10_000 }).toBe(0);
   });
 });
 
@@ -230,7 +253,7 @@ describe("a channel", () => {
 
 describe("the panic broadcast", () => {
   it("[L-17.3] suspends what runs, in the order of ids, and overwrites no reason", async () => {
-    const running = idOf(await spawned({ task: "Count", sub_agent: looping(60) }));
+    const running = idOf(await spawned({ task: "Wait", node: { kind: "stage", mode: "external" } }));
     const parked = idOf(await parkedWorker({ on_event: "never" }));
     const done = idOf(await spawned({ task: "Say", node: says("x") }));
     await workerWith(done, "completed");
