@@ -59,6 +59,12 @@ const gone = (id: string): Promise<void> =>
     .toBe(404)
     .then(() => undefined);
 
+const refused = async (given: JsonObject): Promise<unknown> =>
+  refusal(post("/v1/workers", { task: "x", node: says("x"), options: { resume_when: { trigger: given } } }));
+
+const publish = (): Promise<Response> =>
+  post("/v1/channels/deploys/events", { payload: { release: 7 } }, { "Idempotency-Key": "release-7" });
+
 describe("a trigger that wakes a worker", () => {
   it("[L-18.3] takes a signed webhook, with which the agent goes on behind its last step", async () => {
     const id = idOf(await spawned({ task: "Count", sub_agent: looping(300) }));
@@ -139,8 +145,6 @@ describe("a trigger that wakes a worker", () => {
   });
 
   it("[L-32.5] is judged before anything is suspended", async () => {
-    const refused = async (given: JsonObject): Promise<unknown> =>
-      refusal(post("/v1/workers", { task: "x", node: says("x"), options: { resume_when: { trigger: given } } }));
     expect(await refused({ provider: "github" })).toMatchObject({
       status: 400,
       detail: expect.stringContaining("secret"),
@@ -216,8 +220,6 @@ describe("a channel", () => {
     const ids = workers.map(idOf).toSorted();
     expect(listenerOf(workers[0] ?? {})).toMatchObject({ path: null, state: "listening" });
     expect(await rowsOf("deploys")).toBe(2);
-    const publish = (): Promise<Response> =>
-      post("/v1/channels/deploys/events", { payload: { release: 7 } }, { "Idempotency-Key": "release-7" });
     const [first, second] = [await (await publish()).json(), await (await publish()).json()];
     expect(first).toMatchObject({ channel: "deploys", noted: [] });
     expect([...(first as { resumed: string[] }).resumed].toSorted()).toEqual(ids);

@@ -65,19 +65,20 @@ describe("what listens for a suspended worker", () => {
   });
 });
 
-describe("the event of a trigger", () => {
-  const event = (box: WorkerFixture) => ({
-    suspended_at: box.worker.suspension?.suspended_at ?? "",
-    input: { issue: 7 },
-    trigger_event: { id: "evt_1", kind: "issues.opened" },
-  });
-  const awaken = (box: WorkerFixture, given: ReturnType<typeof event>) => {
-    const command = awakeningCommand(given);
-    const decision = workerMachine.decide(box.state, command, { now: box.now, nextId: (prefix) => `${prefix}_x` });
-    if (decision.ok) box.tell(command);
-    return awakeningOf(decision, box.state, given).type;
-  };
+const event = (box: WorkerFixture) => ({
+  suspended_at: box.worker.suspension?.suspended_at ?? "",
+  input: { issue: 7 },
+  trigger_event: { id: "evt_1", kind: "issues.opened" },
+});
 
+const awaken = (box: WorkerFixture, given: ReturnType<typeof event>) => {
+  const command = awakeningCommand(given);
+  const decision = workerMachine.decide(box.state, command, { now: box.now, nextId: (prefix) => `${prefix}_x` });
+  if (decision.ok) box.tell(command);
+  return awakeningOf(decision, box.state, given).type;
+};
+
+describe("the event of a trigger", () => {
   it("[L-18.3] resumes once, with its payload as the task", () => {
     const box = WorkerFixture.parked({ conditions });
     const given = event(box);
