@@ -1,12 +1,14 @@
 import type { Answer } from "../src/engine/machine.ts";
+import { type Awakening, awakeningCommand, type AwakeningEvent, awakeningOf } from "../src/engine/worker/awakening.ts";
 import type { WorkerCommand, WorkerEffect, WorkerReply } from "../src/engine/worker/command.ts";
 import { cycleEnd, type CycleFacts } from "../src/engine/worker/cycle-result.ts";
 import { type OrderedCycle, orderedCycle } from "../src/engine/worker/cycle-run.ts";
 import type { WorkerEvent } from "../src/engine/worker/event.ts";
+import { owedListeners } from "../src/engine/worker/listeners.ts";
 import { workerMachine } from "../src/engine/worker/machine.ts";
 import { nextWorkerWake } from "../src/engine/worker/resume.ts";
 import { snapshotOf } from "../src/engine/worker/snapshot.ts";
-import type { WorkerState } from "../src/engine/worker/state.ts";
+import type { WorkerListener, WorkerState } from "../src/engine/worker/state.ts";
 import { summaryOf } from "../src/engine/worker/summary.ts";
 import { unsettledSubagent, workerHead } from "../src/engine/worker/view.ts";
 import type { Json, JsonObject } from "../src/lib/json.ts";
@@ -62,6 +64,17 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
   /** The run of a cycle has ended: what it came to settles the cycle. */
   cycleEnded(cycle: number, facts: CycleFacts): Answer<WorkerReply> {
     return this.request(cycleEnd(this.shell.state, cycle, facts));
+  }
+
+  /** The event of a trigger that waits for this worker: the first one resumes it, and says so again when it is repeated. */
+  awaken(event: AwakeningEvent, key: IdempotencyKey): Awakening {
+    return awakeningOf(this.request(awakeningCommand(event), key), this.shell.state, event);
+  }
+
+  /** What is to be set up to wake it, or taken away. */
+  owedListeners(): readonly WorkerListener[] {
+    const { state } = this.shell;
+    return state === null ? [] : owedListeners(state);
   }
 
   /** The public summary (spec/workers 1.5); null for a worker that does not exist. */

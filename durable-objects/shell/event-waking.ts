@@ -65,6 +65,7 @@ export const leaseOf = ({ binding }: EventRecord): number => {
     case "http":
       return handler.http.timeout_ms + LEASE_SLACK_MS;
     case "worker":
+    case "auto_resume":
       return LEASE_SLACK_MS;
     case "local":
     case "a2a":

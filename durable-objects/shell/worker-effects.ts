@@ -42,7 +42,8 @@ export const performWorkerEffect = async (
       return mustHear(await ports.worker(effect.worker_id).request({ type: "close" }));
     case "listen":
     case "unlisten":
-      return;
+      // The alarm gives it again until it is known to have been carried out.
+      return ports.orderListening(id);
     case "index_worker":
       return ports.index(workerRow(worker), shell.seq);
   }

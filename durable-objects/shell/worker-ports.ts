@@ -23,6 +23,8 @@ export interface WorkerPorts {
   readonly worker: (workerId: string) => ToldWorker;
   /** Hints that the cycle of a worker is to be started: whoever gets it asks the worker what there is to start. */
   readonly orderCycle: (workerId: string) => Promise<void>;
+  /** Hints that what wakes a worker is to be set up or taken away: whoever gets it asks the worker. */
+  readonly orderListening: (workerId: string) => Promise<void>;
   readonly index: (row: JsonObject, seq: number) => Promise<void>;
   readonly context: () => Context;
 }
@@ -32,6 +34,7 @@ export const workerPorts = (env: Env, tenant: string): WorkerPorts => ({
   run: (runId) => env.WORKFLOW_RUN.getByName(`${tenant}/${runId}`) as unknown as ToldRun,
   worker: (workerId) => env.AGENT_WORKER.getByName(`${tenant}/${workerId}`) as unknown as ToldWorker,
   orderCycle: async (worker_id) => void (await env.DRIVE_QUEUE.send({ v: 1, tenant, worker_id })),
+  orderListening: async (worker_id) => void (await env.CONTROL_QUEUE.send({ v: 1, tenant, worker_id })),
   index: async (worker, seq) => void (await env.INDEX_QUEUE.send({ v: 1, seq, tenant, worker })),
   context: () => ({ now: Date.now(), nextId: uuidIds }),
 });

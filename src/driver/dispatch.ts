@@ -10,7 +10,7 @@ import type {
 } from "../engine/trigger/circuit.ts";
 import type { Admission } from "../engine/trigger/admission.ts";
 import type { EventRecord, HandlerReport, SettleDispatch } from "../engine/trigger/event.ts";
-import { type HandlerCall, type HandlerOutcome, type OutsideCall } from "../engine/trigger/handler.ts";
+import type { HandlerCall, HandlerOutcome, OutsideCall, ResumeCall } from "../engine/trigger/handler.ts";
 
 /** The trigger's object, as far as a dispatch needs it. */
 export interface DispatchedTrigger {
@@ -30,6 +30,8 @@ export interface DispatchPorts {
   readonly trigger: () => DispatchedTrigger;
   readonly circuit: (destination: string) => DispatchedCircuit;
   readonly startRun: (call: Extract<HandlerCall, { readonly kind: "workflow" }>) => Promise<HandlerReport>;
+  /** Resumes a suspended worker; left out where no trigger waits for one. */
+  readonly resumeWorker?: (call: ResumeCall) => Promise<HandlerReport>;
   /** Performs every other call; it stops when the event is cancelled. */
   readonly perform: (call: OutsideCall) => Promise<HandlerOutcome>;
   readonly askModel: (question: Question) => Promise<Judgement>;
@@ -76,8 +78,19 @@ const circuitGiven = async (
   return { circuit: { type: "open", retry_after_ms: Math.max(0, admission.retry_at_ms - ports.now()) }, ask };
 };
 
-const handled = async (ports: DispatchPorts, call: HandlerCall): Promise<HandlerReport> =>
-  call.kind === "workflow" ? ports.startRun(call) : reportOf(await ports.perform(call));
+const NO_WORKERS: HandlerReport = {
+  type: "failed",
+  class: "not_implemented",
+  code: "not_implemented",
+  detail: "no worker can be resumed from here",
+  retryable: false,
+};
+
+const handled = async (ports: DispatchPorts, call: HandlerCall): Promise<HandlerReport> => {
+  if (call.kind === "workflow") return ports.startRun(call);
+  if (call.kind === "auto_resume") return ports.resumeWorker?.(call) ?? NO_WORKERS;
+  return reportOf(await ports.perform(call));
+};
 
 interface Attempt {
   readonly key: string;

@@ -7,6 +7,7 @@ import { type App, type HonoEnv, Router } from "./router.ts";
 import { addApprovalRoutes } from "./routes/approvals.ts";
 import { addApprovePage } from "./routes/approve.ts";
 import { addAssetRoutes } from "./routes/assets.ts";
+import { addChannelRoutes } from "./routes/channels.ts";
 import { addCompareRoutes } from "./routes/compare.ts";
 import { addCronRoutes } from "./routes/cron.ts";
 import { addEventRoutes } from "./routes/events.ts";
@@ -36,6 +37,7 @@ import { addRunRoutes } from "./routes/runs.ts";
 import { addSessionRoutes } from "./routes/sessions.ts";
 import { addSettleRoutes } from "./routes/settle.ts";
 import { addStageRoutes } from "./routes/stages.ts";
+import { addSuspendAllRoute } from "./routes/suspend-all.ts";
 import { addToolCallRoutes } from "./routes/tool-calls.ts";
 import { addTriggerSecretRoutes } from "./routes/trigger-secret.ts";
 import { addTriggerStatsRoutes } from "./routes/trigger-stats.ts";
@@ -69,6 +71,8 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addWorkerRoutes,
   addWorkerControlRoutes,
   addWorkerSnapshotRoutes,
+  addSuspendAllRoute,
+  addChannelRoutes,
   addMailboxRoutes,
   addArtifactRoutes,
   addReplayRoutes,

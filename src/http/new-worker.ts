@@ -66,7 +66,7 @@ export const newWorker = async (call: Call, config: JsonObject): Promise<Result<
   if (!scope.ok) return scope;
   const request = resolveSpawn(draft.value, scope.value, { now: Date.now(), nextId: uuidIds });
   if (!request.ok) return err(refusal(request.error));
-  const asleep = awakenable(request.value.resume_when ?? null);
+  const asleep = awakenable(call.env, request.value.resume_when ?? null);
   const wrong = asleep ?? graphProblem(request.value);
   if (wrong !== null) return err(wrong);
   const { wait, ...init } = request.value;

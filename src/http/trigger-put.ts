@@ -20,8 +20,15 @@ import { sealFor } from "./trigger-secrets.ts";
 export const putIssues = (env: Bindings, triggerId: string, definition: TriggerDefinition): readonly Issue[] => {
   const id = triggerIdSchema.safeParse(triggerId);
   if (!id.success) return [{ path: "trigger_id", message: id.error.issues[0]?.message ?? "is not an id" }];
+  if (definition.handler.auto_resume !== undefined)
+    return [{ path: "handler.auto_resume", message: "is the handler of a suspended worker's own trigger" }];
   const misplaced = pathProblem(triggerId, definition);
   if (misplaced !== null) return [{ path: "path", message: misplaced }];
+  return deploymentIssues(env, definition);
+};
+
+/** Which secrets that a definition names this deployment does not have, or has in a form that verifies nothing. */
+export const deploymentIssues = (env: Bindings, definition: TriggerDefinition): readonly Issue[] => {
   const path = definition.secret_refs === undefined ? "secret_ref" : "secret_refs";
   const missing = missingReference(env, definition);
   if (missing !== null) return [{ path, message: `the secret is not configured: set ${secretVariable(missing)}` }];

@@ -1,30 +1,47 @@
 import { parseResumeConditions } from "../engine/worker/resume-conditions.ts";
 import type { ResumeConditions, WorkerSuspension } from "../engine/worker/state.ts";
-import type { Json } from "../lib/json.ts";
+import type { Json, JsonObject } from "../lib/json.ts";
 import { err, ok, type Result } from "../lib/result.ts";
+import { resumeTrigger, resumeTriggerProblem } from "../schema/resume-trigger.ts";
+import type { Bindings } from "./call.ts";
 import { invalid, type Problem } from "./problem.ts";
+import { deploymentIssues } from "./trigger-put.ts";
 
-/** Judges the definition of a trigger that would wake a worker; this version has none that does. */
-export const checkTrigger = (): string | null => null;
+/** Stands in for the suspension that a definition is judged without. */
+const ANY = { worker_id: "worker", suspended_at: "" };
 
-const NOT_HERE =
-  "is not in this version: a suspended worker is woken by `timeout`, or with POST /v1/workers/{id}/resume";
+/** Judges the definition of a trigger that would wake a worker (spec/workers 18.1). */
+export const checkTrigger = (definition: JsonObject): string | null => {
+  const problem = resumeTriggerProblem(definition);
+  if (problem !== null) return problem;
+  const trigger = resumeTrigger(definition, ANY);
+  return trigger.ok ? null : trigger.error;
+};
 
-/** Conditions that nothing would fulfil are refused: the worker would wait for ever. */
-export const awakenable = (conditions: ResumeConditions | null): Problem | null => {
-  const wrong = (["trigger", "on_event"] as const).filter((key) => conditions?.[key] !== undefined);
-  if (wrong.length === 0) return null;
-  return invalid(wrong.map((key) => ({ path: `conditions.${key}`, message: NOT_HERE })));
+/**
+ * Conditions that this deployment could not fulfil are refused before anything is suspended (spec/workers 17.2, 5; 32.5): the worker
+ * would wait for ever.
+ */
+export const awakenable = (env: Bindings, conditions: ResumeConditions | null): Problem | null => {
+  const definition = conditions?.trigger;
+  if (definition === undefined) return null;
+  const trigger = resumeTrigger(definition, ANY);
+  const issues = trigger.ok
+    ? deploymentIssues(env, trigger.value)
+    : [{ path: "trigger", message: `HARN-SUS-002: invalid ResumeConditions.trigger: ${trigger.error}` }];
+  return issues.length === 0
+    ? null
+    : invalid(issues.map(({ path, message }) => ({ path: `conditions.${path}`, message })));
 };
 
 /** The same for a worker that comes suspended from elsewhere. */
-export const suspensionTrigger = (suspension: WorkerSuspension | null): Problem | null =>
-  awakenable(suspension?.conditions ?? null);
+export const suspensionTrigger = (env: Bindings, suspension: WorkerSuspension | null): Problem | null =>
+  awakenable(env, suspension?.conditions ?? null);
 
 /** The conditions of a request, in the words of the specification where they are wrong (spec/workers 18.1). */
-export const conditionsOf = (given: Json | undefined): Result<ResumeConditions | null, Problem> => {
+export const conditionsOf = (env: Bindings, given: Json | undefined): Result<ResumeConditions | null, Problem> => {
   const conditions = parseResumeConditions(given ?? null, checkTrigger);
   if (!conditions.ok) return err(invalid([{ path: "conditions", message: conditions.error }], conditions.error));
-  const wrong = awakenable(conditions.value);
+  const wrong = awakenable(env, conditions.value);
   return wrong === null ? ok(conditions.value) : err(wrong);
 };

@@ -1,8 +1,10 @@
 import type { UpdatePage } from "../../durable-objects/projections/worker-updates.ts";
 import type { IdempotencyKey } from "../../durable-objects/shell/idempotency.ts";
 import type { Answer } from "../engine/machine.ts";
+import type { Awakening, AwakeningEvent } from "../engine/worker/awakening.ts";
 import type { WorkerCommand, WorkerReply } from "../engine/worker/command.ts";
 import type { WorkerSpan } from "../engine/worker/spans.ts";
+import type { WorkerListener } from "../engine/worker/state.ts";
 import type { Json, JsonObject } from "../lib/json.ts";
 import type { Bindings } from "./call.ts";
 import { problem, type Problem } from "./problem.ts";
@@ -16,6 +18,8 @@ export interface WorkerObject {
   readonly spans: () => Promise<readonly WorkerSpan[] | null>;
   readonly children: () => Promise<readonly string[]>;
   readonly unsettled: () => Promise<Json>;
+  readonly owedListeners: () => Promise<readonly WorkerListener[]>;
+  readonly awaken: (event: AwakeningEvent, key: IdempotencyKey) => Promise<Awakening>;
 }
 
 /** A stub of a worker; ask again after every fault, a stub of a reset object stays broken. */

@@ -29,5 +29,19 @@ export const listWorkers = async (
   return results;
 };
 
+/** Ids of a tenant's workers that the list does not show as ended, in ascending order after one. */
+export const openWorkers = async (
+  db: D1Database,
+  tenant: string,
+  page: { readonly after: string; readonly limit: number },
+): Promise<readonly string[]> => {
+  const sql =
+    "SELECT worker_id FROM workers WHERE tenant = ? AND worker_id > ? AND status IN ('running', 'awaiting', 'suspended') ORDER BY worker_id LIMIT ?";
+  const { results } = await fromDatabase(
+    db.prepare(sql).bind(tenant, page.after, page.limit).all<{ readonly worker_id: string }>(),
+  );
+  return results.map(({ worker_id: id }) => id);
+};
+
 /** Where a list goes on after a worker. */
 export const workerPosition = (row: WorkerRow): Position => [row.created_at, row.worker_id];

@@ -7,6 +7,7 @@ import { mailboxObject } from "../http/mailbox-object.ts";
 import { runObject } from "../http/run-object.ts";
 import type { Consumer } from "./consumer.ts";
 import { workOnMessage } from "./operations.ts";
+import { listenOnMessage } from "./listen.ts";
 import { report, textOf } from "./report.ts";
 
 const controlMessage = z.object({
@@ -88,12 +89,12 @@ const controlWorkflow = async (env: Bindings, mailbox: MailboxAddress): Promise<
 };
 
 /**
- * Pauses or resumes the runs of workflows, and has operations on many events go on. A message is acknowledged when all runs
+ * Pauses or resumes the runs of workflows, has operations on many events go on, and sets up what wakes suspended workers. A message is acknowledged when all runs
  * of its workflow were told.
  */
 export const controlRuns: Consumer = async (batch, env) => {
   for (const message of batch.messages) {
-    if (await workOnMessage(message, env)) continue;
+    if ((await workOnMessage(message, env)) || (await listenOnMessage(message, env))) continue;
     const decoded = controlMessage.safeParse(message.body);
     if (!decoded.success) {
       report("not a control message", { message_id: message.id });

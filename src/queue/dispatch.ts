@@ -12,6 +12,7 @@ import { countedPorts, DispatchCounts } from "./dispatch-metrics.ts";
 import { indexEvent } from "./index-events.ts";
 import { MetricBuffer } from "./metric-buffer.ts";
 import { report, textOf } from "./report.ts";
+import { resumeWorker } from "./resume-worker.ts";
 import { startRun } from "./start-run.ts";
 
 const dispatchMessage = z.object({
@@ -77,6 +78,7 @@ const portsOf = (env: Bindings, ctx: Context, request: DispatchRequest, buffer: 
       };
     },
     startRun: (call) => startRun(env, ctx, { tenant, call, key: request.dedupe_key, shard: request.shard }),
+    resumeWorker: (call) => resumeWorker(env, tenant, call),
     perform: (call) => performed(env, request, call),
     askModel: (question) => askModel(env, question),
     cancelRun: async (runId) => {

@@ -117,7 +117,11 @@ export const suspendWorkerSchema = z
   .object({
     reason: z.string().max(2_000).default(""),
     initiator: z.string().optional().describe("self, parent, operator or triggered; operator unless given"),
-    conditions: anyJson.optional().describe("What wakes it: `timeout` {duration_minutes, on_timeout}"),
+    conditions: anyJson
+      .optional()
+      .describe(
+        "What wakes it: `trigger` (the definition of one, without a handler), `timeout` {duration_minutes, on_timeout}, `on_event` (a channel)",
+      ),
   })
   .readonly();
 

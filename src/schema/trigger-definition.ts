@@ -173,8 +173,13 @@ const checkSize = (draft: Draft, complain: Complain): void => {
 /** What acts on the outside by itself is not held back by what a run may do. */
 const checkTier = (draft: Draft, complain: Complain): void => {
   const tier = draft.autonomy_tier ?? draft.tier ?? "act_auto";
-  const { http, a2a, queue, uri = "" } = draft.handler;
-  const acts = http !== undefined || a2a !== undefined || queue !== undefined || /^(?:a2a|worker):/.test(uri);
+  const { http, a2a, queue, auto_resume, uri = "" } = draft.handler;
+  const acts =
+    auto_resume !== undefined ||
+    http !== undefined ||
+    a2a !== undefined ||
+    queue !== undefined ||
+    /^(?:a2a|worker):/.test(uri);
   if (tier !== "act_auto" && acts)
     complain(
       "autonomy_tier",

@@ -53,13 +53,17 @@ const KINDS = {
   queue: ["priority", "priority_header"],
   a2a: ["allow_cleartext", "timeout_ms"],
   http: [],
+  auto_resume: [],
 } as const;
 
 type Kind = keyof typeof KINDS;
 
 const KIND_NAMES = Object.keys(KINDS) as readonly Kind[];
 
-const NO_HANDLER = `give one of ${KIND_NAMES.map((key) => `\`${key}\``).join(", ")}`;
+/** What an owner gives; the handler of a suspended worker's trigger is made with it. */
+const GIVEN = KIND_NAMES.filter((kind) => kind !== "auto_resume");
+
+const NO_HANDLER = `give one of ${GIVEN.map((key) => `\`${key}\``).join(", ")}`;
 
 const handlerObject = definitionObject({
   /** `worker://<queue>`, `a2a://<authority>[/path]`, or the name of a registered function (spec/triggers 5.3). */
@@ -92,6 +96,8 @@ const handlerObject = definitionObject({
   allow_cleartext: z.boolean().optional(),
   /** The HTTP address that gets each event. */
   http: httpSchema.optional(),
+  /** The suspended worker that an event wakes (spec/workers 18.2). */
+  auto_resume: z.object({ worker_id: name, suspended_at: z.string() }).readonly().optional(),
 }).readonly();
 
 /** A definition's handler: an address as text is short for `{"uri": <address>}` (spec/triggers 5.1, 5.3). */

@@ -188,11 +188,10 @@ class Walk {
         this.cancelled.add(effect.run_id);
         break;
       case "listen":
-        expect(this.listening.has(effect.trigger_id)).toBe(false);
         this.listening.add(effect.trigger_id);
         break;
       case "unlisten":
-        expect(this.listening.delete(effect.trigger_id)).toBe(true);
+        this.listening.delete(effect.trigger_id);
         break;
       case "report":
         this.reports += 1;

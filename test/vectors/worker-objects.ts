@@ -56,6 +56,7 @@ export class Workers {
         },
       }),
       orderCycle: async (workerId) => void this.#ordered.add(workerId),
+      orderListening: async () => {},
       index: async () => {},
       context: () => host.clock.context,
     };

@@ -31,8 +31,9 @@ export const targetUriOf = (definition: StoredDefinition): string => handlerFor(
 /** The key of the circuit of a definition's handler (spec/triggers 12.4). */
 export const destinationOf = (definition: StoredDefinition): string => destinationOfHandler(handlerFor(definition));
 
-/** Whether failures of the handler open a circuit: starting a run calls nothing that could be protected. */
+/** Whether failures of the handler open a circuit: starting a run or resuming a worker calls nothing that could be protected. */
 export const hasCircuit = (definition: StoredDefinition): boolean => {
   const handler = handlerFor(definition);
+  if (handler.kind === "auto_resume") return false;
   return handler.kind !== "workflow" || handler.completion === "finished";
 };

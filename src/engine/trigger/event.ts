@@ -162,6 +162,8 @@ export type HandlerReport =
   | { readonly type: "succeeded"; readonly result: Json }
   /** The run exists, and settles the attempt when it ends. */
   | { readonly type: "running" }
+  /** What it would have done was done by somebody else: there is nothing left to do. */
+  | { readonly type: "skipped"; readonly code: string; readonly detail: string }
   | {
       readonly type: "failed";
       readonly class: FailureClass;
@@ -287,7 +289,7 @@ export type EventEvent = { readonly at: string } & (
   | { readonly type: "approval_decided"; readonly decision: NonNullable<ApprovalRequest["decision"]> }
   | {
       readonly type: "skipped";
-      readonly stage: "predicate" | "flow_control" | "approval";
+      readonly stage: "predicate" | "flow_control" | "approval" | "handler";
       readonly verdicts: readonly Verdict[];
       readonly detail: JsonObject;
       readonly result: Json;

@@ -6,7 +6,7 @@ import type { JobPriority } from "../work-queue/job.ts";
 import type { RunRequest } from "./dispatch.ts";
 
 /** The kinds of handlers; an HTTP address is Godwit's own (spec/triggers 5.3). */
-export type HandlerKind = "workflow" | "local" | "http" | "worker" | "a2a";
+export type HandlerKind = "workflow" | "local" | "http" | "worker" | "a2a" | "auto_resume";
 
 /** What a definition says about its handler, with every default filled in. */
 export type Handler =
@@ -42,7 +42,14 @@ export type Handler =
       readonly target: string;
       readonly allow_cleartext: boolean;
       readonly timeout_ms: number;
-    };
+    }
+  | ({ readonly kind: "auto_resume"; readonly target_uri: string } & ResumeTarget);
+
+/** The suspension that an event ends (spec/workers 18.2). */
+export interface ResumeTarget {
+  readonly worker_id: string;
+  readonly suspended_at: string;
+}
 
 /** Where an HTTP handler's events go; texts may hold `{{secret.NAME}}`. */
 export interface HttpTarget {
@@ -95,10 +102,14 @@ export type HandlerCall = HandlerCallFacts &
         readonly allow_cleartext: boolean;
         readonly timeout_ms: number;
       }
+    | ({ readonly kind: "auto_resume" } & ResumeTarget)
   );
 
-/** A call that is performed outside of the queue's own object and runs: everything but a workflow. */
-export type OutsideCall = Exclude<HandlerCall, { readonly kind: "workflow" }>;
+/** A call that resumes a suspended worker. */
+export type ResumeCall = Extract<HandlerCall, { readonly kind: "auto_resume" }>;
+
+/** A call that is performed outside of the queue's own object, runs and workers. */
+export type OutsideCall = Exclude<HandlerCall, { readonly kind: "workflow" | "auto_resume" }>;
 
 /** Why a handler failed (spec/triggers 8); `retryable` says whether a later attempt may succeed. */
 export type HandlerErrorClass =
@@ -172,7 +183,7 @@ const handlerOfUri = (uri: string, given: HandlerDefinition): Handler | null => 
  * holds a permit of flow control ends with its run unless the handler says otherwise.
  */
 export const handlerOf = (given: HandlerDefinition, holdsPermit: boolean): Handler | null => {
-  const { workflow, function: name, queue, a2a, http, uri } = given;
+  const { workflow, function: name, queue, a2a, http, uri, auto_resume } = given;
   if (workflow !== undefined) {
     return {
       kind: "workflow",
@@ -191,6 +202,8 @@ export const handlerOf = (given: HandlerDefinition, holdsPermit: boolean): Handl
     const { url, method, headers = {}, timeout_ms = HTTP_MS, signing_secret } = http;
     return { kind: "http", target_uri: url, http: { url, method, headers, timeout_ms, signing_secret } };
   }
+  if (auto_resume !== undefined)
+    return { kind: "auto_resume", target_uri: `auto_resume://${auto_resume.worker_id}`, ...auto_resume };
   return uri === undefined ? null : handlerOfUri(uri, given);
 };
 
@@ -222,11 +235,17 @@ export const jobPriority = (
  * The call of a handler for an event. Only the attempt differs from one attempt to the next. A workflow's call needs the
  * request of its run beside it: see `runRequestFor`.
  */
-export const handlerCallFor = (
+export const handlerCallFor = <Given extends Exclude<Handler, { readonly kind: "workflow" }>>(
+  event: TriggerEvent,
+  handler: Given,
+  facts: DispatchFacts & { readonly priority?: PriorityRule | undefined },
+): Extract<HandlerCall, { readonly kind: Given["kind"] }> => callFor(event, handler, facts) as never;
+
+const callFor = (
   event: TriggerEvent,
   handler: Exclude<Handler, { readonly kind: "workflow" }>,
   facts: DispatchFacts & { readonly priority?: PriorityRule | undefined },
-): OutsideCall => {
+): HandlerCall => {
   const { priority: rule = {}, ...dispatch } = facts;
   const common: HandlerCallFacts = {
     ...dispatch,

@@ -3,7 +3,7 @@ import type { StoredDefinition } from "../../schema/trigger-definition.ts";
 
 /** Why an event is handled or skipped. */
 export interface Verdict {
-  readonly stage: "dedupe" | "match" | "filter" | "predicate" | "autonomy" | "flow_control" | "circuit";
+  readonly stage: "dedupe" | "match" | "filter" | "predicate" | "autonomy" | "flow_control" | "circuit" | "handler";
   readonly outcome: "passed" | "skipped" | "held";
   readonly reason: string;
 }

@@ -90,6 +90,25 @@ export const attemptLost = (record: EventRecord, attempt: number, context: Conte
     context,
   );
 
+/** An attempt that found nothing left to do. It went well, and its event is skipped (spec/workers 18.3). */
+const needless = (
+  record: EventRecord,
+  {
+    attempt,
+    outcome: { code, detail: reason },
+    at,
+  }: {
+    readonly attempt: number;
+    readonly outcome: Extract<HandlerReport, { readonly type: "skipped" }>;
+    readonly at: string;
+  },
+): EventDecision => {
+  const verdict = { stage: "handler", outcome: "skipped", reason } as const;
+  const result = { skipped: true, code, reason };
+  const skipped = { stage: "handler", verdicts: [verdict], detail: { code, reason }, result } as const;
+  return decided(record, [ended(attempt, "success", null, at), { type: "skipped", at, ...skipped }]);
+};
+
 const succeeded = (record: EventRecord, attempt: number, outcome: HandlerReport, context: Context): EventDecision => {
   const at = rfc3339(context.now);
   if (outcome.type === "running") {
@@ -102,8 +121,9 @@ const succeeded = (record: EventRecord, attempt: number, outcome: HandlerReport,
     const stop = record.cancel !== null && record.run_id !== null;
     return decided(record, events, stop ? [{ type: "cancel_run", run_id: record.run_id }] : []);
   }
-  if (outcome.type !== "succeeded") return decided(record, []);
-  if (record.cancel === null)
+  if (outcome.type === "failed") return decided(record, []);
+  if (record.cancel === null && outcome.type === "skipped") return needless(record, { attempt, outcome, at });
+  if (record.cancel === null && outcome.type === "succeeded")
     return decided(record, [ended(attempt, "success", null, at), { type: "dispatched", at, result: outcome.result }]);
   // What it returned is not wanted any more (spec/triggers 11.1).
   const error = "trigger cancel request cancelled local handler";

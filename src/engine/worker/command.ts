@@ -90,6 +90,18 @@ export type WorkerCommand =
   | { readonly type: "cycle_ended"; readonly cycle: number; readonly result: CycleResult }
   /** The run of a cycle is paused at a boundary, as the suspension asked for. */
   | { readonly type: "cycle_paused"; readonly cycle: number; readonly turn: number | null; readonly transcript: Json }
+  /** An event on a channel; only the suspension that listened for it hears it. */
+  | {
+      readonly type: "hear";
+      readonly channel: string;
+      readonly suspended_at: string;
+      readonly input: Json;
+      readonly trigger_event: Json;
+    }
+  /** What was ordered listens now, or cannot: then `problem` says why. */
+  | { readonly type: "listening"; readonly trigger_id: string; readonly problem: string | null }
+  /** What listened is gone. */
+  | { readonly type: "unlistened"; readonly trigger_id: string }
   /** A worker started another one. */
   | { readonly type: "adopt_child"; readonly worker_id: string }
   /** The alarm: a condition's time may be over. */
@@ -129,6 +141,8 @@ export interface WorkerReply {
   readonly summary: JsonObject;
   /** What a worker that was stopped gracefully left (spec/workers 17.8); only as the answer to that. */
   readonly stopped?: JsonObject;
+  /** What an event on a channel did to it; only as the answer to that. */
+  readonly heard?: "resumed" | "noted" | "not_listening";
   /** What the broadcast did to it (spec/workers 17.3); only as the answer to that. */
   readonly panic?: "suspended" | "already_suspended" | "not_running";
 }

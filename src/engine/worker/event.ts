@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
-import type { ResumeInitiator, Worker, WorkerExecution, WorkerSuspension } from "./state.ts";
+import type { HeardEvent, ResumeInitiator, Worker, WorkerExecution, WorkerSuspension } from "./state.ts";
 
 /** What a cycle that went well has left (spec/workers 1.4). */
 export interface CycleOutcome {
@@ -80,4 +80,14 @@ export type WorkerEvent =
   | { readonly type: "worker_stopped"; readonly at: string; readonly payload: JsonObject }
   /** The parent's stage is being told what became of the worker; once. */
   | { readonly type: "parent_told"; readonly at: string }
-  | { readonly type: "child_adopted"; readonly at: string; readonly worker_id: string };
+  | { readonly type: "child_adopted"; readonly at: string; readonly worker_id: string }
+  /** What is set up outside to wake it is there, cannot be, or is gone. */
+  | {
+      readonly type: "listener_changed";
+      readonly at: string;
+      readonly id: string;
+      readonly to: "listening" | "failed" | "leaving" | "gone";
+      readonly problem?: string;
+    }
+  /** Something came before the worker had come to rest; the first one counts. */
+  | { readonly type: "event_heard"; readonly at: string; readonly heard: HeardEvent };

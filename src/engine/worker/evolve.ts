@@ -1,5 +1,6 @@
 import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
 import type { CycleCaptured, CycleOutcome, CycleSettled, WorkerEvent } from "./event.ts";
+import { followSuspension, listenerChanged } from "./listeners.ts";
 import { taskGiven, workerResumed } from "./next-cycle.ts";
 import type { Worker, WorkerState, WorkerSuspension } from "./state.ts";
 
@@ -114,11 +115,15 @@ const change = (
       const { children } = worker;
       return children.includes(event.worker_id) ? worker : { ...worker, children: [...children, event.worker_id] };
     }
+    case "listener_changed":
+      return listenerChanged(worker, event);
+    case "event_heard":
+      return { ...worker, heard: event.heard };
   }
 };
 
 /** Folds one event into a worker; total: what comes before the worker is there changes nothing. */
 export const evolve = (state: WorkerState, event: WorkerEvent): WorkerState => {
-  if (event.type === "worker_spawned" || event.type === "worker_restored") return event.worker;
-  return state === null ? null : change(state, event);
+  if (event.type === "worker_spawned" || event.type === "worker_restored") return followSuspension(null, event.worker);
+  return state === null ? null : followSuspension(state, change(state, event));
 };

@@ -14,7 +14,7 @@
 // W2 What comes from an earlier cycle changes nothing; the run of a cycle that nobody waits for is ended when it shows up.
 // W3 A running worker has its run, or the order for it in the outbox: `start_cycle`, or `resume_run` for one that was paused.
 // W4 A trigger listens exactly while the suspension it belongs to lasts: `listen` goes out with the suspension, `unlisten` with
-//    whatever ends it.
+//    whatever ends it, and both again until it is known that they were carried out.
 // W5 A suspended worker is resumed only after its run has come to rest: it was paused, it has ended, or it never was.
 // W6 The stage that waits for a worker is told once, when the worker has ended for the first time.
 // W7 A deadline acts only if it is the stored one, is over, and the worker is still suspended.
@@ -30,6 +30,7 @@ import { newWorker, spawnDigest } from "./new-worker.ts";
 import { recording, withTask } from "./next-cycle.ts";
 import { decideRestore } from "./restore.ts";
 import { decideResume, decideWake } from "./resume.ts";
+import { decideHear, decideListening, decideUnlistened } from "./listen.ts";
 import type { Worker, WorkerState } from "./state.ts";
 import { decideClose, decideStop } from "./stop.ts";
 import { decideSuspend, listen } from "./suspend.ts";
@@ -105,6 +106,12 @@ const decideTold = (draft: Draft, command: Told): WorkerDecision => {
       return decidePaused(draft, command);
     case "adopt_child":
       return decideAdopt(draft, command);
+    case "hear":
+      return decideHear(draft, command);
+    case "listening":
+      return decideListening(draft, command);
+    case "unlistened":
+      return decideUnlistened(draft, command);
     case "wake":
       return decideWake(draft);
   }

@@ -3,8 +3,10 @@ import type { WorkerCommand } from "./command.ts";
 import { speechOf, textOfInput, TIMEOUT_KIND } from "./continuity.ts";
 import { type Draft, invalid, refused, type WorkerDecision } from "./draft.ts";
 import type { WorkerResumed } from "./event.ts";
-import type { ResumeInitiator, Worker } from "./state.ts";
+import type { HeardEvent, ResumeInitiator, Worker } from "./state.ts";
 import { settledStatus } from "./cycle.ts";
+import { owedListeners } from "./listeners.ts";
+import { orderListeners } from "./suspend.ts";
 import { digestOf } from "./transcript-carry.ts";
 
 type Resume = Extract<WorkerCommand, { readonly type: "resume" }>;
@@ -69,6 +71,10 @@ const goOn = (draft: Draft, resumption: Omit<WorkerResumed, "type" | "at" | "on"
   }
 };
 
+/** Wakes a worker that has come to rest with an event: its payload becomes the task (spec/workers 18.3). */
+export const resumeBy = (draft: Draft, { input, trigger_event }: HeardEvent): void =>
+  goOn(draft, { input, continue_transcript: true, initiator: "triggered", trigger_event });
+
 /** Wakes a suspended worker; of several that try, the first one does (spec/workers 17.5). */
 export const decideResume = (draft: Draft, command: Resume): WorkerDecision => {
   const refusal = refusalOf(draft.worker, command);
@@ -98,9 +104,14 @@ const expire = (draft: Draft): void => {
  * is woken when it has.
  */
 export const decideWake = (draft: Draft): WorkerDecision => {
-  const { id, status, suspension, run, resume_at_ms: due } = draft.worker;
+  const { id, status, suspension, run, heard, resume_at_ms: due } = draft.worker;
   if (status === "running" && run === null) draft.start();
   if (isBeginning(draft.worker)) draft.emit({ type: "start_given_up" });
+  orderListeners(draft);
+  if (heard !== undefined && draft.worker.suspension?.quiesced_at != null) {
+    resumeBy(draft, heard);
+    return draft.decided();
+  }
   const onTimeout = suspension?.conditions?.timeout?.on_timeout;
   if (status !== "suspended" || due === null || due > draft.context.now || onTimeout === undefined)
     return draft.decided();
@@ -129,15 +140,26 @@ const isBeginning = ({ status, run, suspension }: Worker): boolean =>
 /** How long the run of a cycle may take to be known before it is ordered again. */
 const START_WATCH_MS = 5_000;
 
+/** How long setting up what wakes a worker, or taking it away, may take before it is ordered again. */
+const LISTEN_WATCH_MS = 30_000;
+
+const ownWake = (worker: Worker, now: number): number | null => {
+  const { status, suspension, heard } = worker;
+  if ((status === "running" && worker.run === null) || isBeginning(worker)) return now + START_WATCH_MS;
+  if (status !== "suspended") return null;
+  if (heard !== undefined && suspension?.quiesced_at != null) return now;
+  if (worker.resume_at_ms === null) return null;
+  const waits = suspension?.quiesced_at == null && suspension?.conditions?.timeout?.on_timeout !== "fail";
+  return waits ? null : Math.max(worker.resume_at_ms, now);
+};
+
 /**
  * When a worker wants to be woken: a running one whose run is not known yet, to order it again; a suspended one at its time, never
- * before its run has come to rest, unless that is a failure.
+ * before its run has come to rest, unless that is a failure; any one while what listens for it is not as it should be.
  */
 export const nextWorkerWake = (worker: Worker | null, now: number): number | null => {
   if (worker === null) return null;
-  if ((worker.status === "running" && worker.run === null) || isBeginning(worker)) return now + START_WATCH_MS;
-  if (worker?.status !== "suspended" || worker.resume_at_ms === null) return null;
-  const { suspension } = worker;
-  const waits = suspension?.quiesced_at == null && suspension?.conditions?.timeout?.on_timeout !== "fail";
-  return waits ? null : Math.max(worker.resume_at_ms, now);
+  const own = ownWake(worker, now);
+  const owes = owedListeners(worker).length > 0;
+  return owes ? Math.min(own ?? Infinity, now + LISTEN_WATCH_MS) : own;
 };

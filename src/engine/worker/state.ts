@@ -129,6 +129,27 @@ export interface WorkerSuspension {
   readonly quiesced_at: string | null;
 }
 
+/**
+ * What is set up outside a worker so that something wakes it: it is known from the moment it is ordered until it is known to be
+ * gone (spec/workers 18.2).
+ */
+export interface WorkerListener {
+  /** The id of the trigger, where one is asked for. */
+  readonly id: string;
+  /** The suspension it belongs to. */
+  readonly suspended_at: string;
+  readonly conditions: ResumeConditions;
+  readonly state: "ordered" | "listening" | "failed" | "leaving";
+  /** Why it could not be set up; only of one that failed. */
+  readonly problem?: string;
+}
+
+/** What reached a suspended worker before it had come to rest. */
+export interface HeardEvent {
+  readonly input: Json;
+  readonly trigger_event: Json;
+}
+
 /** The stage that waits for a delegated worker. */
 export interface ParentStage {
   readonly run_id: string;
@@ -196,6 +217,10 @@ export interface Worker {
   readonly resume_at_ms: number | null;
   /** Workers that this one started, by id, in order. */
   readonly children: readonly string[];
+  /** Absent where nothing listens for it. */
+  readonly listeners?: readonly WorkerListener[];
+  /** What wakes it as soon as it has come to rest. */
+  readonly heard?: HeardEvent;
 }
 
 /** The state of a worker id; null before it is spawned or restored. */

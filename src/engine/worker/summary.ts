@@ -39,6 +39,21 @@ const outcomeFields = (worker: Worker) => ({
   has_transcript: worker.transcript !== null,
 });
 
+/** Providers that nobody delivers to over HTTP. */
+const WITHOUT_HOOK: ReadonlySet<unknown> = new Set(["cron", "manual"]);
+
+/** A suspension with what listens for its end: where its events come in, and whether they are heard by now (spec/workers 17.1). */
+const shownSuspension = ({ suspension, tenant, listeners = [] }: Worker): JsonObject | null => {
+  const { auto_resume_trigger: trigger = null, conditions = null } = suspension ?? {};
+  const shown = suspension as unknown as JsonObject | null;
+  if (trigger === null) return shown;
+  const { state = "ordered", problem } = listeners.find(({ id }) => id === trigger.id) ?? {};
+  const provider = conditions?.trigger?.["provider"];
+  const path = provider === undefined || WITHOUT_HOOK.has(provider) ? null : `/hooks/${tenant}/${trigger.id}`;
+  const listens = { path, state, ...(problem === undefined ? {} : { problem }) };
+  return { ...shown, auto_resume_trigger: { ...trigger, ...listens } };
+};
+
 /** The handle that every operation on a worker answers with; all keys are always there (spec/workers 1.5). */
 export const summaryOf = (worker: Worker): JsonObject => ({
   _type: "agent_handle",
@@ -51,6 +66,7 @@ export const summaryOf = (worker: Worker): JsonObject => ({
   error: worker.latest_error,
   ...sharedFields(worker),
   ...outcomeFields(worker),
+  suspension: shownSuspension(worker),
 });
 
 /** What an event of a worker says of it; `extra` is what only this event has (spec/workers 13.2). */

@@ -1,5 +1,6 @@
 import type { WorkerCommand } from "./command.ts";
 import { type Draft, refused, type WorkerDecision } from "./draft.ts";
+import { owedListeners } from "./listeners.ts";
 import { pipelineLink, suspensionLink } from "./spans.ts";
 import type { ResumeConditions, SuspendInitiator, Worker, WorkerSuspension } from "./state.ts";
 
@@ -7,6 +8,9 @@ type Suspend = Extract<WorkerCommand, { readonly type: "suspend" }>;
 
 const MINUTE_MS = 60_000;
 const FIRST_VERSION = 1;
+
+/** How much of a worker's id is in that of its trigger, which has a limit of its own. */
+const MAX_NAMED = 78;
 
 /** What becomes of conditions when they are registered: the trigger they need, and when their time is over. */
 export interface Registration {
@@ -21,7 +25,7 @@ export const registered = (
   { since, nextId }: { readonly since: number; readonly nextId: (prefix: string) => string },
 ): Registration => {
   const listens = conditions?.trigger !== undefined || conditions?.on_event !== undefined;
-  const prefix = `auto_resume_${workerId.replaceAll(/[^A-Za-z0-9_-]/gu, "_")}`;
+  const prefix = `auto_resume_${workerId.replaceAll(/[^A-Za-z0-9_-]/gu, "_").slice(0, MAX_NAMED)}`;
   const minutes = conditions?.timeout?.duration_minutes;
   return {
     auto_resume_trigger: listens ? { id: nextId(prefix), version: FIRST_VERSION } : null,
@@ -32,6 +36,12 @@ export const registered = (
 /** Orders the trigger of a suspension, if it has one. */
 export const listen = (draft: Draft, { conditions, auto_resume_trigger: trigger }: WorkerSuspension): void => {
   if (trigger !== null) draft.effects.push({ type: "listen", trigger_id: trigger.id, conditions: conditions ?? {} });
+};
+
+/** Orders again what is not known to listen, or to have left (W4). */
+export const orderListeners = (draft: Draft): void => {
+  for (const { id: trigger_id, state, conditions } of owedListeners(draft.worker))
+    draft.effects.push({ type: state === "leaving" ? "unlisten" : "listen", trigger_id, conditions });
 };
 
 /** A suspension as it begins (spec/workers 17.1). */

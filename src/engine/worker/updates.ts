@@ -67,6 +67,8 @@ const namesOf = (event: WorkerEvent, before: WorkerState): readonly WorkerEventN
     case "start_given_up":
     case "parent_told":
     case "child_adopted":
+    case "listener_changed":
+    case "event_heard":
       return [];
   }
 };

@@ -1,5 +1,7 @@
 import type * as z from "zod";
 import type { JsonObject } from "../../lib/json.ts";
+import type { publishedEventSchema } from "../../schema/api-channel.ts";
+import type { suspendAllSchema, suspendedAllSchema } from "../../schema/api-suspend-all.ts";
 import type {
   resumeWorkerSchema,
   restoreWorkerSchema,
@@ -46,6 +48,14 @@ export class WorkerCalls {
   snapshot = (id: string) => this.#transport.send<WorkerSnapshot>("GET", `/v1/workers/${segment(id)}/snapshot`);
   restore = (body: z.input<typeof restoreWorkerSchema>, call: CallOptions = {}) =>
     this.#transport.send<WorkerSummary>("POST", "/v1/workers/restore", { body, call });
+  suspendAll = (body: z.input<typeof suspendAllSchema> = {}) =>
+    this.#transport.send<Out<typeof suspendedAllSchema>>("POST", "/v1/workers/suspend_all", { body });
+  /** Publishes an event on a channel, for the workers that listen on it. */
+  publish = (channel: string, payload: unknown, call: CallOptions = {}) =>
+    this.#transport.send<Out<typeof publishedEventSchema>>("POST", `/v1/channels/${segment(channel)}/events`, {
+      body: { payload },
+      call,
+    });
 
   #tell(id: string, verb: string, body: unknown, call: CallOptions) {
     return this.#transport.send<WorkerSummary>("POST", `/v1/workers/${segment(id)}/${verb}`, { body, call });

@@ -1,4 +1,5 @@
 import { startCycleAfterRequest } from "../../queue/start-cycle.ts";
+import { arrangeListening } from "../../queue/listen.ts";
 import type { WorkerCommand } from "../../engine/worker/command.ts";
 import { suspendInitiator } from "../../engine/worker/read-suspension.ts";
 import type { ResumeInitiator } from "../../engine/worker/state.ts";
@@ -37,6 +38,13 @@ const tell = async (call: Call, workerId: string, command: WorkerCommand): Promi
   if (answer.reply.summary["status"] === "running")
     call.waitUntil(startCycleAfterRequest(env, { tenant, worker_id: workerId }));
   return ok(answer.reply.summary);
+};
+
+/** A worker with everything in place that is to wake it. */
+const listening = async (call: Call, worker_id: string): Promise<WorkerSummary> => {
+  const { env, tenant } = call;
+  await arrangeListening(env, { tenant, worker_id });
+  return (await workerObject(env, tenant, worker_id).summary()) as WorkerSummary;
 };
 
 const shown = async (call: Call, workerId: string, command: WorkerCommand): Promise<Outcome<WorkerSummary>> => {
@@ -90,12 +98,16 @@ const addSuspension = (router: Router): void => {
       reply,
       problems,
     },
-    ({ params, body, call }) => {
-      const conditions = conditionsOf(body.conditions);
+    async ({ params, body, call }) => {
+      const conditions = conditionsOf(call.env, body.conditions);
       if (!conditions.ok) return conditions.error;
       const initiator = suspendInitiator(body.initiator);
       const { reason } = body;
-      return shown(call, params.worker_id, { type: "suspend", reason, initiator, conditions: conditions.value });
+      const { worker_id } = params;
+      const command = { type: "suspend", reason, initiator, conditions: conditions.value } as const;
+      const summary = await tell(call, worker_id, command);
+      if (!summary.ok) return summary.error;
+      return done(conditions.value === null ? (summary.value as WorkerSummary) : await listening(call, worker_id));
     },
   );
   router.add(

@@ -11,6 +11,7 @@ import {
   workerSummarySchema,
 } from "../../schema/api-worker.ts";
 import { decodeSnapshot, readSnapshot } from "../../schema/worker-snapshot.ts";
+import { arrangeListening } from "../../queue/listen.ts";
 import { keyOf } from "../idempotency.ts";
 import { fromRejection, invalid } from "../problem.ts";
 import { done, type Router } from "../router.ts";
@@ -66,14 +67,16 @@ export const addWorkerSnapshotRoutes = (router: Router): void => {
       const { id, suspension } = worker.value;
       if (!WORKER_ID.test(id))
         return invalid([{ path: "snapshot.id", message: "must be the id of a worker: letters, digits, _ and -" }]);
-      const asleep = suspensionTrigger(suspension);
+      const asleep = suspensionTrigger(call.env, suspension);
       if (asleep !== null) return asleep;
       const { input = null, continue_transcript } = body;
       const answer = await workerObject(call.env, tenant, id).request(
         { type: "restore", worker: worker.value, input, continue_transcript },
         keyOf(call, "restore_worker", body),
       );
-      return answer.ok ? done(answer.reply.summary as WorkerSummary) : fromRejection(answer.rejection);
+      if (!answer.ok) return fromRejection(answer.rejection);
+      await arrangeListening(call.env, { tenant, worker_id: id });
+      return done(answer.reply.summary as WorkerSummary);
     },
   );
 };

@@ -9,6 +9,7 @@ import {
   workerSpansSchema,
   workerSummarySchema,
 } from "../../schema/api-worker.ts";
+import { arrangeListening } from "../../queue/listen.ts";
 import { startCycleAfterRequest } from "../../queue/start-cycle.ts";
 import type { WorkerSummary } from "../../schema/api-worker.ts";
 import { newWorker } from "../new-worker.ts";
@@ -46,6 +47,11 @@ const addSpawn = (router: Router): void =>
       const answer = await workerObject(call.env, tenant, worker_id).request(command);
       if (!answer.ok) return fromRejection(answer.rejection);
       if (parent !== null) await workerObject(call.env, tenant, parent).request({ type: "adopt_child", worker_id });
+      if (command.resume_when !== undefined) {
+        await arrangeListening(call.env, { tenant, worker_id });
+        const parked = await workerObject(call.env, tenant, worker_id).summary();
+        return done((parked ?? answer.reply.summary) as WorkerSummary, 201);
+      }
       call.waitUntil(startCycleAfterRequest(call.env, { tenant, worker_id }));
       if (!wait) return done(answer.reply.summary as WorkerSummary, 201);
       const waited = await waitForWorker(call, worker_id, { until: "settled", timeout_ms: SPAWN_WAIT_MS });

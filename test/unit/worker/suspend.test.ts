@@ -8,8 +8,15 @@ const conditions: ResumeConditions = {
   timeout: { duration_minutes: 1, on_timeout: "resume_with_input" },
 };
 
+/** Tells a worker that what was ordered to wake it is there. */
+const listening = (box: WorkerFixture): WorkerFixture => {
+  const trigger_id = box.worker.suspension?.auto_resume_trigger?.id ?? "none";
+  box.tell({ type: "listening", trigger_id, problem: null });
+  return box;
+};
+
 const timed = (on_timeout: "fail" | "resume_with_summary" | "resume_with_input") =>
-  WorkerFixture.parked({ conditions: { ...conditions, timeout: { duration_minutes: 1, on_timeout } } });
+  listening(WorkerFixture.parked({ conditions: { ...conditions, timeout: { duration_minutes: 1, on_timeout } } }));
 
 describe("a suspension", () => {
   it("[L-17.2] holds at once, orders the run to pause, and is at rest when the run is", () => {
@@ -172,6 +179,7 @@ describe("the end of a suspension's time", () => {
 
   it("[L-32.9] acts on the stored deadline only, and only while the worker is suspended", () => {
     const box = timed("fail");
+    const trigger_id = box.worker.suspension?.auto_resume_trigger?.id ?? "none";
     box.now += 59_999;
     box.tell({ type: "wake" });
     expect(box.worker.status).toBe("suspended");
@@ -179,12 +187,14 @@ describe("the end of a suspension's time", () => {
     box.now += 1;
     box.tell({ type: "wake" });
     expect(box.worker.status).toBe("running");
+    box.tell({ type: "unlistened", trigger_id });
     expect(nextWorkerWake(box.state, box.now)).toBe(null);
   });
 
   it("[L-32.4] waits for the run to come to rest, unless it is a failure", () => {
     const box = WorkerFixture.running();
     box.suspend({ conditions });
+    listening(box);
     expect(nextWorkerWake(box.state, box.now)).toBe(null);
     box.now += 60_001;
     box.tell({ type: "wake" });

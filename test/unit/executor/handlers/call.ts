@@ -26,7 +26,8 @@ export const callOf = (
   change: { readonly event?: Partial<TriggerEvent>; readonly attempt?: number; readonly replay?: string } = {},
 ): OutsideCall => {
   const handler = handlerOf(definition, false);
-  if (handler === null || handler.kind === "workflow") throw new Error("not a call to the outside");
+  if (handler === null || handler.kind === "workflow" || handler.kind === "auto_resume")
+    throw new Error("not a call to the outside");
   return handlerCallFor(event(change.event), handler, {
     dispatch_id: "dispatch_1",
     attempt: change.attempt ?? 1,
