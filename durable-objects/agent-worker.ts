@@ -13,8 +13,10 @@ import type { Json, JsonObject } from "../src/lib/json.ts";
 import { RUN } from "./migrations/journaled.ts";
 import type { WorkerSpan } from "../src/engine/worker/spans.ts";
 import { spansOf } from "./projections/worker-spans.ts";
-import { pageOfUpdates, type UpdatePage } from "./projections/worker-updates.ts";
+import { newestUpdates, pageOfUpdates, UpdateLog, type UpdatePage } from "./projections/worker-updates.ts";
 import type { IdempotencyKey } from "./shell/idempotency.ts";
+import { broadcast, openLiveSocket } from "./shell/live-sockets.ts";
+import type { Commit } from "./shell/machine-shell.ts";
 import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
 import { performWorkerEffect } from "./shell/worker-effects.ts";
 import { workerPorts } from "./shell/worker-ports.ts";
@@ -26,6 +28,7 @@ const START_MS = 5_000;
 export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, WorkerEvent, WorkerEffect, WorkerReply> {
   /** Until when somebody may be creating the run of the current cycle; known to this instance alone. */
   #startingUntil = 0;
+  readonly #log = new UpdateLog();
 
   protected parts(): ObjectParts<WorkerState, WorkerCommand, WorkerEvent, WorkerEffect, WorkerReply> {
     return {
@@ -89,6 +92,21 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
   /** Its public events after a position, oldest first (spec/workers 13). */
   updates(after: number, limit: number): UpdatePage | null {
     return this.shell.state === null ? null : pageOfUpdates(this.shell, after, limit);
+  }
+
+  /** A WebSocket that gets every public event after `?after=`; it survives hibernation. */
+  override fetch(request: Request): Response {
+    return openLiveSocket(this.ctx, request, (after, limit) => this.updates(Number(after ?? 0), limit)?.items ?? null);
+  }
+
+  override webSocketMessage(): void {}
+
+  override webSocketClose(socket: WebSocket): void {
+    socket.close();
+  }
+
+  protected override committed(commit: Commit<WorkerEvent, WorkerEffect>): void {
+    broadcast(this.ctx, () => newestUpdates(this.#log, this.shell, commit.entry));
   }
 
   /** The worker as something unsettled; null where it is not (spec/workers 21.4). */

@@ -41,6 +41,7 @@ import { addTriggerSecretRoutes } from "./routes/trigger-secret.ts";
 import { addTriggerStatsRoutes } from "./routes/trigger-stats.ts";
 import { addTriggerRoutes } from "./routes/triggers.ts";
 import { addWorkerControlRoutes } from "./routes/worker-control.ts";
+import { addWorkerEventRoutes } from "./routes/worker-events.ts";
 import { addWorkerSnapshotRoutes } from "./routes/worker-snapshots.ts";
 import { addWorkerRoutes } from "./routes/workers.ts";
 import { addWorkflowEditRoutes } from "./routes/workflow-edit.ts";
@@ -68,6 +69,7 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addToolCallRoutes,
   addWorkerRoutes,
   addWorkerControlRoutes,
+  addWorkerEventRoutes,
   addWorkerSnapshotRoutes,
   addMailboxRoutes,
   addArtifactRoutes,

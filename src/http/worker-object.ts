@@ -14,6 +14,7 @@ export interface WorkerObject {
   readonly snapshot: () => Promise<JsonObject | null>;
   readonly updates: (after: number, limit: number) => Promise<UpdatePage | null>;
   readonly spans: () => Promise<readonly WorkerSpan[] | null>;
+  readonly fetch: (input: string, init?: RequestInit) => Promise<Response>;
   readonly children: () => Promise<readonly string[]>;
   readonly unsettled: () => Promise<Json>;
 }

@@ -194,8 +194,11 @@ export const workerEventPageSchema = z
       .array(
         z
           .object({
-            seq: z.int(),
+            id: text.describe("To resume after"),
+            type: z.literal("worker_update"),
+            seq: z.int().describe("Counted from 1 for each worker"),
             at: time,
+            session_id: textOrNull.describe("The session that it was started from"),
             worker_id: text,
             worker_name: text,
             worker_task: text,
@@ -204,10 +207,12 @@ export const workerEventPageSchema = z
             status: text,
             terminal: z.boolean(),
             metadata: anyObject,
+            audit: anyJson,
           })
           .readonly(),
       )
       .readonly(),
     next: z.int().nullable().describe("`after` of the next page; null at the end"),
+    ended: z.boolean().describe("Nothing follows by itself"),
   })
   .readonly();

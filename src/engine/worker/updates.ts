@@ -1,4 +1,4 @@
-import type { JsonObject } from "../../lib/json.ts";
+import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
 import type { WorkerEvent } from "./event.ts";
 import type { Worker, WorkerMode, WorkerState } from "./state.ts";
 import { eventMetadata } from "./summary.ts";
@@ -30,6 +30,42 @@ export interface WorkerUpdate {
   readonly terminal: boolean;
   readonly metadata: JsonObject;
 }
+
+/** A public event with its place among those of its worker, as whoever follows it gets it (spec/workers 13.2). */
+export interface PlacedUpdate extends WorkerUpdate {
+  /** `seq` as text, to resume after. */
+  readonly id: string;
+  readonly type: "worker_update";
+  /** Counted from 1. */
+  readonly seq: number;
+  /** RFC 3339. */
+  readonly at: string;
+  /** The session that the worker was started from; null for none. */
+  readonly session_id: string | null;
+  readonly audit: Json;
+}
+
+/** Puts a public event in its place. */
+export const placedUpdate = (update: WorkerUpdate, seq: number, at: string): PlacedUpdate => {
+  const { audit = null } = update.metadata;
+  const session = isObject(audit) ? audit["parent_session_id"] : null;
+  const session_id = typeof session === "string" && session !== "" ? session : null;
+  return { id: String(seq), type: "worker_update", seq, at, session_id, ...update, audit };
+};
+
+/** A public event in the form of the Agent Client Protocol (spec/workers 13.3). */
+export const sessionUpdate = (update: PlacedUpdate): JsonObject => ({
+  sessionUpdate: "worker_update",
+  workerId: update.worker_id,
+  workerName: update.worker_name,
+  workerTask: update.worker_task,
+  workerMode: update.worker_mode,
+  event: update.event,
+  status: update.status,
+  terminal: update.terminal,
+  metadata: update.metadata,
+  audit: update.audit,
+});
 
 const SETTLED = {
   completed: "WorkerCompleted",
