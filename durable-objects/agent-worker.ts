@@ -18,17 +18,24 @@ import type { IdempotencyKey } from "./shell/idempotency.ts";
 import { broadcast, openLiveSocket } from "./shell/live-sockets.ts";
 import type { Commit } from "./shell/machine-shell.ts";
 import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
+import { ParentNews } from "./shell/parent-news.ts";
 import { performWorkerEffect } from "./shell/worker-effects.ts";
 import { workerPorts } from "./shell/worker-ports.ts";
 
 /** Longer nobody takes to create a run that was ordered. */
 const START_MS = 5_000;
+/** What the world must know of a worker: its row, and what a run hears of its workers. */
+const derivedEffects = (state: WorkerState): readonly WorkerEffect[] => {
+  if (state === null) return [];
+  return state.parent === null ? [{ type: "index_worker" }] : [{ type: "index_worker" }, { type: "tell_parent" }];
+};
 
 /** One delegated worker (architecture 2): its status, cycle, suspension and what it carries; its runs do the work. */
 export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, WorkerEvent, WorkerEffect, WorkerReply> {
   /** Until when somebody may be creating the run of the current cycle; known to this instance alone. */
   #startingUntil = 0;
   readonly #log = new UpdateLog();
+  readonly #news = new ParentNews();
 
   protected parts(): ObjectParts<WorkerState, WorkerCommand, WorkerEvent, WorkerEffect, WorkerReply> {
     return {
@@ -37,16 +44,17 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
       reducerVersion: 1,
       headOf: workerHead,
       wakeAt: nextWorkerWake,
-      perform: (effect) =>
-        performWorkerEffect(
-          workerPorts(this.env, this.shell.state?.tenant ?? ""),
-          { shell: this.shell, tell: (told) => this.request(told) },
-          effect,
-        ),
-      isDerived: (effect) => effect.type === "index_worker",
-      derive: (state) => (state === null ? [] : [{ type: "index_worker" }]),
+      perform: (effect) => this.#perform(effect),
+      isDerived: (effect) => effect.type === "index_worker" || effect.type === "tell_parent",
+      derive: derivedEffects,
       onAlarm: (state) => (state === null ? null : { type: "wake" }),
     };
+  }
+
+  #perform(effect: WorkerEffect): Promise<void> {
+    const { shell } = this;
+    const ports = workerPorts(this.env, shell.state?.tenant ?? "");
+    return performWorkerEffect(ports, { shell, news: this.#news, tell: (told) => this.request(told) }, effect);
   }
 
   /** Executes a command of the API, of a run or of a trigger; see `workerMachine` for what each does. */

@@ -38,7 +38,7 @@ export class UpdateLog {
         const after = evolve(this.#state, event);
         for (const update of workerUpdates(event, this.#state, after)) {
           this.#count += 1;
-          found.push(placedUpdate(update, this.#count, rfc3339(at_ms)));
+          found.push(placedUpdate(update, { seq: this.#count, at: rfc3339(at_ms), worker: after }));
         }
         this.#state = after;
       }

@@ -72,6 +72,7 @@ export const workerSummarySchema = z
     artifact_count: z.int(),
     has_transcript: z.boolean(),
     child_run_id: textOrNull,
+    cycle_run_id: text.exactOptional().describe("The run of its newest cycle"),
     suspension: anyJson,
   })
   .readonly();
@@ -199,6 +200,7 @@ export const workerEventPageSchema = z
             seq: z.int().describe("Counted from 1 for each worker"),
             at: time,
             session_id: textOrNull.describe("The session that it was started from"),
+            cycle_run_id: textOrNull.describe("The run of the cycle"),
             worker_id: text,
             worker_name: text,
             worker_task: text,

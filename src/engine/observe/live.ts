@@ -108,6 +108,8 @@ const publicData = (event: RunEvent): JsonObject => {
       return { stage_id: event.stage_id, seq: event.seq };
     case "request_recorded":
       return requestEventData(event);
+    case "worker_update":
+      return { stage_id: event.stage_id, ...(event.update as unknown as JsonObject) };
     case "attempt_started":
       return { stage_id: event.stage_id, attempt: event.attempt, holder: event.holder };
     case "attempt_handed_over":

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
+import type { LlmUsage } from "../../schema/plan.ts";
 import type { MutationSessionRecord } from "../../schema/record.ts";
 import type {
   ParentStage,
@@ -39,7 +40,9 @@ export interface SpawnWorker extends WorkerInit {
 }
 
 /** What one cycle came to (spec/workers 1.4); from the run that carried it out. */
-export type CycleResult =
+export type CycleResult = {
+  /** What its run has used; absent where it called no model. */ readonly usage?: LlmUsage;
+} & (
   | {
       readonly ok: true;
       readonly payload: JsonObject;
@@ -47,7 +50,8 @@ export type CycleResult =
       readonly artifacts: readonly ArtifactRecord[];
       readonly execution: WorkerExecution | null;
     }
-  | { readonly ok: false; readonly cancelled: boolean; readonly error: string };
+  | { readonly ok: false; readonly cancelled: boolean; readonly error: string }
+);
 
 /** Everything a worker can be told. */
 export type WorkerCommand =
@@ -112,6 +116,8 @@ export type WorkerEffect =
       /** Takes the place of the conversation so far; absent where that goes on. */
       readonly digest?: string | null;
     }
+  /** The run whose stage the worker belongs to hears what has become known of it (spec/workers 13.2). */
+  | { readonly type: "tell_parent" }
   /** The parent's stage gets its result. */
   | { readonly type: "report"; readonly to: ParentStage }
   /** A trigger that wakes the worker is to be there, or not any more. */

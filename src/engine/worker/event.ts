@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
+import type { LlmUsage } from "../../schema/plan.ts";
 import type { ResumeInitiator, Worker, WorkerExecution, WorkerSuspension } from "./state.ts";
 
 /** What a cycle that went well has left (spec/workers 1.4). */
@@ -20,6 +21,8 @@ export interface CycleSettled {
   readonly error: string | null;
   /** null where the cycle failed, or where its outcome was captured before. */
   readonly outcome: CycleOutcome | null;
+  /** What its run has used; absent where it called no model. */
+  readonly usage?: LlmUsage;
 }
 
 /** What a suspended worker's run came to: kept for the resumption, while the worker stays suspended (spec/workers 30, 3). */
@@ -29,6 +32,7 @@ export interface CycleCaptured {
   readonly ended: "completed" | "failed" | "cancelled";
   readonly error: string | null;
   readonly outcome: CycleOutcome | null;
+  readonly usage?: LlmUsage;
 }
 
 /** A worker was set to work again with a task (spec/workers 16). */

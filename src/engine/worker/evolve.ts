@@ -1,5 +1,8 @@
 import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
 import type { CycleCaptured, CycleOutcome, CycleSettled, WorkerEvent } from "./event.ts";
+import type { LlmUsage } from "../../schema/plan.ts";
+import { addUsage } from "../run/usage.ts";
+import { cycleRunId } from "./cycle-run.ts";
 import { taskGiven, workerResumed } from "./next-cycle.ts";
 import type { Worker, WorkerState, WorkerSuspension } from "./state.ts";
 
@@ -26,8 +29,18 @@ const withOutcome = (worker: Worker, { payload, transcript, artifacts, execution
   };
 };
 
-const settled = (worker: Worker, event: CycleSettled): Worker => {
-  const left = event.outcome === null ? worker : withOutcome(worker, event.outcome);
+const withUsage = (worker: Worker, usage: LlmUsage | undefined): Worker => {
+  if (usage === undefined) return worker;
+  return { ...worker, usage: worker.usage === undefined ? usage : addUsage(worker.usage, usage) };
+};
+
+/** A cycle that has left something had its run, even where its beginning was not heard. */
+const withRun = (worker: Worker): Worker =>
+  worker.run === null ? { ...worker, run: { run_id: cycleRunId(worker), begun: true, paused: false } } : worker;
+
+const settled = (before: Worker, event: CycleSettled): Worker => {
+  const worker = withUsage(before, event.usage);
+  const left = event.outcome === null ? worker : withOutcome(withRun(worker), event.outcome);
   const awaits = event.status === "awaiting";
   return {
     ...left,
@@ -48,7 +61,8 @@ const begun = (worker: Worker, runId: string): Worker => ({
   suspension: worker.suspension === null ? null : { ...worker.suspension, quiesced_at: null },
 });
 
-const captured = (worker: Worker, event: CycleCaptured): Worker => {
+const captured = (before: Worker, event: CycleCaptured): Worker => {
+  const worker = withUsage(before, event.usage);
   const left = event.outcome === null ? worker : withOutcome(worker, event.outcome);
   const run = { run_id: "", begun: false, ...worker.run, paused: false, ended: event.ended };
   return { ...left, run, latest_error: event.error, suspension: quiesced(worker.suspension, event.at) };

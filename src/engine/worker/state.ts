@@ -1,8 +1,10 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { ContextPolicy, WorkflowGraph, WorkflowNode } from "../../schema/graph.ts";
+import type { LlmUsage } from "../../schema/plan.ts";
 import type { CapabilityPolicy } from "../../schema/policy.ts";
 import type { MutationSessionRecord } from "../../schema/record.ts";
+import type { RunBudget } from "../run/budget.ts";
 
 /** Where a worker stands (spec/workers 8.1). */
 export type WorkerStatus =
@@ -135,6 +137,8 @@ export interface ParentStage {
   readonly stage_id: string;
   readonly node_id: string;
   readonly attempt_token: string;
+  /** What the worker may spend: what the run had left; absent for no bound. */
+  readonly budget?: RunBudget;
 }
 
 /** The run that carries out the current cycle. */
@@ -190,6 +194,8 @@ export interface Worker {
   readonly parent: ParentStage | null;
   /** That stage has been told. */
   readonly parent_told?: true;
+  /** What the runs of its cycles have used; absent where no model was called. */
+  readonly usage?: LlmUsage;
   /** Digest of the request that made it; absent for a worker taken over from a snapshot. */
   readonly request_digest?: string;
   /** When a condition of the suspension wakes it, in milliseconds; null for never. */

@@ -39,7 +39,7 @@ const outcomeFields = (worker: Worker) => ({
   has_transcript: worker.transcript !== null,
 });
 
-/** The handle that every operation on a worker answers with; all keys are always there (spec/workers 1.5). */
+/** The handle that every operation on a worker answers with; all keys are always there (spec/workers 1.5), and the run of the cycle where it is known. */
 export const summaryOf = (worker: Worker): JsonObject => ({
   _type: "agent_handle",
   id: worker.id,
@@ -51,6 +51,7 @@ export const summaryOf = (worker: Worker): JsonObject => ({
   error: worker.latest_error,
   ...sharedFields(worker),
   ...outcomeFields(worker),
+  ...(worker.run?.run_id ? { cycle_run_id: worker.run.run_id } : {}),
 });
 
 /** What an event of a worker says of it; `extra` is what only this event has (spec/workers 13.2). */

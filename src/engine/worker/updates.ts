@@ -1,6 +1,6 @@
 import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
 import type { WorkerEvent } from "./event.ts";
-import type { Worker, WorkerMode, WorkerState } from "./state.ts";
+import type { Worker, WorkerMode, WorkerState, WorkerStatus } from "./state.ts";
 import { eventMetadata } from "./summary.ts";
 
 /** Public events of a worker with their wire status and whether nothing follows by itself (spec/workers 13.1). */
@@ -42,15 +42,28 @@ export interface PlacedUpdate extends WorkerUpdate {
   readonly at: string;
   /** The session that the worker was started from; null for none. */
   readonly session_id: string | null;
+  /** The run of the cycle; null while none is known. */
+  readonly cycle_run_id: string | null;
   readonly audit: Json;
 }
 
-/** Puts a public event in its place. */
-export const placedUpdate = (update: WorkerUpdate, seq: number, at: string): PlacedUpdate => {
+/** Puts a public event of a worker in its place. */
+export const placedUpdate = (
+  update: WorkerUpdate,
+  { seq, at, worker }: { readonly seq: number; readonly at: string; readonly worker: WorkerState },
+): PlacedUpdate => {
   const { audit = null } = update.metadata;
   const session = isObject(audit) ? audit["parent_session_id"] : null;
   const session_id = typeof session === "string" && session !== "" ? session : null;
-  return { id: String(seq), type: "worker_update", seq, at, session_id, ...update, audit };
+  const cycle_run_id = worker?.run?.run_id || null;
+  return { id: String(seq), type: "worker_update", seq, at, session_id, cycle_run_id, ...update, audit };
+};
+
+/** The status of a worker behind a public event (spec/workers 8.1); on the wire some have another name. */
+export const statusBehind = (name: WorkerEventName): WorkerStatus => {
+  if (name === "WorkerWaitingForInput") return "awaiting";
+  if (name === "WorkerProgressed" || name === "WorkerResumed") return "running";
+  return WORKER_EVENTS[name].status;
 };
 
 /** A public event in the form of the Agent Client Protocol (spec/workers 13.3). */
@@ -76,6 +89,8 @@ const SETTLED = {
 
 /** The public events of what happened, in order; a cycle that ended began, even where that was not heard, or where it found no run (spec/workers 8.2, 9). */
 const namesOf = (event: WorkerEvent, before: WorkerState): readonly WorkerEventName[] => {
+/** The public events of what happened, in order; a cycle that ended well began, even where that was not heard (spec/workers 8.2). */
+export const updateNames = (event: WorkerEvent, before: WorkerState): readonly WorkerEventName[] => {
   switch (event.type) {
     case "worker_spawned":
       return event.worker.status === "suspended" ? ["WorkerSuspended"] : [];
@@ -125,4 +140,4 @@ const updateOf = (name: WorkerEventName, worker: Worker, extra: JsonObject): Wor
  * `after` are the worker around the event.
  */
 export const workerUpdates = (event: WorkerEvent, before: WorkerState, after: WorkerState): readonly WorkerUpdate[] =>
-  after === null ? [] : namesOf(event, before).map((name) => updateOf(name, after, extraOf(event)));
+  after === null ? [] : updateNames(event, before).map((name) => updateOf(name, after, extraOf(event)));
