@@ -104,20 +104,47 @@ describe("the workers of a run", () => {
 
 describe("the budget of a run", () => {
   it("[L-14] is spent by its workers too, and bounds their runs", async () => {
-    const spending = {
-      ...says("found it"),
-      kind: "subagent",
-      script: { replies: [{ text: "found it", usage: { input_tokens: 90, output_tokens: 20 } }] },
-    };
+    const text = "found it ".repeat(100);
     const graph = {
       entry: "research",
-      nodes: { research: spending, write: says("never") },
+      nodes: { research: { ...says(text), kind: "subagent" }, write: says("never") },
       edges: [{ from: "research", to: "write" }],
     };
     const runId = await startRun(graph, { budget: { max_tokens: 100 } });
     const run = await runWith(runId, "paused");
-    expect(run.usage).toMatchObject({ input_tokens: 90, output_tokens: 20, call_count: 1 });
-    expect(run.stages).toMatchObject([{ node_id: "research", usage: { input_tokens: 90, output_tokens: 20 } }]);
-    expect(run.paused_by).toContain("the budget of 100 tokens is used up: 110 were used");
+    const [child] = await childrenOf(runId);
+    const spent = (child?.run?.["usage"] ?? {}) as JsonObject;
+    expect(spent).toMatchObject({ output_tokens: 225, call_count: 1 });
+    expect(run.usage).toEqual(spent);
+    expect(run.stages).toMatchObject([{ node_id: "research", usage: spent }]);
+    expect(run.paused_by).toContain("the budget of 100 tokens is used up");
+  });
+
+  it("[L-14] bounds the run of a worker by what is left of it", async () => {
+    const looping = {
+      kind: "subagent",
+      mode: "agent",
+      tools: [{ name: "echo" }],
+      model_policy: { provider: "scripted" },
+      script: {
+        replies: [
+          { when: { turn: 1 }, text: "first ".repeat(100), tool_calls: [{ name: "echo", arguments: { text: "x" } }] },
+          { text: "done" },
+        ],
+      },
+      retry_policy: { max_attempts: 1 },
+    };
+    const runId = await startRun(
+      { entry: "ask", nodes: { ask: looping }, edges: [] },
+      { budget: { max_tokens: 5_000 } },
+    );
+    await runWith(runId, "completed");
+    const [child] = await childrenOf(runId);
+    const cycleRun = String(child?.worker["cycle_run_id"]);
+    const state = await runInDurableObject(objectOf(cycleRun), (instance) => {
+      const { shell } = instance as unknown as { shell: { state: { budget: unknown } } };
+      return shell.state.budget;
+    });
+    expect(state).toEqual({ max_tokens: 5_000 });
   });
 });
