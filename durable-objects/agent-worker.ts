@@ -19,6 +19,8 @@ import { broadcast, openLiveSocket } from "./shell/live-sockets.ts";
 import type { Commit } from "./shell/machine-shell.ts";
 import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
 import { ParentNews } from "./shell/parent-news.ts";
+import { type TakenWebhook, WebhookWatch } from "./shell/webhook-watch.ts";
+import { type WebhookDelivery, webhookDeliveries } from "./projections/webhook-deliveries.ts";
 import { performWorkerEffect } from "./shell/worker-effects.ts";
 import { workerPorts } from "./shell/worker-ports.ts";
 
@@ -36,6 +38,7 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
   #startingUntil = 0;
   readonly #log = new UpdateLog();
   readonly #news = new ParentNews();
+  readonly #webhook = new WebhookWatch();
 
   protected parts(): ObjectParts<WorkerState, WorkerCommand, WorkerEvent, WorkerEffect, WorkerReply> {
     return {
@@ -43,7 +46,10 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
       migrations: RUN,
       reducerVersion: 1,
       headOf: workerHead,
-      wakeAt: nextWorkerWake,
+      wakeAt: (state, now) => {
+        const times = [nextWorkerWake(state, now), this.#webhook.wakeAt(state, now)].filter((time) => time !== null);
+        return times.length === 0 ? null : Math.min(...times);
+      },
       perform: (effect) => this.#perform(effect),
       isDerived: (effect) => effect.type === "index_worker" || effect.type === "tell_parent",
       derive: derivedEffects,
@@ -115,6 +121,36 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
 
   protected override committed(commit: Commit<WorkerEvent, WorkerEffect>): void {
     broadcast(this.ctx, () => newestUpdates(this.#log, this.shell, commit.entry));
+    this.#hintWebhook();
+  }
+
+  override alarm(): Promise<void> {
+    this.#hintWebhook();
+    return super.alarm();
+  }
+
+  /** Asks for a sender of what the webhook is owed; the alarm asks again. */
+  #hintWebhook(): void {
+    const { state } = this.shell;
+    if (state === null || !this.#webhook.mayHint(state, Date.now())) return;
+    const hint = { v: 1, tenant: state.tenant, worker_id: state.id, webhook: true };
+    this.ctx.waitUntil(this.env.DRIVE_QUEUE.send(hint).catch((error: unknown) => this.report(error)));
+  }
+
+  /** Events for one sender, who reports what became of them; null where there is nothing to send now. */
+  takeWebhook(): TakenWebhook | null {
+    return this.#webhook.take(this.shell, Date.now());
+  }
+
+  /** What became of the events that were taken. */
+  reportWebhook(report: WorkerCommand): Answer<WorkerReply> {
+    this.#webhook.release();
+    return this.request(report);
+  }
+
+  /** What became of sending the newest public events; null for a worker that does not exist. */
+  webhookDeliveries(): readonly WebhookDelivery[] | null {
+    return this.shell.state === null ? null : webhookDeliveries(this.shell, 200);
   }
 
   /** The worker as something unsettled; null where it is not (spec/workers 21.4). */

@@ -82,7 +82,7 @@ export type WorkerSummary = z.output<typeof workerSummarySchema>;
 
 /** Body of `POST /v1/workers`: a spawn config (spec/workers 2); what is wrong with it is told in the words of the specification. */
 export const spawnWorkerSchema = anyObject.describe(
-  "`task`, and one of `graph`, `node` and `sub_agent` (options of the agent); `name`, `wait`, `carry`, `policy`, `tools`, `execution`, `audit`, `artifacts`, `options`",
+  "`task`, and one of `graph`, `node` and `sub_agent` (options of the agent); `name`, `wait`, `carry`, `policy`, `tools`, `execution`, `audit`, `artifacts`, `options`, `webhook` {url, events, secret_ref, headers}",
 );
 
 const MAX_WAIT_MS = 60_000;

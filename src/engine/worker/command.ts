@@ -2,6 +2,7 @@ import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { LlmUsage } from "../../schema/plan.ts";
 import type { MutationSessionRecord } from "../../schema/record.ts";
+import type { WebhookOrder } from "./webhook.ts";
 import type {
   ParentStage,
   ResumeConditions,
@@ -24,6 +25,8 @@ export interface WorkerInit {
   readonly audit: Partial<MutationSessionRecord>;
   /** Conditions under which the worker is born parked (spec/workers 2); absent where it starts at once. */
   readonly resume_when?: ResumeConditions;
+  /** Where its public events are sent; absent for nowhere. */
+  readonly webhook?: WebhookOrder;
 }
 
 /** Makes a worker and sets it to work. The same id with the same request is the same worker (I5). */
@@ -94,6 +97,17 @@ export type WorkerCommand =
   | { readonly type: "cycle_ended"; readonly cycle: number; readonly result: CycleResult }
   /** The run of a cycle is paused at a boundary, as the suspension asked for. */
   | { readonly type: "cycle_paused"; readonly cycle: number; readonly turn: number | null; readonly transcript: Json }
+  /**
+   * Public events were sent: those after `from` up to `delivered`, as far as they are wanted. `error` is why the next one could not be; `hopeless` says that
+   * no other attempt will do better.
+   */
+  | {
+      readonly type: "report_webhook";
+      readonly from: number;
+      readonly delivered: number;
+      readonly error: string | null;
+      readonly hopeless?: true;
+    }
   /** A worker started another one. */
   | { readonly type: "adopt_child"; readonly worker_id: string }
   /** The alarm: a condition's time may be over. */

@@ -58,6 +58,23 @@ export interface WorkerResumed {
   readonly on: "run" | "result" | "cycle";
 }
 
+/** Public events were sent, or could not be (spec/workers 13.3). */
+export interface WebhookReported {
+  readonly type: "webhook_reported";
+  readonly at: string;
+  /** `seq` of the newest that was delivered. */
+  readonly delivered: number;
+  /** `seq` up to which nothing is sent any more: beyond `delivered` where the rest is given up. */
+  readonly settled: number;
+  readonly failure: {
+    readonly error: string;
+    readonly attempts: number;
+    readonly since_ms: number;
+    /** null where it was the last one. */
+    readonly retry_at_ms: number | null;
+  } | null;
+}
+
 /** What happened to a worker. Only a spawn and a restoration hold all of it. */
 export type WorkerEvent =
   | { readonly type: "worker_spawned"; readonly at: string; readonly worker: Worker }
@@ -82,6 +99,7 @@ export type WorkerEvent =
   | { readonly type: "suspension_expired"; readonly at: string }
   | { readonly type: "worker_closed"; readonly at: string }
   | { readonly type: "worker_stopped"; readonly at: string; readonly payload: JsonObject }
+  | WebhookReported
   /** The parent's stage is being told what became of the worker; once. */
   | { readonly type: "parent_told"; readonly at: string }
   | { readonly type: "child_adopted"; readonly at: string; readonly worker_id: string };

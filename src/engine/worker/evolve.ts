@@ -2,6 +2,7 @@ import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
 import type { CycleCaptured, CycleOutcome, CycleSettled, WorkerEvent } from "./event.ts";
 import type { LlmUsage } from "../../schema/plan.ts";
 import { addUsage } from "../run/usage.ts";
+import { webhookReported, withEmitted } from "./webhook.ts";
 import { cycleRunId } from "./cycle-run.ts";
 import { taskGiven, workerResumed } from "./next-cycle.ts";
 import type { Worker, WorkerState, WorkerSuspension } from "./state.ts";
@@ -122,6 +123,8 @@ const change = (
       return ended(worker, event.at, { status: "cancelled", latest_error: CANCELLED });
     case "worker_stopped":
       return ended(worker, event.at, { status: "stopped", latest_error: null, latest_payload: event.payload });
+    case "webhook_reported":
+      return webhookReported(worker, event);
     case "parent_told":
       return { ...worker, parent_told: true };
     case "child_adopted": {
@@ -133,6 +136,7 @@ const change = (
 
 /** Folds one event into a worker; total: what comes before the worker is there changes nothing. */
 export const evolve = (state: WorkerState, event: WorkerEvent): WorkerState => {
-  if (event.type === "worker_spawned" || event.type === "worker_restored") return event.worker;
-  return state === null ? null : change(state, event);
+  const isMade = event.type === "worker_spawned" || event.type === "worker_restored";
+  const after = isMade ? event.worker : state === null ? null : change(state, event);
+  return withEmitted(after, event, state);
 };

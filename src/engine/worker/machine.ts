@@ -32,6 +32,7 @@ import { decideRestore } from "./restore.ts";
 import { decideResume, decideWake } from "./resume.ts";
 import type { Worker, WorkerState } from "./state.ts";
 import { decideClose, decideStop } from "./stop.ts";
+import { decideWebhook } from "./webhook.ts";
 import { decideSuspend, listen } from "./suspend.ts";
 
 /** Refuses what is said to a worker that does not exist (spec/workers 1.6). */
@@ -103,6 +104,8 @@ const decideTold = (draft: Draft, command: Told): WorkerDecision => {
       return decideEnded(draft, command);
     case "cycle_paused":
       return decidePaused(draft, command);
+    case "report_webhook":
+      return decideWebhook(draft, command);
     case "adopt_child":
       return decideAdopt(draft, command);
     case "wake":

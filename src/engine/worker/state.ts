@@ -4,6 +4,7 @@ import type { ContextPolicy, WorkflowGraph, WorkflowNode } from "../../schema/gr
 import type { LlmUsage } from "../../schema/plan.ts";
 import type { CapabilityPolicy } from "../../schema/policy.ts";
 import type { MutationSessionRecord } from "../../schema/record.ts";
+import type { WorkerWebhook } from "./webhook.ts";
 import type { RunBudget } from "../run/budget.ts";
 
 /** Where a worker stands (spec/workers 8.1). */
@@ -194,6 +195,8 @@ export interface Worker {
   readonly parent: ParentStage | null;
   /** That stage has been told. */
   readonly parent_told?: true;
+  /** Where its public events are sent; absent for nowhere. */
+  readonly webhook?: WorkerWebhook;
   /** What the runs of its cycles have used; absent where no model was called. */
   readonly usage?: LlmUsage;
   /** Digest of the request that made it; absent for a worker taken over from a snapshot. */

@@ -118,6 +118,7 @@ export const updateNames = (event: WorkerEvent, before: WorkerState): readonly W
     case "start_given_up":
     case "parent_told":
     case "child_adopted":
+    case "webhook_reported":
       return [];
   }
 };
