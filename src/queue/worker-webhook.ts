@@ -8,7 +8,7 @@ import type { WorkerCommand } from "../engine/worker/command.ts";
 import { err, ok, type Result } from "../lib/result.ts";
 import type { ModelEnv } from "../ports/model-env.ts";
 import { findTenantWebhook } from "../ports/worker-webhook.ts";
-import type { CycleStart } from "./start-cycle.ts";
+import type { CycleStart } from "./begin-cycle.ts";
 
 type Report = Extract<WorkerCommand, { readonly type: "report_webhook" }>;
 

@@ -56,6 +56,7 @@ export class Workers {
         },
       }),
       orderCycle: async (workerId) => void this.#ordered.add(workerId),
+      webhook: async () => null,
       index: async () => {},
       context: () => host.clock.context,
     };
