@@ -1,10 +1,10 @@
-import type { WorkerEventName } from "../engine/worker/updates.ts";
+import type { PutWorkerWebhook } from "../schema/worker-webhook.ts";
 
 /** Where the events of a tenant's workers go. */
 export interface TenantWebhook {
   readonly url: string;
   /** null for every event. */
-  readonly events: readonly WorkerEventName[] | null;
+  readonly events: PutWorkerWebhook["events"];
   readonly headers: Readonly<Record<string, string>>;
   /** The secret as it is kept; null for none. */
   readonly sealed: string | null;

@@ -48,6 +48,8 @@ const tenantWebhook = (body: unknown, method = "PUT"): Promise<Response> =>
     {},
   );
 
+const spawn = (webhook: JsonObject): Promise<Response> => post("/v1/workers", { task: "x", node: says("x"), webhook });
+
 describe("the webhook of a worker", () => {
   it("[L-13.3] gets its events in order, each under an id of its own", async () => {
     const seen = receiving("one.test");
@@ -100,7 +102,6 @@ describe("the webhook of a worker", () => {
   });
 
   it("[L-13.3] goes to no private host, and keeps no secret", async () => {
-    const spawn = (webhook: JsonObject) => post("/v1/workers", { task: "x", node: says("x"), webhook });
     expect(await refusal(spawn({ url: "http://127.0.0.1/in" }))).toMatchObject({ status: 400 });
     expect(await refusal(spawn({ url: "https://a.test", secret: "abc" }))).toMatchObject({
       status: 400,

@@ -7,6 +7,8 @@ import type { Shown } from "../live.ts";
 import { done, type Router } from "../router.ts";
 import { type EventPage, runNotFound, runObject } from "../run-object.ts";
 
+const isEventId = (text: string): boolean => parseEventId(text) !== null;
+
 const endsRun = (event: Shown): boolean =>
   event.type === "run_failed" ||
   event.type === "run_cancelled" ||
@@ -46,7 +48,6 @@ export const addRunEventRoutes = (router: Router): void =>
     async ({ params, query, call }) => {
       const after = query.cursor ?? query.after ?? null;
       const source = shownEvents(call, params.run_id);
-      const isEventId = (text: string): boolean => parseEventId(text) !== null;
       const followed = { source, after, isEventId, notFound: () => runNotFound(params.run_id) };
       const stream = followEvents(call, followed);
       if (stream !== null) return stream;
