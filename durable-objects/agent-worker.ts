@@ -26,6 +26,7 @@ import { workerPorts } from "./shell/worker-ports.ts";
 
 /** Longer nobody takes to create a run that was ordered. */
 const START_MS = 5_000;
+
 /** What the world must know of a worker: its row, and what a run hears of its workers. */
 const derivedEffects = (state: WorkerState): readonly WorkerEffect[] => {
   if (state === null) return [];

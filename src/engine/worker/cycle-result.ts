@@ -69,7 +69,7 @@ const stageError = (facts: CycleFacts): string | null => {
 export const cycleResult = (worker: Worker, facts: CycleFacts): CycleResult => {
   const { usage } = facts.record;
   const result = resultOf(worker, facts);
-  return usage === null || usage.call_count === 0 ? result : { ...result, usage };
+  return usage == null || usage.call_count === 0 ? result : { ...result, usage };
 };
 
 const resultOf = (worker: Worker, facts: CycleFacts): CycleResult => {

@@ -88,8 +88,6 @@ const SETTLED = {
 } as const;
 
 /** The public events of what happened, in order; a cycle that ended began, even where that was not heard, or where it found no run (spec/workers 8.2, 9). */
-const namesOf = (event: WorkerEvent, before: WorkerState): readonly WorkerEventName[] => {
-/** The public events of what happened, in order; a cycle that ended well began, even where that was not heard (spec/workers 8.2). */
 export const updateNames = (event: WorkerEvent, before: WorkerState): readonly WorkerEventName[] => {
   switch (event.type) {
     case "worker_spawned":
