@@ -15,19 +15,33 @@ import type { Json, JsonObject } from "../src/lib/json.ts";
 import { RUN } from "./migrations/journaled.ts";
 import type { WorkerSpan } from "../src/engine/worker/spans.ts";
 import { spansOf } from "./projections/worker-spans.ts";
-import { pageOfUpdates, type UpdatePage } from "./projections/worker-updates.ts";
+import { newestUpdates, pageOfUpdates, UpdateLog, type UpdatePage } from "./projections/worker-updates.ts";
 import type { IdempotencyKey } from "./shell/idempotency.ts";
+import { broadcast, openLiveSocket } from "./shell/live-sockets.ts";
+import type { Commit } from "./shell/machine-shell.ts";
 import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
+import { ParentNews } from "./shell/parent-news.ts";
+import { type TakenWebhook, WebhookWatch } from "./shell/webhook-watch.ts";
+import { type WebhookDelivery, webhookDeliveries } from "./projections/webhook-deliveries.ts";
 import { performWorkerEffect } from "./shell/worker-effects.ts";
 import { workerPorts } from "./shell/worker-ports.ts";
 
 /** Longer nobody takes to create a run that was ordered. */
 const START_MS = 5_000;
 
+/** What the world must know of a worker: its row, and what a run hears of its workers. */
+const derivedEffects = (state: WorkerState): readonly WorkerEffect[] => {
+  if (state === null) return [];
+  return state.parent === null ? [{ type: "index_worker" }] : [{ type: "index_worker" }, { type: "tell_parent" }];
+};
+
 /** One delegated worker (architecture 2): its status, cycle, suspension and what it carries; its runs do the work. */
 export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, WorkerEvent, WorkerEffect, WorkerReply> {
   /** Until when somebody may be creating the run of the current cycle; known to this instance alone. */
   #startingUntil = 0;
+  readonly #log = new UpdateLog();
+  readonly #news = new ParentNews();
+  readonly #webhook = new WebhookWatch();
 
   protected parts(): ObjectParts<WorkerState, WorkerCommand, WorkerEvent, WorkerEffect, WorkerReply> {
     return {
@@ -35,17 +49,21 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
       migrations: RUN,
       reducerVersion: 1,
       headOf: workerHead,
-      wakeAt: nextWorkerWake,
-      perform: (effect) =>
-        performWorkerEffect(
-          workerPorts(this.env, this.shell.state?.tenant ?? ""),
-          { shell: this.shell, tell: (told) => this.request(told) },
-          effect,
-        ),
-      isDerived: (effect) => effect.type === "index_worker",
-      derive: (state) => (state === null ? [] : [{ type: "index_worker" }]),
+      wakeAt: (state, now) => {
+        const times = [nextWorkerWake(state, now), this.#webhook.wakeAt(state, now)].filter((time) => time !== null);
+        return times.length === 0 ? null : Math.min(...times);
+      },
+      perform: (effect) => this.#perform(effect),
+      isDerived: (effect) => effect.type === "index_worker" || effect.type === "tell_parent",
+      derive: derivedEffects,
       onAlarm: (state) => (state === null ? null : { type: "wake" }),
     };
+  }
+
+  #perform(effect: WorkerEffect): Promise<void> {
+    const { shell } = this;
+    const ports = workerPorts(this.env, shell.state?.tenant ?? "");
+    return performWorkerEffect(ports, { shell, news: this.#news, tell: (told) => this.request(told) }, effect);
   }
 
   /** Executes a command of the API, of a run or of a trigger; see `workerMachine` for what each does. */
@@ -102,6 +120,51 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
   /** Its public events after a position, oldest first (spec/workers 13). */
   updates(after: number, limit: number): UpdatePage | null {
     return this.shell.state === null ? null : pageOfUpdates(this.shell, after, limit);
+  }
+
+  /** A WebSocket that gets every public event after `?after=`; it survives hibernation. */
+  override fetch(request: Request): Response {
+    return openLiveSocket(this.ctx, request, (after, limit) => this.updates(Number(after ?? 0), limit)?.items ?? null);
+  }
+
+  override webSocketMessage(): void {}
+
+  override webSocketClose(socket: WebSocket): void {
+    socket.close();
+  }
+
+  protected override committed(commit: Commit<WorkerEvent, WorkerEffect>): void {
+    broadcast(this.ctx, () => newestUpdates(this.#log, this.shell, commit.entry));
+    this.#hintWebhook();
+  }
+
+  override alarm(): Promise<void> {
+    this.#hintWebhook();
+    return super.alarm();
+  }
+
+  /** Asks for a sender of what the webhook is owed; the alarm asks again. */
+  #hintWebhook(): void {
+    const { state } = this.shell;
+    if (state === null || !this.#webhook.mayHint(state, Date.now())) return;
+    const hint = { v: 1, tenant: state.tenant, worker_id: state.id, webhook: true };
+    this.ctx.waitUntil(this.env.DRIVE_QUEUE.send(hint).catch((error: unknown) => this.report(error)));
+  }
+
+  /** Events for one sender, who reports what became of them; null where there is nothing to send now. */
+  takeWebhook(): TakenWebhook | null {
+    return this.#webhook.take(this.shell, Date.now());
+  }
+
+  /** What became of the events that were taken. */
+  reportWebhook(report: WorkerCommand): Answer<WorkerReply> {
+    this.#webhook.release();
+    return this.request(report);
+  }
+
+  /** What became of sending the newest public events; null for a worker that does not exist. */
+  webhookDeliveries(): readonly WebhookDelivery[] | null {
+    return this.shell.state === null ? null : webhookDeliveries(this.shell, 200);
   }
 
   /** The worker as something unsettled; null where it is not (spec/workers 21.4). */

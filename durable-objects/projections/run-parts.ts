@@ -4,7 +4,7 @@ import type { ArtifactRecord } from "../../src/schema/artifact.ts";
 import type { RunShell } from "./run-record.ts";
 
 /** The lists of a run's record that can be read a page at a time. */
-export const RUN_PARTS = ["stages", "artifacts", "transitions", "checkpoints"] as const;
+export const RUN_PARTS = ["stages", "artifacts", "transitions", "checkpoints", "worker_updates"] as const;
 
 export type PartName = (typeof RUN_PARTS)[number];
 

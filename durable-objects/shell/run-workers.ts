@@ -45,7 +45,9 @@ export const spawnWorker = async (
   if (!execution.ok) return void fail(execution.error);
   const command = delegatedSpawn(run, stageId, execution.value);
   if (command === null) return;
-  const answer = await ports.worker(command.worker_id).request(command);
+  const webhook = await ports.webhook();
+  const order = webhook === null ? {} : { webhook };
+  const answer = await ports.worker(command.worker_id).request({ ...command, ...order });
   mustHear(answer);
   if (!answer.ok) fail(answer.rejection.detail);
 };

@@ -1,10 +1,12 @@
 import type { Answer } from "../../src/engine/machine.ts";
+import type { WorkerNews } from "../../src/engine/run/command.ts";
 import type { WorkerCommand, WorkerEffect } from "../../src/engine/worker/command.ts";
 import { reportOf } from "../../src/engine/worker/report.ts";
 import type { Worker } from "../../src/engine/worker/state.ts";
 import { isTerminal } from "../../src/engine/worker/status.ts";
 import { workerRow } from "../../src/engine/worker/view.ts";
 import type { WorkerShell } from "../projections/worker-updates.ts";
+import type { ParentNews } from "./parent-news.ts";
 import type { ToldRun, WorkerPorts } from "./worker-ports.ts";
 
 /** The run did not take an order now; the outbox gives it again. */
@@ -17,10 +19,17 @@ const mustHear = (answer: Answer<unknown>): void => {
   if (!answer.ok && answer.rejection.code === "unavailable") throw new OrderRefused(answer.rejection.detail);
 };
 
+/** What performing an effect needs of its worker. */
+interface Performing {
+  readonly shell: WorkerShell;
+  readonly news: ParentNews;
+  readonly tell: (command: WorkerCommand) => unknown;
+}
+
 /** Performs an effect of a worker. Throws when the world misbehaved: the outbox then tries again. */
 export const performWorkerEffect = async (
   ports: WorkerPorts,
-  { shell, tell }: { readonly shell: WorkerShell; readonly tell: (command: WorkerCommand) => unknown },
+  { shell, news, tell }: Performing,
   effect: WorkerEffect,
 ): Promise<void> => {
   const worker = shell.state;
@@ -37,7 +46,9 @@ export const performWorkerEffect = async (
     case "resume_run":
       return resumeRun(ports.run(effect.run_id), effect, { worker, tell });
     case "report":
-      return report(ports, effect, worker);
+      return report(ports, effect, { worker, shell, news });
+    case "tell_parent":
+      return tellParent(ports.run(worker.parent?.run_id ?? ""), news, news.pending(shell));
     case "close_child":
       return mustHear(await ports.worker(effect.worker_id).request({ type: "close" }));
     case "listen":
@@ -83,11 +94,31 @@ const resumeRun = async (
     tell({ type: "cycle_ended", cycle, result: { ok: false, cancelled: true, error: answer.rejection.detail } });
 };
 
-/** Completes the stage that waits. The attempt's token makes it happen once; a run that is over refuses, which settles it too. */
-const report = async (ports: WorkerPorts, { to }: Effect<"report">, worker: Worker): Promise<void> => {
+/** Tells the run of the stage what is new of its worker. */
+const tellParent = async (run: ToldRun, news: ParentNews, pending: WorkerNews | null): Promise<void> => {
+  if (pending === null || pending.updates.length === 0) return;
+  mustHear(await run.request({ type: "hear_worker", ...pending }));
+  news.told(pending);
+};
+
+/**
+ * Completes the stage that waits, with what is new of the worker. The attempt's token makes it happen once; a run that is over
+ * refuses, which settles it too, and only hears the news.
+ */
+const report = async (
+  ports: WorkerPorts,
+  { to }: Effect<"report">,
+  { worker, shell, news }: { readonly worker: Worker } & Pick<Performing, "shell" | "news">,
+): Promise<void> => {
   // It was set to work again before it could tell: what comes of that is told.
   if (!isTerminal(worker.status)) throw new OrderRefused(`worker ${worker.id} is at work again`);
   const { run_id, node_id, attempt_token } = to;
+  const run = ports.run(run_id);
   const result = reportOf(worker, to, ports.context());
-  mustHear(await ports.run(run_id).request({ type: "complete_stage", node_id, attempt_token, result }));
+  const pending = news.pending(shell);
+  const told = pending === null ? {} : { news: pending };
+  const answer = await run.request({ type: "complete_stage", node_id, attempt_token, result, ...told });
+  mustHear(answer);
+  if (!answer.ok) await tellParent(run, news, pending);
+  else if (pending !== null) news.told(pending);
 };

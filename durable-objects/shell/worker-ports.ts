@@ -2,6 +2,8 @@ import type { Answer, Context } from "../../src/engine/machine.ts";
 import type { RunReply } from "../../src/engine/run/command.ts";
 import type { WorkerCommand } from "../../src/engine/worker/command.ts";
 import type { CycleFacts } from "../../src/engine/worker/cycle-result.ts";
+import type { WebhookOrder } from "../../src/engine/worker/webhook.ts";
+import { findTenantWebhook } from "../../src/ports/worker-webhook.ts";
 import type { JsonObject } from "../../src/lib/json.ts";
 import { uuidIds } from "../../src/ports/ids.ts";
 import type { RunRequest } from "../workflow-run.ts";
@@ -25,6 +27,8 @@ export interface WorkerPorts {
   readonly orderCycle: (workerId: string) => Promise<void>;
   /** Hints that what wakes a worker is to be set up or taken away: whoever gets it asks the worker. */
   readonly orderListening: (workerId: string) => Promise<void>;
+  /** Where the tenant wants the events of its workers; null for nowhere. */
+  readonly webhook: () => Promise<WebhookOrder | null>;
   readonly index: (row: JsonObject, seq: number) => Promise<void>;
   readonly context: () => Context;
 }
@@ -35,6 +39,10 @@ export const workerPorts = (env: Env, tenant: string): WorkerPorts => ({
   worker: (workerId) => env.AGENT_WORKER.getByName(`${tenant}/${workerId}`) as unknown as ToldWorker,
   orderCycle: async (worker_id) => void (await env.DRIVE_QUEUE.send({ v: 1, tenant, worker_id })),
   orderListening: async (worker_id) => void (await env.CONTROL_QUEUE.send({ v: 1, tenant, worker_id })),
+  webhook: async () => {
+    const found = await findTenantWebhook(env.DB, tenant);
+    return found === null ? null : { target: "tenant", events: found.events };
+  },
   index: async (worker, seq) => void (await env.INDEX_QUEUE.send({ v: 1, seq, tenant, worker })),
   context: () => ({ now: Date.now(), nextId: uuidIds }),
 });

@@ -43,7 +43,9 @@ import { addTriggerSecretRoutes } from "./routes/trigger-secret.ts";
 import { addTriggerStatsRoutes } from "./routes/trigger-stats.ts";
 import { addTriggerRoutes } from "./routes/triggers.ts";
 import { addWorkerControlRoutes } from "./routes/worker-control.ts";
+import { addWorkerEventRoutes } from "./routes/worker-events.ts";
 import { addWorkerSnapshotRoutes } from "./routes/worker-snapshots.ts";
+import { addWorkerWebhookRoutes } from "./routes/worker-webhooks.ts";
 import { addWorkerRoutes } from "./routes/workers.ts";
 import { addWorkflowEditRoutes } from "./routes/workflow-edit.ts";
 import { addWorkflowReportRoutes } from "./routes/workflow-reports.ts";
@@ -70,6 +72,8 @@ const GROUPS: readonly ((router: Router, app: App) => void)[] = [
   addToolCallRoutes,
   addWorkerRoutes,
   addWorkerControlRoutes,
+  addWorkerEventRoutes,
+  addWorkerWebhookRoutes,
   addWorkerSnapshotRoutes,
   addSuspendAllRoute,
   addChannelRoutes,

@@ -1,6 +1,3 @@
-import type { LiveEvent } from "../engine/observe/live.ts";
-import type { EventPage, RunObject } from "./run-object.ts";
-
 /** A comment this often keeps intermediaries from closing a quiet stream. */
 const HEARTBEAT_MS = 15_000;
 
@@ -10,11 +7,32 @@ const PAGE = 500;
 /** A reader that is so many texts behind is cut off; it resumes with the last id it has. */
 const MAX_BACKLOG = 5_000;
 
-/** What a stream is made from; asked anew for each call, because a stub of a reset object stays broken. */
-export type LiveSource = () => Pick<RunObject, "events" | "fetch"> & {
+/** An event, or a text that is only shown: it has no id and nobody can resume after it. */
+export interface Shown {
+  readonly id: string | null;
+  readonly type: string;
+}
+
+/** Events and whether nothing will follow them. */
+export interface LivePage {
+  readonly items: readonly Shown[];
+  readonly ended: boolean;
+}
+
+/** What a stream is made from. */
+interface LiveObject {
+  /** Events after an id, oldest first; null where there is nothing to follow. */
+  readonly events: (after: string | null, limit: number) => Promise<LivePage | null>;
+  /** The object itself, which opens sockets. */
+  readonly fetch: (input: string, init?: RequestInit) => Promise<Response>;
   /** Puts the long texts into an event that came through a socket. */
   readonly show: <Event extends Shown>(event: Event) => Promise<Event>;
-};
+  /** True for an event after which nothing follows; the rest of its commit may follow it. */
+  readonly ends: (event: Shown) => boolean;
+}
+
+/** Where a stream comes from; asked anew for each call, because a stub of a reset object stays broken. */
+export type LiveSource = () => LiveObject;
 
 interface Stream {
   readonly source: LiveSource;
@@ -22,28 +40,19 @@ interface Stream {
   last: string | null;
 }
 
-/** An event, or a text that is only shown: it has no id and nobody can resume after it. */
-type Shown = Omit<LiveEvent, "id"> & { readonly id: string | null };
-
 /** An event in the format of server-sent events. */
 export const eventText = (event: Shown): string =>
   `${event.id === null ? "" : `id: ${event.id}\n`}event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
 
 const END = "event: end\ndata: {}\n\n";
 
-/** True for an event after which a run is over; the rest of its commit may follow it. */
-const endsRun = (event: Shown): boolean =>
-  event.type === "run_failed" ||
-  event.type === "run_cancelled" ||
-  (event.type === "run_finalized" && event.data["status"] === "completed");
-
 const show = (stream: Stream, event: Shown): void => {
   stream.write(eventText(event));
   stream.last = event.id ?? stream.last;
 };
 
-/** Shows what the run has beyond the last event shown. True when the run is over and all of it was shown. */
-const catchUp = async (stream: Stream, first?: EventPage): Promise<boolean> => {
+/** Shows what there is beyond the last event shown. True when nothing will follow and all of it was shown. */
+const catchUp = async (stream: Stream, first?: LivePage): Promise<boolean> => {
   for (let page = first ?? (await stream.source().events(stream.last, PAGE)); page !== null;) {
     for (const event of page.items) show(stream, event);
     if (page.items.length < PAGE) return page.ended;
@@ -52,15 +61,15 @@ const catchUp = async (stream: Stream, first?: EventPage): Promise<boolean> => {
   return true;
 };
 
-/** Opens a socket to the run's object; null when the object does not give one. */
+/** Opens a socket to the object; null when the object does not give one. */
 const openSocket = async (stream: Stream): Promise<WebSocket | null> => {
   const after = stream.last === null ? "" : `?after=${stream.last}`;
-  const response = await stream.source().fetch(`https://run/events${after}`, { headers: { Upgrade: "websocket" } });
+  const response = await stream.source().fetch(`https://live/events${after}`, { headers: { Upgrade: "websocket" } });
   response.webSocket?.accept();
   return response.webSocket;
 };
 
-/** Follows the socket until the run is over, or the socket closes. */
+/** Follows the socket until nothing will follow, or the socket closes. */
 const follow = (stream: Stream, socket: WebSocket): Promise<"over" | "closed"> =>
   new Promise((resolve) => {
     let shown = Promise.resolve();
@@ -71,7 +80,7 @@ const follow = (stream: Stream, socket: WebSocket): Promise<"over" | "closed"> =
         if (isOver) return;
         const event = await stream.source().show(JSON.parse(String(data)) as Shown);
         show(stream, event);
-        if (!endsRun(event)) return;
+        if (!stream.source().ends(event)) return;
         isOver = true;
         resolve("over");
       };
@@ -83,14 +92,14 @@ const follow = (stream: Stream, socket: WebSocket): Promise<"over" | "closed"> =
   });
 
 /**
- * The events of a run as server-sent events, from an event id on and until the run is over.
+ * The events of a run or a worker as server-sent events, from an event id on and until nothing will follow.
  *
- * The stream is held by the stateless Worker; the run's object only holds a socket that hibernates. A stream that ends
+ * The stream is held by the stateless Worker; the object only holds a socket that hibernates. A stream that ends
  * without the event `end` was cut off: the client resumes with `Last-Event-ID`.
  */
 export const eventStream = (
   source: LiveSource,
-  from: { readonly last: string | null; readonly page: EventPage },
+  from: { readonly last: string | null; readonly page: LivePage },
 ): ReadableStream<Uint8Array> => {
   const encoder = new TextEncoder();
   let stop: (() => void) | null = null;

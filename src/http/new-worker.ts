@@ -5,6 +5,11 @@ import { resolveSpawn, type SpawnRequest, type SpawnScope } from "../engine/work
 import { digestOf } from "../lib/digest.ts";
 import { isObject, type JsonObject } from "../lib/json.ts";
 import { err, ok, type Result } from "../lib/result.ts";
+import type { WebhookOrder } from "../engine/worker/webhook.ts";
+import { egressRefusal } from "../executor/private-hosts.ts";
+import { findTenantWebhook } from "../ports/worker-webhook.ts";
+import { decodeWebhookOrder } from "../schema/worker-webhook.ts";
+import { fromDatabase } from "./fault.ts";
 import { uuidIds } from "../ports/ids.ts";
 import { decodeCapabilityPolicy } from "../schema/policy.ts";
 import { decodeMutationSession } from "../schema/record.ts";
@@ -56,6 +61,19 @@ export interface NewWorker {
   readonly parent_worker_id: string | null;
 }
 
+/** Where the events of a new worker go: where its config says, else where its tenant wants them. */
+const webhookOf = async (call: Call, config: JsonObject): Promise<Result<WebhookOrder | null, Problem>> => {
+  const order = decodeWebhookOrder(config["webhook"]);
+  if (!order.ok) return err(refusal(order.error));
+  const target = order.value?.target;
+  if (target === undefined || target === "tenant") {
+    const found = await fromDatabase(findTenantWebhook(call.env.DB, call.tenant));
+    return ok(found === null ? null : { target: "tenant", events: found.events });
+  }
+  const refused = egressRefusal(new URL(target.url), call.env.GODWIT_ALLOW_PRIVATE_HOSTS);
+  return refused === undefined ? order : err(invalid([{ path: "webhook.url", message: refused }], refused));
+};
+
 /** Reads a spawn config (spec/workers 2). With an idempotency key the worker's id follows from it. */
 export const newWorker = async (call: Call, config: JsonObject): Promise<Result<NewWorker, Problem>> => {
   const draft = decodeSpawnConfig(config);
@@ -70,12 +88,15 @@ export const newWorker = async (call: Call, config: JsonObject): Promise<Result<
   const wrong = asleep ?? graphProblem(request.value);
   if (wrong !== null) return err(wrong);
   const { wait, ...init } = request.value;
+  const webhook = await webhookOf(call, config);
+  if (!webhook.ok) return webhook;
   const known = idFor(call, OPERATION);
   const command: SpawnWorker = {
     type: "spawn",
     tenant: call.tenant,
     worker_id: known === null ? uuidIds("worker") : `worker_${known}`,
     ...init,
+    ...(webhook.value === null ? {} : { webhook: webhook.value }),
     // What was made anew in reading it, ids of sessions and artifacts, makes no other request of it.
     request_digest: digestOf(config),
     parent_worker_id: parentId,

@@ -1,3 +1,4 @@
+import { childRunId } from "../engine/observe/child-runs.ts";
 import { buildRunTree, type RunTree } from "../engine/observe/run-tree.ts";
 import type { RunRecord } from "../schema/record.ts";
 import type { Call } from "./call.ts";
@@ -15,8 +16,7 @@ const MAX_CHARACTERS = 16_000_000;
 const recordOf = async (call: Call, runId: string): Promise<RunRecord | null> =>
   (await runObject(call.env, call.tenant, runId).record({}))?.record ?? null;
 
-const childIds = (record: RunRecord): readonly string[] =>
-  record.child_runs.flatMap(({ run_id: id }) => (id === null || id === "" ? [] : [id]));
+const childIds = (record: RunRecord): readonly string[] => record.child_runs.map(childRunId).filter((id) => id !== "");
 
 /**
  * The tree of a run, read level by level from the runs themselves; null for a run that does not exist. Runs beyond the
@@ -51,5 +51,5 @@ export const readRunTree = async (
     }
     level = next;
   }
-  return { ...buildRunTree(root, (child) => found.get(child.run_id ?? "") ?? null), truncated };
+  return { ...buildRunTree(root, (child) => found.get(childRunId(child)) ?? null), truncated };
 };

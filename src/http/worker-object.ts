@@ -1,3 +1,5 @@
+import type { WebhookDelivery } from "../../durable-objects/projections/webhook-deliveries.ts";
+import type { TakenWebhook } from "../../durable-objects/shell/webhook-watch.ts";
 import type { UpdatePage } from "../../durable-objects/projections/worker-updates.ts";
 import type { IdempotencyKey } from "../../durable-objects/shell/idempotency.ts";
 import type { Answer } from "../engine/machine.ts";
@@ -16,6 +18,10 @@ export interface WorkerObject {
   readonly snapshot: () => Promise<JsonObject | null>;
   readonly updates: (after: number, limit: number) => Promise<UpdatePage | null>;
   readonly spans: () => Promise<readonly WorkerSpan[] | null>;
+  readonly fetch: (input: string, init?: RequestInit) => Promise<Response>;
+  readonly takeWebhook: () => Promise<TakenWebhook | null>;
+  readonly reportWebhook: (report: WorkerCommand) => Promise<Answer<WorkerReply>>;
+  readonly webhookDeliveries: () => Promise<readonly WebhookDelivery[] | null>;
   readonly children: () => Promise<readonly string[]>;
   readonly unsettled: () => Promise<Json>;
   readonly owedListeners: () => Promise<readonly WorkerListener[]>;

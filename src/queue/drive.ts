@@ -3,21 +3,23 @@ import { driveFromMessage } from "../driver/start.ts";
 import { finishRun } from "./finish.ts";
 import type { Consumer } from "./consumer.ts";
 import { report, textOf } from "./report.ts";
+import { deliverWorkerWebhook } from "./worker-webhook.ts";
 import { startCycle } from "./start-cycle.ts";
 
 const shared = { v: z.literal(1), tenant: z.string().min(1) };
 
 const token = z.string().exactOptional();
 
-/** A run that needs a driver or is to be finished, or a worker whose cycle is to be started. */
+/** A run that needs a driver or is to be finished, or a worker whose cycle is to be started, or whose events are to be sent. */
 const driveMessage = z.union([
   z.object({ ...shared, run_id: z.string().min(1), attempt_token: token, finish: token }),
-  z.object({ ...shared, worker_id: z.string().min(1) }),
+  z.object({ ...shared, worker_id: z.string().min(1), webhook: z.literal(true).exactOptional() }),
 ]);
 
 const drive = async (env: Env, message: z.output<typeof driveMessage>): Promise<void> => {
   try {
-    if ("worker_id" in message) await startCycle(env, message);
+    if ("worker_id" in message)
+      await (message.webhook === true ? deliverWorkerWebhook(env, message) : startCycle(env, message));
     else if (message.finish === undefined) await driveFromMessage(env, message);
     else await finishRun(env, { tenant: message.tenant, run_id: message.run_id, attempt_token: message.finish });
   } catch (error) {

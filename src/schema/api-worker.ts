@@ -72,6 +72,7 @@ export const workerSummarySchema = z
     artifact_count: z.int(),
     has_transcript: z.boolean(),
     child_run_id: textOrNull,
+    cycle_run_id: text.exactOptional().describe("The run of its newest cycle"),
     suspension: anyJson,
   })
   .readonly();
@@ -81,7 +82,7 @@ export type WorkerSummary = z.output<typeof workerSummarySchema>;
 
 /** Body of `POST /v1/workers`: a spawn config (spec/workers 2); what is wrong with it is told in the words of the specification. */
 export const spawnWorkerSchema = anyObject.describe(
-  "`task`, and one of `graph`, `node` and `sub_agent` (options of the agent); `name`, `wait`, `carry`, `policy`, `tools`, `execution`, `audit`, `artifacts`, `options`",
+  "`task`, and one of `graph`, `node` and `sub_agent` (options of the agent); `name`, `wait`, `carry`, `policy`, `tools`, `execution`, `audit`, `artifacts`, `options`, `webhook` {url, events, secret_ref, headers}",
 );
 
 const MAX_WAIT_MS = 60_000;
@@ -198,8 +199,12 @@ export const workerEventPageSchema = z
       .array(
         z
           .object({
-            seq: z.int(),
+            id: text.describe("To resume after"),
+            type: z.literal("worker_update"),
+            seq: z.int().describe("Counted from 1 for each worker"),
             at: time,
+            session_id: textOrNull.describe("The session that it was started from"),
+            cycle_run_id: textOrNull.describe("The run of the cycle"),
             worker_id: text,
             worker_name: text,
             worker_task: text,
@@ -208,10 +213,12 @@ export const workerEventPageSchema = z
             status: text,
             terminal: z.boolean(),
             metadata: anyObject,
+            audit: anyJson,
           })
           .readonly(),
       )
       .readonly(),
     next: z.int().nullable().describe("`after` of the next page; null at the end"),
+    ended: z.boolean().describe("Nothing follows by itself"),
   })
   .readonly();

@@ -138,6 +138,8 @@ const childRunSchema = z
     run_path: optionalText,
     snapshot_path: optionalText,
     execution: optionalJson,
+    /** The run of the worker's newest cycle; absent while none is known. */
+    cycle_run_id: text.exactOptional(),
   })
   .readonly();
 

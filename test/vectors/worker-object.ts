@@ -1,5 +1,7 @@
 import { RUN } from "../../durable-objects/migrations/journaled.ts";
-import { allUpdates, type PlacedUpdate, type WorkerShell } from "../../durable-objects/projections/worker-updates.ts";
+import { allUpdates, type WorkerShell } from "../../durable-objects/projections/worker-updates.ts";
+import { ParentNews } from "../../durable-objects/shell/parent-news.ts";
+import type { PlacedUpdate } from "../../src/engine/worker/updates.ts";
 import { drainOutbox } from "../../durable-objects/shell/drain.ts";
 import { MachineShell } from "../../durable-objects/shell/machine-shell.ts";
 import { performWorkerEffect } from "../../durable-objects/shell/worker-effects.ts";
@@ -30,6 +32,7 @@ export class WorkerObject {
   readonly #around: WorkerSurroundings;
   readonly #store = sqliteStore();
   readonly #shell: WorkerShell;
+  readonly #news = new ParentNews();
   #draining = false;
 
   constructor(around: WorkerSurroundings, objectId: string) {
@@ -94,7 +97,7 @@ export class WorkerObject {
     const tell = (told: WorkerCommand): Promise<unknown> => this.request(told);
     await drainOutbox<WorkerEffect>(
       this.#store,
-      (effect) => performWorkerEffect(ports, { shell: this.#shell, tell }, effect),
+      (effect) => performWorkerEffect(ports, { shell: this.#shell, news: this.#news, tell }, effect),
       () => clock.now,
       raise,
     );

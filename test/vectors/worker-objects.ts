@@ -57,6 +57,7 @@ export class Workers {
       }),
       orderCycle: async (workerId) => void this.#ordered.add(workerId),
       orderListening: async () => {},
+      webhook: async () => null,
       index: async () => {},
       context: () => host.clock.context,
     };

@@ -1,10 +1,15 @@
 import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
+import { type PlacedUpdate, statusBehind } from "../worker/updates.ts";
 import type { RunChildRecord, RunRecord } from "../../schema/record.ts";
 
 const textOrNull = (value: Json | undefined): string | null =>
   typeof value === "string" && value !== "" ? value : null;
 
 const jsonOrNull = (source: JsonObject, key: string): Json => source[key] ?? null;
+
+/** Names the run of the newest cycle, where it is known: `run_id` is only that of a workflow that has ended. */
+const cycleRun = (id: string | null | undefined): { readonly cycle_run_id?: string } =>
+  typeof id === "string" ? { cycle_run_id: id } : {};
 
 /** The child record of a worker handle; null when the handle names no worker (spec/workflow 1.16). */
 export const childRunOf = (worker: Json | undefined, parentStageId: string | null): RunChildRecord | null => {
@@ -30,8 +35,25 @@ export const childRunOf = (worker: Json | undefined, parentStageId: string | nul
     run_path: textOrNull(worker["child_run_path"]),
     snapshot_path: textOrNull(worker["snapshot_path"]),
     execution: jsonOrNull(worker, "execution"),
+    ...cycleRun(textOrNull(worker["cycle_run_id"])),
   };
 };
+
+/** The child record of a worker that is still at work, from what it last told (spec/workers 13.2). */
+export const childRunBehind = (update: PlacedUpdate, parentStageId: string): RunChildRecord | null =>
+  childRunOf(
+    {
+      ...update.metadata,
+      id: update.worker_id,
+      name: update.worker_name,
+      status: statusBehind(update.event),
+      cycle_run_id: update.cycle_run_id,
+    },
+    parentStageId,
+  );
+
+/** The run of a child: that of its workflow, else the one that carried out its newest cycle; empty where none is known. */
+export const childRunId = ({ run_id: id, cycle_run_id: cycle = "" }: RunChildRecord): string => id || cycle;
 
 const filled = (known: RunChildRecord, found: RunChildRecord): RunChildRecord => ({
   worker_id: known.worker_id,
@@ -51,6 +73,7 @@ const filled = (known: RunChildRecord, found: RunChildRecord): RunChildRecord =>
   run_path: known.run_path ?? found.run_path,
   snapshot_path: known.snapshot_path ?? found.snapshot_path,
   execution: known.execution ?? found.execution,
+  ...cycleRun(known.cycle_run_id ?? found.cycle_run_id),
 });
 
 /** The child runs of a run, completed from what its stages say about their workers (spec/workflow 12.1). */

@@ -3,7 +3,14 @@ import type { Json, JsonObject } from "../../lib/json.ts";
 import { rfc3339, type Timestamp } from "../../lib/time.ts";
 import { lifecycleData } from "./live-lifecycle.ts";
 import { requestEventData, requestEventType } from "./live-request.ts";
-import type { AgentStepRecorded, BranchPrepared, BranchSettled, RunEvent, StageCompleted } from "../run/event.ts";
+import type {
+  AgentStepRecorded,
+  AttemptEnded,
+  BranchPrepared,
+  BranchSettled,
+  RunEvent,
+  StageCompleted,
+} from "../run/event.ts";
 
 /** One event of a run as clients see it live. Ids order by sequence, then position. */
 export interface LiveEvent {
@@ -82,6 +89,14 @@ const completedData = (event: StageCompleted): JsonObject => {
   return { stage_id, node_id, status, outcome, branch, error, visible_text, usage: event.usage as JsonObject | null };
 };
 
+const endedData = ({ stage_id, reason, record, retry_at_ms: retryAt }: AttemptEnded): JsonObject => ({
+  stage_id,
+  reason,
+  attempt: record.attempt,
+  error: record.error,
+  retry_at: rfc3339(retryAt),
+});
+
 /** What clients may see of an event: never an attempt token, never a whole graph, prompt or body. */
 const publicData = (event: RunEvent): JsonObject => {
   switch (event.type) {
@@ -108,18 +123,14 @@ const publicData = (event: RunEvent): JsonObject => {
       return { stage_id: event.stage_id, seq: event.seq };
     case "request_recorded":
       return requestEventData(event);
+    case "worker_update":
+      return { stage_id: event.stage_id, ...(event.update as unknown as JsonObject) };
     case "attempt_started":
       return { stage_id: event.stage_id, attempt: event.attempt, holder: event.holder };
     case "attempt_handed_over":
       return { stage_id: event.stage_id, attempt: event.attempt };
     case "attempt_ended":
-      return {
-        stage_id: event.stage_id,
-        reason: event.reason,
-        attempt: event.record.attempt,
-        error: event.record.error,
-        retry_at: rfc3339(event.retry_at_ms),
-      };
+      return endedData(event);
     case "stage_completed":
       return completedData(event);
     case "transitions_recorded":

@@ -17,6 +17,18 @@ const usedBy = ({ settled, map, loop }: PreparedStage): LlmUsage | null =>
 export const spentSoFar = (run: Run): LlmUsage =>
   run.open.reduce((total, unit) => addUsage(total, usedBy(unit)), addUsage(run.usage, run.earlier_usage));
 
+const MIN_COST_USD = 0.000_001;
+
+/** A budget without what was used; something is always left of it, so that it stays one. */
+export const lessUsage = ({ max_tokens: tokens, max_cost_usd: cost }: RunBudget, used: LlmUsage): RunBudget => ({
+  ...(tokens === undefined ? {} : { max_tokens: Math.max(1, tokens - used.input_tokens - used.output_tokens) }),
+  ...(cost === undefined ? {} : { max_cost_usd: Math.max(MIN_COST_USD, cost - used.total_cost) }),
+});
+
+/** What a run has left to spend; null for no bound. */
+export const budgetLeft = (run: Run): RunBudget | null =>
+  run.budget === null ? null : lessUsage(run.budget, spentSoFar(run));
+
 /** Why a run may start nothing more under this budget; null while it may. */
 export const budgetExcess = (run: Run, budget: RunBudget | null): string | null => {
   if (budget === null) return null;

@@ -11,6 +11,7 @@ import type { HitlResponse } from "../hitl/response.ts";
 import type { RunBudget } from "./budget.ts";
 import type { RequestIndexRow, RequestView } from "./request-view.ts";
 import type { Message } from "../mailbox/state.ts";
+import type { PlacedUpdate } from "../worker/updates.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
 import type { LifecycleOutcome, LifecycleRequest } from "../finish/command.ts";
 import type { FinishCommand } from "../finish/finishing.ts";
@@ -95,6 +96,14 @@ export interface CompleteStage {
   /** The token of the attempt; null only where the caller is the run's single driver in the same process. */
   readonly attempt_token: string | null;
   readonly result: JsonObject;
+  /** What is new of the worker that reports. */
+  readonly news?: WorkerNews;
+}
+
+/** Public events of a worker that a stage was given to, in order; those that are known already change nothing. */
+export interface WorkerNews {
+  readonly stage_id: string;
+  readonly updates: readonly PlacedUpdate[];
 }
 
 export interface RecordTransitions {
@@ -194,6 +203,8 @@ export type RunCommand =
   | Advance
   | ControlRun
   | Hear
+  /** A worker that a stage was given to tells what is new (spec/workers 13.2). */
+  | ({ readonly type: "hear_worker" } & WorkerNews)
   | RecordStep
   | AnswerCall
   | AnswerRequest

@@ -1,3 +1,4 @@
+import { digestOf } from "../../lib/digest.ts";
 import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
@@ -9,6 +10,7 @@ import { redactTranscript } from "../prompt/visibility.ts";
 import type { SpawnWorker } from "../worker/command.ts";
 import { delegatedWorker } from "../worker/delegated.ts";
 import type { WorkerExecution } from "../worker/state.ts";
+import { budgetLeft } from "./budget.ts";
 import type { Draft } from "./draft.ts";
 import { callError, failedStage, isCallError, usageOf } from "./executed-stage.ts";
 import { transcriptValue } from "./run-transcript.ts";
@@ -55,6 +57,7 @@ export const delegatedSpawn = (run: Run, stageId: string, execution: WorkerExecu
   const wanted = new Set(unit.selected_artifact_ids);
   const { run_id, report_to: to } = run;
   const { stage_id, node_id, attempt_token } = unit;
+  const budget = budgetLeft(run);
   return {
     type: "spawn",
     tenant: run.tenant,
@@ -71,15 +74,17 @@ export const delegatedSpawn = (run: Run, stageId: string, execution: WorkerExecu
     }),
     parent_worker_id: to !== null && "worker_id" in to ? to.worker_id : null,
     parent_stage_id: node_id,
-    parent: { run_id, stage_id, node_id, attempt_token },
+    parent: { run_id, stage_id, node_id, attempt_token, ...(budget === null ? {} : { budget }) },
+    // What the run has by now makes no other request of it.
+    request_digest: digestOf({ run_id, stage_id, node_id, attempt_token }),
   };
 };
 
 /** What a worker reported, as what its stage came to: its artifacts come with it (spec/workers 14.4 to 14.7). */
 export const delegatedStage = (draft: Draft, unit: PreparedStage, given: JsonObject): ExecutedStage => {
-  const { artifacts = [], transcript = null, ...rest } = given;
+  const { artifacts = [], transcript = null, usage: _usage, ...rest } = given;
   const inner = isObject(rest["result"]) ? rest["result"] : rest;
-  const usage = usageOf(rest) ?? usageOf(inner);
+  const usage = usageOf(given) ?? usageOf(inner);
   const worker = rest["worker"] === undefined ? {} : { worker: rest["worker"] as Json };
   if (isCallError(given)) {
     const failed = failedStage(callError(given), usage);

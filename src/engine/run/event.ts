@@ -13,6 +13,7 @@ import type { OnFinish } from "../finish/state.ts";
 import type { LifecycleEvent } from "../finish/command.ts";
 import type { RunReplay } from "../replay/next-stage.ts";
 import type { HitlEvent } from "../hitl/state.ts";
+import type { PlacedUpdate } from "../worker/updates.ts";
 import type { RunBudget } from "./budget.ts";
 import type { CycleOf, DriveMode, FollowedEdge, ForkedAt, Holder, ReportTo, StageWork } from "./state.ts";
 
@@ -265,6 +266,13 @@ export interface RequestRecorded extends Stamped {
   readonly record: HitlEvent;
 }
 
+/** A public event of a worker that a stage of the run was given to (spec/workers 13.2). */
+export interface WorkerHeard extends Stamped {
+  readonly type: "worker_update";
+  readonly stage_id: string;
+  readonly update: PlacedUpdate;
+}
+
 /** A join that was not ready went to the end of the queue. */
 export interface NodeRequeued extends Stamped {
   readonly type: "node_requeued";
@@ -327,6 +335,7 @@ export type RunEvent =
   | TransitionsRecorded
   | MessageHeard
   | RequestRecorded
+  | WorkerHeard
   | NodeRequeued
   | RunFinalized
   | RunPaused

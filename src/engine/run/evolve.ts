@@ -94,6 +94,7 @@ const created = (event: RunCreated): Run => {
     parked: AppendMap.empty,
     heard: AppendMap.empty,
     requests: PersistentMap.empty(),
+    worker_seqs: PersistentMap.empty(),
     usage: NO_USAGE,
     earlier_usage: event.fork?.usage ?? null,
     replay: event.replay ?? null,
@@ -258,6 +259,10 @@ const evolveRun = (run: Run, event: Exclude<RunEvent, RunCreated>): Run => {
       return { ...run, heard: run.heard.add(event.stage_id, event.seq) };
     case "request_recorded":
       return requestRecorded(run, event);
+    case "worker_update": {
+      const { worker_id: id, seq } = event.update;
+      return { ...run, worker_seqs: run.worker_seqs.set(id, seq) };
+    }
     case "node_requeued":
       return { ...run, steps: run.steps + 1, ready: [...withoutFirst(run.ready, event.node_id), event.node_id] };
     case "run_finalized":

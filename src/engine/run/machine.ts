@@ -15,6 +15,7 @@ import { finishIsLate, finishRun, repeatFinish } from "./finish-end.ts";
 import { failRun } from "./finish.ts";
 import { hear } from "./hear.ts";
 import { prepareRun } from "./prepare-run.ts";
+import { hearWorker } from "./hear-worker.ts";
 import type { Run, RunState } from "./state.ts";
 import { restLost } from "./suspend.ts";
 import { deadlineError, needsDriver } from "./wake.ts";
@@ -86,6 +87,7 @@ const decideExisting = (run: Run, command: Exclude<RunCommand, CreateRun>, conte
     case "prepare_stage":
       return openStage(draft, command);
     case "complete_stage":
+      if (command.news !== undefined) hearWorker(draft, command.news);
       return closeStage(draft, command);
     case "record_transitions":
       return transition(draft, command);
@@ -113,6 +115,9 @@ const decideExisting = (run: Run, command: Exclude<RunCommand, CreateRun>, conte
       return finishRun(draft, command);
     case "hear":
       return hear(draft, command);
+    case "hear_worker":
+      hearWorker(draft, command);
+      return controlReply(draft);
     case "wake":
       return wake(draft, command);
     default: {

@@ -12,7 +12,8 @@ import type {
 } from "../../schema/record.ts";
 import type { ToolCallRecord } from "../../schema/agent-step.ts";
 import { digestOf } from "../../lib/digest.ts";
-import { childRunOf } from "../observe/child-runs.ts";
+import { childRunBehind, childRunOf } from "../observe/child-runs.ts";
+import { delegateName } from "../worker/delegated.ts";
 import type { ArtifactContext } from "../artifact/normalize.ts";
 import { artifactTitle } from "../artifact/render.ts";
 import { replayFixture } from "../replay/fixture.ts";
@@ -20,7 +21,7 @@ import type { RunCreated, RunEvent, StageCompleted, TransitionsRecorded } from "
 import { evolve } from "./evolve.ts";
 import { outcomeOf } from "./evolve-open.ts";
 import { openById } from "./open.ts";
-import type { Completion, PreparedStage, Run, RunState } from "./state.ts";
+import { type Completion, isTerminal, type PreparedStage, type Run, type RunState } from "./state.ts";
 import { stageMetadata, stageInput } from "./stage-metadata.ts";
 import { augmentArtifact } from "../node/stage-output.ts";
 import { transcriptValue } from "./run-transcript.ts";
@@ -46,6 +47,8 @@ interface Growing {
   readonly shown: ArtifactRecord[];
   readonly titles: Map<string, string>;
   readonly tools: RunToolCallRecord[];
+  /** Public events of workers, with the stages they belong to. */
+  readonly updates: object[];
   finished_at: string | null;
 }
 
@@ -91,6 +94,7 @@ const collect = (entries: readonly ProjectedEntry[], until: ProjectUntil): Colle
     shown: base !== null && base.artifacts.length > 0 ? [...base.artifacts] : [...first.artifacts],
     titles: new Map(),
     tools: [...(base?.tool_recordings ?? [])],
+    updates: [],
     finished_at: base?.finished_at ?? null,
   };
   nameAll(growing, growing.shown);
@@ -147,7 +151,7 @@ export const projectBounded = (
 /** Items of one list of a run's record, from one position to before another, and whether more follow. */
 export const projectPart = (
   entries: readonly ProjectedEntry[],
-  part: "stages" | "transitions" | "checkpoints" | "artifacts" | "tool_recordings",
+  part: "stages" | "transitions" | "checkpoints" | "artifacts" | "tool_recordings" | "worker_updates",
   range: { readonly from: number; readonly to: number },
 ): { readonly items: readonly object[]; readonly more: boolean } | null => {
   const collected = collect(entries, "now");
@@ -158,6 +162,7 @@ export const projectPart = (
     transitions: growing.transitions,
     artifacts: growing.shown,
     tool_recordings: growing.tools,
+    worker_updates: growing.updates,
   };
   const list = lists[part] ?? growing.checkpoints;
   const items = list
@@ -224,7 +229,11 @@ const show = (growing: Growing, event: RunEvent, before: RunState, run: Run): vo
       persisted_at: event.at,
       reason: event.reason,
     }));
-  else if (ENDS.has(event.type)) growing.finished_at = event.at;
+  else if (event.type === "worker_update") {
+    const child = childRunBehind(event.update, event.stage_id);
+    if (child !== null) growing.children.set(child.worker_id, child);
+    growing.updates.push({ stage_id: event.stage_id, ...event.update });
+  } else if (ENDS.has(event.type)) growing.finished_at = event.at;
   else if (event.type === "run_resumed") growing.finished_at = null;
 };
 
@@ -309,6 +318,18 @@ const stageRecord = (
   };
 };
 
+/** Workers that were ordered and of which nothing was heard yet. */
+const silentChildren = (run: Run, known: ReadonlyMap<string, RunChildRecord>): readonly RunChildRecord[] => {
+  if (isTerminal(run.status)) return [];
+  return run.open.flatMap((unit) => {
+    const { work, settled, stage_id, started_at } = unit;
+    if (work.type !== "delegate" || settled !== null || known.has(work.worker_id)) return [];
+    const name = delegateName(unitNode(run, unit), unit.node_id);
+    const child = childRunOf({ id: work.worker_id, name, task: run.task, status: "running", started_at }, stage_id);
+    return child === null ? [] : [child];
+  });
+};
+
 const record = ({ growing, run, created }: Collected, context: ArtifactContext): RunRecord => {
   const base = created.resumed_from;
   const checkpoints = growing.checkpoints.map((make) => make());
@@ -326,7 +347,7 @@ const record = ({ growing, run, created }: Collected, context: ArtifactContext):
     checkpoints,
     pending_nodes: checkpoints.at(-1)?.ready_nodes ?? run.ready,
     completed_nodes: checkpoints.at(-1)?.completed_nodes ?? [],
-    child_runs: [...growing.children.values()],
+    child_runs: [...growing.children.values(), ...silentChildren(run, growing.children)],
     artifacts: growing.shown,
     handoffs: base?.handoffs ?? [],
     transcript: transcriptValue(run.transcript),

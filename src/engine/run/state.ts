@@ -294,6 +294,8 @@ export interface Run {
   readonly heard: AppendMap<number>;
   /** What people were asked, by the id of the request. */
   readonly requests: PersistentMap<RunRequest>;
+  /** `seq` of the newest public event that was heard of a worker, by its id. */
+  readonly worker_seqs: PersistentMap<number>;
   readonly usage: LlmUsage;
   /** What the run that a fork was made from had used; it counts against the budget. */
   readonly earlier_usage: LlmUsage | null;

@@ -1,6 +1,8 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
+import type { LlmUsage } from "../../schema/plan.ts";
 import type { MutationSessionRecord } from "../../schema/record.ts";
+import type { WebhookOrder } from "./webhook.ts";
 import type {
   ParentStage,
   ResumeConditions,
@@ -23,6 +25,8 @@ export interface WorkerInit {
   readonly audit: Partial<MutationSessionRecord>;
   /** Conditions under which the worker is born parked (spec/workers 2); absent where it starts at once. */
   readonly resume_when?: ResumeConditions;
+  /** Where its public events are sent; absent for nowhere. */
+  readonly webhook?: WebhookOrder;
 }
 
 /** Makes a worker and sets it to work. The same id with the same request is the same worker (I5). */
@@ -39,7 +43,9 @@ export interface SpawnWorker extends WorkerInit {
 }
 
 /** What one cycle came to (spec/workers 1.4); from the run that carried it out. */
-export type CycleResult =
+export type CycleResult = {
+  /** What its run has used; absent where it called no model. */ readonly usage?: LlmUsage;
+} & (
   | {
       readonly ok: true;
       readonly payload: JsonObject;
@@ -47,7 +53,8 @@ export type CycleResult =
       readonly artifacts: readonly ArtifactRecord[];
       readonly execution: WorkerExecution | null;
     }
-  | { readonly ok: false; readonly cancelled: boolean; readonly error: string };
+  | { readonly ok: false; readonly cancelled: boolean; readonly error: string }
+);
 
 /** Everything a worker can be told. */
 export type WorkerCommand =
@@ -102,6 +109,17 @@ export type WorkerCommand =
   | { readonly type: "listening"; readonly trigger_id: string; readonly problem: string | null }
   /** What listened is gone. */
   | { readonly type: "unlistened"; readonly trigger_id: string }
+  /**
+   * Public events were sent: those after `from` up to `delivered`, as far as they are wanted. `error` is why the next one could not be; `hopeless` says that
+   * no other attempt will do better.
+   */
+  | {
+      readonly type: "report_webhook";
+      readonly from: number;
+      readonly delivered: number;
+      readonly error: string | null;
+      readonly hopeless?: true;
+    }
   /** A worker started another one. */
   | { readonly type: "adopt_child"; readonly worker_id: string }
   /** The alarm: a condition's time may be over. */
@@ -124,6 +142,8 @@ export type WorkerEffect =
       /** Takes the place of the conversation so far; absent where that goes on. */
       readonly digest?: string | null;
     }
+  /** The run whose stage the worker belongs to hears what has become known of it (spec/workers 13.2). */
+  | { readonly type: "tell_parent" }
   /** The parent's stage gets its result. */
   | { readonly type: "report"; readonly to: ParentStage }
   /** A trigger that wakes the worker is to be there, or not any more. */

@@ -65,8 +65,14 @@ const stageError = (facts: CycleFacts): string | null => {
   return stage.attempts.at(-1)?.error ?? "workflow stage call failed";
 };
 
-/** What the end of its run makes of a worker's cycle (spec/workers 10.3 to 10.5, 9.9). */
+/** What the end of its run makes of a worker's cycle (spec/workers 10.3 to 10.5, 9.9), and what it cost. */
 export const cycleResult = (worker: Worker, facts: CycleFacts): CycleResult => {
+  const { usage } = facts.record;
+  const result = resultOf(worker, facts);
+  return usage == null || usage.call_count === 0 ? result : { ...result, usage };
+};
+
+const resultOf = (worker: Worker, facts: CycleFacts): CycleResult => {
   const { status, error } = facts;
   const planned = planExecution(worker.execution, worker.id);
   const execution = planned.ok && worker.execution.worktree !== null ? planned.value.profile : null;

@@ -4,7 +4,9 @@ import { ok, type Result } from "../../lib/result.ts";
 import { stableUuid } from "../../lib/stable-uuid.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { RunExecutionRecord } from "../../schema/record.ts";
+import { lessUsage } from "../run/budget.ts";
 import { nodeSessionId } from "../run/session-id.ts";
+import { NO_USAGE } from "../run/state.ts";
 import type { Message } from "../transcript/message.ts";
 import type { SessionSeed } from "../transcript/session-seed.ts";
 import { continuityReminder, RESUME_CONTINUITY } from "./continuity.ts";
@@ -104,27 +106,37 @@ const marked = (graph: JsonObject, options: JsonObject): JsonObject => {
   return { ...graph, metadata: { ...(graph["metadata"] as JsonObject), ...Object.fromEntries(marks) } };
 };
 
+/** Whether the next cycle goes on with the run of the one before. */
+const goesOn = ({ config, child_run_id: before }: Worker): boolean =>
+  config.mode === "workflow" && before !== null && config.options["resume_path"] != null;
+
+/** The id of the run that carries out the current cycle. */
+export const cycleRunId = (worker: Worker): string => (goesOn(worker) ? (worker.child_run_id ?? "") : runIdOf(worker));
+
+/** What the run of a delegated stage may spend: what its parent had left, less what earlier cycles have used. */
+const budgetOption = ({ parent, usage }: Worker): JsonObject => {
+  const budget = parent?.budget;
+  return budget === undefined ? {} : { budget: { ...lessUsage(budget, usage ?? NO_USAGE) } };
+};
+
 const orderOf = (worker: Worker, execution: RunExecutionRecord): CycleOrder => {
   const { config, task } = worker;
-  const fresh = { run_id: runIdOf(worker), task, execution };
+  const fresh = { run_id: cycleRunId(worker), task, execution };
   switch (config.mode) {
-    case "workflow": {
-      const goesOn = worker.child_run_id !== null && config.options["resume_path"] != null;
+    case "workflow":
       return {
         ...fresh,
-        ...(goesOn ? { run_id: worker.child_run_id ?? "" } : {}),
         graph: marked(config.graph as unknown as JsonObject, config.options),
         artifacts: config.artifacts,
         options: workflowOptions(worker, config.options),
         sessions: [],
       };
-    }
     case "stage":
       return {
         ...fresh,
         graph: singleNode(worker, config.node as unknown as JsonObject),
         artifacts: config.artifacts,
-        options: lineage(worker, {}),
+        options: { ...lineage(worker, {}), ...budgetOption(worker) },
         sessions: seeded(nodeSessionId(config.node), messagesOf(worker.transcript)),
       };
     case "sub_agent":

@@ -50,10 +50,12 @@ export const decideEnded = (draft: Draft, { cycle, result }: Report<"cycle_ended
   if (!isCurrent(worker, cycle)) return draft.decided();
   const outcome = result.ok ? outcomeOf(worker, result) : null;
   const error = result.ok ? null : result.error;
+  const usage = result.usage === undefined ? {} : { usage: result.usage };
   const failed = !result.ok && result.cancelled ? "cancelled" : "failed";
   if (worker.status === "suspended")
-    draft.emit({ type: "cycle_captured", ended: result.ok ? "completed" : failed, error, outcome });
-  else draft.emit({ type: "cycle_settled", status: result.ok ? settledStatus(worker) : failed, error, outcome });
+    draft.emit({ type: "cycle_captured", ended: result.ok ? "completed" : failed, error, outcome, ...usage });
+  else
+    draft.emit({ type: "cycle_settled", status: result.ok ? settledStatus(worker) : failed, error, outcome, ...usage });
   return draft.decided();
 };
 

@@ -22,12 +22,17 @@ export interface DelegatedStage {
   readonly approval_policy: ToolApprovalPolicy | null;
 }
 
+/** What the worker of a node is called (spec/workers 14.1). */
+export const delegateName = (node: Pick<WorkflowNode, "metadata">, nodeId: string): string => {
+  const name = node.metadata["worker_name"];
+  return typeof name === "string" && name !== "" ? name : nodeId;
+};
+
 /** The worker that a node of kind `subagent` is given to (spec/workers 14.1, 14.2). */
 export const delegatedWorker = (stage: DelegatedStage): WorkerInit & { readonly mode: "delegated_stage" } => {
-  const name = stage.node.metadata["worker_name"];
   return {
     mode: "delegated_stage",
-    name: typeof name === "string" && name !== "" ? name : stage.node_id,
+    name: delegateName(stage.node, stage.node_id),
     task: stage.task,
     config: {
       mode: "stage",

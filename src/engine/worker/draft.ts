@@ -6,6 +6,7 @@ import { evolve } from "./evolve.ts";
 import type { Worker, WorkerState } from "./state.ts";
 import { isTerminal, liveRun } from "./status.ts";
 import { summaryOf } from "./summary.ts";
+import { updateNames } from "./updates.ts";
 
 /** What a command to a worker leads to. */
 export type WorkerDecision = Decision<WorkerEvent, WorkerEffect, WorkerReply, WorkerState>;
@@ -26,6 +27,8 @@ export class Draft {
   readonly #before: WorkerState;
   readonly #events: WorkerEvent[] = [];
   #state: WorkerState;
+  /** How many public events there are among those of this decision. */
+  #updates = 0;
 
   constructor(state: WorkerState, context: Context) {
     this.#before = state;
@@ -43,6 +46,7 @@ export class Draft {
   emit(event: Unstamped<WorkerEvent>): void {
     const stamped = { ...event, at: this.at } as WorkerEvent;
     this.#events.push(stamped);
+    this.#updates += updateNames(stamped, this.#state).length;
     this.#state = evolve(this.#state, stamped);
   }
 
@@ -72,6 +76,8 @@ export class Draft {
       this.emit({ type: "parent_told" });
       this.effects.push({ type: "report", to: parent });
     }
+    // The report brings what is new with it.
+    else if (parent !== null && this.#updates > 0) this.effects.push({ type: "tell_parent" });
     const { worker } = this;
     if (this.#before?.status !== worker.status || this.#before.cycle !== worker.cycle)
       this.effects.push({ type: "index_worker" });

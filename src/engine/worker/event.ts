@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
+import type { LlmUsage } from "../../schema/plan.ts";
 import type { HeardEvent, ResumeInitiator, Worker, WorkerExecution, WorkerSuspension } from "./state.ts";
 
 /** What a cycle that went well has left (spec/workers 1.4). */
@@ -20,6 +21,8 @@ export interface CycleSettled {
   readonly error: string | null;
   /** null where the cycle failed, or where its outcome was captured before. */
   readonly outcome: CycleOutcome | null;
+  /** What its run has used; absent where it called no model. */
+  readonly usage?: LlmUsage;
 }
 
 /** What a suspended worker's run came to: kept for the resumption, while the worker stays suspended (spec/workers 30, 3). */
@@ -29,6 +32,7 @@ export interface CycleCaptured {
   readonly ended: "completed" | "failed" | "cancelled";
   readonly error: string | null;
   readonly outcome: CycleOutcome | null;
+  readonly usage?: LlmUsage;
 }
 
 /** A worker was set to work again with a task (spec/workers 16). */
@@ -52,6 +56,23 @@ export interface WorkerResumed {
   readonly trigger_event: Json;
   /** With the run that was paused, with what its run had come to already, or with a new cycle. */
   readonly on: "run" | "result" | "cycle";
+}
+
+/** Public events were sent, or could not be (spec/workers 13.3). */
+export interface WebhookReported {
+  readonly type: "webhook_reported";
+  readonly at: string;
+  /** `seq` of the newest that was delivered. */
+  readonly delivered: number;
+  /** `seq` up to which nothing is sent any more: beyond `delivered` where the rest is given up. */
+  readonly settled: number;
+  readonly failure: {
+    readonly error: string;
+    readonly attempts: number;
+    readonly since_ms: number;
+    /** null where it was the last one. */
+    readonly retry_at_ms: number | null;
+  } | null;
 }
 
 /** What happened to a worker. Only a spawn and a restoration hold all of it. */
@@ -78,6 +99,7 @@ export type WorkerEvent =
   | { readonly type: "suspension_expired"; readonly at: string }
   | { readonly type: "worker_closed"; readonly at: string }
   | { readonly type: "worker_stopped"; readonly at: string; readonly payload: JsonObject }
+  | WebhookReported
   /** The parent's stage is being told what became of the worker; once. */
   | { readonly type: "parent_told"; readonly at: string }
   | { readonly type: "child_adopted"; readonly at: string; readonly worker_id: string }

@@ -1,6 +1,10 @@
 import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
 import type { CycleCaptured, CycleOutcome, CycleSettled, WorkerEvent } from "./event.ts";
 import { followSuspension, listenerChanged } from "./listeners.ts";
+import type { LlmUsage } from "../../schema/plan.ts";
+import { addUsage } from "../run/usage.ts";
+import { webhookReported, withEmitted } from "./webhook.ts";
+import { cycleRunId } from "./cycle-run.ts";
 import { taskGiven, workerResumed } from "./next-cycle.ts";
 import type { Worker, WorkerState, WorkerSuspension } from "./state.ts";
 
@@ -27,8 +31,18 @@ const withOutcome = (worker: Worker, { payload, transcript, artifacts, execution
   };
 };
 
-const settled = (worker: Worker, event: CycleSettled): Worker => {
-  const left = event.outcome === null ? worker : withOutcome(worker, event.outcome);
+const withUsage = (worker: Worker, usage: LlmUsage | undefined): Worker => {
+  if (usage === undefined) return worker;
+  return { ...worker, usage: worker.usage === undefined ? usage : addUsage(worker.usage, usage) };
+};
+
+/** A cycle that has left something had its run, even where its beginning was not heard. */
+const withRun = (worker: Worker): Worker =>
+  worker.run === null ? { ...worker, run: { run_id: cycleRunId(worker), begun: true, paused: false } } : worker;
+
+const settled = (before: Worker, event: CycleSettled): Worker => {
+  const worker = withUsage(before, event.usage);
+  const left = event.outcome === null ? worker : withOutcome(withRun(worker), event.outcome);
   const awaits = event.status === "awaiting";
   return {
     ...left,
@@ -49,7 +63,8 @@ const begun = (worker: Worker, runId: string): Worker => ({
   suspension: worker.suspension === null ? null : { ...worker.suspension, quiesced_at: null },
 });
 
-const captured = (worker: Worker, event: CycleCaptured): Worker => {
+const captured = (before: Worker, event: CycleCaptured): Worker => {
+  const worker = withUsage(before, event.usage);
   const left = event.outcome === null ? worker : withOutcome(worker, event.outcome);
   const run = { run_id: "", begun: false, ...worker.run, paused: false, ended: event.ended };
   return { ...left, run, latest_error: event.error, suspension: quiesced(worker.suspension, event.at) };
@@ -109,6 +124,8 @@ const change = (
       return ended(worker, event.at, { status: "cancelled", latest_error: CANCELLED });
     case "worker_stopped":
       return ended(worker, event.at, { status: "stopped", latest_error: null, latest_payload: event.payload });
+    case "webhook_reported":
+      return webhookReported(worker, event);
     case "parent_told":
       return { ...worker, parent_told: true };
     case "child_adopted": {
@@ -124,6 +141,8 @@ const change = (
 
 /** Folds one event into a worker; total: what comes before the worker is there changes nothing. */
 export const evolve = (state: WorkerState, event: WorkerEvent): WorkerState => {
-  if (event.type === "worker_spawned" || event.type === "worker_restored") return followSuspension(null, event.worker);
-  return state === null ? null : followSuspension(state, change(state, event));
+  const isMade = event.type === "worker_spawned" || event.type === "worker_restored";
+  const after = isMade ? event.worker : state === null ? null : change(state, event);
+  const followed = after === null ? null : followSuspension(isMade ? null : state, after);
+  return withEmitted(followed, event, state);
 };

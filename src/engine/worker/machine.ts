@@ -33,6 +33,7 @@ import { decideResume, decideWake } from "./resume.ts";
 import { decideHear, decideListening, decideUnlistened } from "./listen.ts";
 import type { Worker, WorkerState } from "./state.ts";
 import { decideClose, decideStop } from "./stop.ts";
+import { decideWebhook } from "./webhook.ts";
 import { decideSuspend, listen } from "./suspend.ts";
 
 /** Refuses what is said to a worker that does not exist (spec/workers 1.6). */
@@ -104,6 +105,8 @@ const decideTold = (draft: Draft, command: Told): WorkerDecision => {
       return decideEnded(draft, command);
     case "cycle_paused":
       return decidePaused(draft, command);
+    case "report_webhook":
+      return decideWebhook(draft, command);
     case "adopt_child":
       return decideAdopt(draft, command);
     case "hear":

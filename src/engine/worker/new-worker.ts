@@ -7,6 +7,7 @@ import { requestOf } from "./request.ts";
 import { withSessionIds } from "./session-ids.ts";
 import { snapshotPath } from "./snapshot-path.ts";
 import type { Worker } from "./state.ts";
+import { newWebhook } from "./webhook.ts";
 import { newSuspension, registered } from "./suspend.ts";
 
 /** What tells one request for a worker from another: the same twice is the same worker (I5). */
@@ -67,6 +68,7 @@ export const newWorker = (command: SpawnWorker, at: string, context: Context): W
     request_digest: spawnDigest(command),
     resume_at_ms: null,
     children: [],
+    ...(command.webhook === undefined ? {} : { webhook: newWebhook(command.webhook) }),
   };
   return parked(worker, command, context);
 };

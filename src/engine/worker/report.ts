@@ -4,9 +4,10 @@ import { delegatedArtifacts, delegatedResult } from "./delegated.ts";
 import type { ParentStage, Worker } from "./state.ts";
 import { summaryOf } from "./summary.ts";
 
-/** What the stage that waits for a worker is completed with: how it ended and what it left (spec/workers 14.3 to 14.7). */
+/** What the stage that waits for a worker is completed with: how it ended, what it left and what it cost (spec/workers 14.3 to 14.7). */
 export const reportOf = (worker: Worker, { node_id }: ParentStage, context: ArtifactContext): JsonObject => {
   const { status, latest_error: error, config, transcript } = worker;
+  const usage = worker.usage === undefined ? {} : { usage: worker.usage as unknown as JsonObject };
   if (status !== "completed" && status !== "stopped")
     return {
       __workflow_stage_error: true,
@@ -16,6 +17,7 @@ export const reportOf = (worker: Worker, { node_id }: ParentStage, context: Arti
       error: error ?? `the worker ended ${status}`,
       ...(status === "cancelled" ? { error_category: "cancelled" } : {}),
       worker: summaryOf(worker),
+      ...usage,
     };
   const input_ids = config.mode === "sub_agent" ? [] : config.artifacts.map(({ id }) => id);
   return {
@@ -23,5 +25,6 @@ export const reportOf = (worker: Worker, { node_id }: ParentStage, context: Arti
     status: "completed",
     artifacts: delegatedArtifacts(worker, { node_id, input_ids }, context) as unknown as Json,
     transcript,
+    ...usage,
   };
 };

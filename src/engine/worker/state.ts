@@ -1,8 +1,11 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { ContextPolicy, WorkflowGraph, WorkflowNode } from "../../schema/graph.ts";
+import type { LlmUsage } from "../../schema/plan.ts";
 import type { CapabilityPolicy } from "../../schema/policy.ts";
 import type { MutationSessionRecord } from "../../schema/record.ts";
+import type { WorkerWebhook } from "./webhook.ts";
+import type { RunBudget } from "../run/budget.ts";
 
 /** Where a worker stands (spec/workers 8.1). */
 export type WorkerStatus =
@@ -156,6 +159,8 @@ export interface ParentStage {
   readonly stage_id: string;
   readonly node_id: string;
   readonly attempt_token: string;
+  /** What the worker may spend: what the run had left; absent for no bound. */
+  readonly budget?: RunBudget;
 }
 
 /** The run that carries out the current cycle. */
@@ -211,6 +216,10 @@ export interface Worker {
   readonly parent: ParentStage | null;
   /** That stage has been told. */
   readonly parent_told?: true;
+  /** Where its public events are sent; absent for nowhere. */
+  readonly webhook?: WorkerWebhook;
+  /** What the runs of its cycles have used; absent where no model was called. */
+  readonly usage?: LlmUsage;
   /** Digest of the request that made it; absent for a worker taken over from a snapshot. */
   readonly request_digest?: string;
   /** When a condition of the suspension wakes it, in milliseconds; null for never. */

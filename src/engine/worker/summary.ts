@@ -54,7 +54,7 @@ const shownSuspension = ({ suspension, tenant, listeners = [] }: Worker): JsonOb
   return { ...shown, auto_resume_trigger: { ...trigger, ...listens } };
 };
 
-/** The handle that every operation on a worker answers with; all keys are always there (spec/workers 1.5). */
+/** The handle that every operation on a worker answers with; all keys are always there (spec/workers 1.5), and the run of the cycle where it is known. */
 export const summaryOf = (worker: Worker): JsonObject => ({
   _type: "agent_handle",
   id: worker.id,
@@ -67,6 +67,7 @@ export const summaryOf = (worker: Worker): JsonObject => ({
   ...sharedFields(worker),
   ...outcomeFields(worker),
   suspension: shownSuspension(worker),
+  ...(worker.run?.run_id ? { cycle_run_id: worker.run.run_id } : {}),
 });
 
 /** What an event of a worker says of it; `extra` is what only this event has (spec/workers 13.2). */

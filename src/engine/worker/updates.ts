@@ -1,6 +1,6 @@
-import type { JsonObject } from "../../lib/json.ts";
+import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
 import type { WorkerEvent } from "./event.ts";
-import type { Worker, WorkerMode, WorkerState } from "./state.ts";
+import type { Worker, WorkerMode, WorkerState, WorkerStatus } from "./state.ts";
 import { eventMetadata } from "./summary.ts";
 
 /** Public events of a worker with their wire status and whether nothing follows by itself (spec/workers 13.1). */
@@ -31,6 +31,55 @@ export interface WorkerUpdate {
   readonly metadata: JsonObject;
 }
 
+/** A public event with its place among those of its worker, as whoever follows it gets it (spec/workers 13.2). */
+export interface PlacedUpdate extends WorkerUpdate {
+  /** `seq` as text, to resume after. */
+  readonly id: string;
+  readonly type: "worker_update";
+  /** Counted from 1. */
+  readonly seq: number;
+  /** RFC 3339. */
+  readonly at: string;
+  /** The session that the worker was started from; null for none. */
+  readonly session_id: string | null;
+  /** The run of the cycle; null while none is known. */
+  readonly cycle_run_id: string | null;
+  readonly audit: Json;
+}
+
+/** Puts a public event of a worker in its place. */
+export const placedUpdate = (
+  update: WorkerUpdate,
+  { seq, at, worker }: { readonly seq: number; readonly at: string; readonly worker: WorkerState },
+): PlacedUpdate => {
+  const { audit = null } = update.metadata;
+  const session = isObject(audit) ? audit["parent_session_id"] : null;
+  const session_id = typeof session === "string" && session !== "" ? session : null;
+  const cycle_run_id = worker?.run?.run_id || null;
+  return { id: String(seq), type: "worker_update", seq, at, session_id, cycle_run_id, ...update, audit };
+};
+
+/** The status of a worker behind a public event (spec/workers 8.1); on the wire some have another name. */
+export const statusBehind = (name: WorkerEventName): WorkerStatus => {
+  if (name === "WorkerWaitingForInput") return "awaiting";
+  if (name === "WorkerProgressed" || name === "WorkerResumed") return "running";
+  return WORKER_EVENTS[name].status;
+};
+
+/** A public event in the form of the Agent Client Protocol (spec/workers 13.3). */
+export const sessionUpdate = (update: PlacedUpdate): JsonObject => ({
+  sessionUpdate: "worker_update",
+  workerId: update.worker_id,
+  workerName: update.worker_name,
+  workerTask: update.worker_task,
+  workerMode: update.worker_mode,
+  event: update.event,
+  status: update.status,
+  terminal: update.terminal,
+  metadata: update.metadata,
+  audit: update.audit,
+});
+
 const SETTLED = {
   completed: "WorkerCompleted",
   awaiting: "WorkerWaitingForInput",
@@ -39,7 +88,7 @@ const SETTLED = {
 } as const;
 
 /** The public events of what happened, in order; a cycle that ended began, even where that was not heard, or where it found no run (spec/workers 8.2, 9). */
-const namesOf = (event: WorkerEvent, before: WorkerState): readonly WorkerEventName[] => {
+export const updateNames = (event: WorkerEvent, before: WorkerState): readonly WorkerEventName[] => {
   switch (event.type) {
     case "worker_spawned":
       return event.worker.status === "suspended" ? ["WorkerSuspended"] : [];
@@ -69,6 +118,7 @@ const namesOf = (event: WorkerEvent, before: WorkerState): readonly WorkerEventN
     case "child_adopted":
     case "listener_changed":
     case "event_heard":
+    case "webhook_reported":
       return [];
   }
 };
@@ -91,4 +141,4 @@ const updateOf = (name: WorkerEventName, worker: Worker, extra: JsonObject): Wor
  * `after` are the worker around the event.
  */
 export const workerUpdates = (event: WorkerEvent, before: WorkerState, after: WorkerState): readonly WorkerUpdate[] =>
-  after === null ? [] : namesOf(event, before).map((name) => updateOf(name, after, extraOf(event)));
+  after === null ? [] : updateNames(event, before).map((name) => updateOf(name, after, extraOf(event)));

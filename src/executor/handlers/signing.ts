@@ -30,13 +30,23 @@ export const signatureHeaders = async (
   { env, now }: HandlerPorts,
 ): Promise<Result<readonly (readonly [string, string])[], string>> => {
   const filler = createSecretFiller(env);
-  const secret = filler.text(template).text.replace(/^whsec_/, "");
+  const { text } = filler.text(template);
   const missing = filler.missing()[0];
   if (missing !== undefined) {
     return err(`the secret "${missing}" is not configured: set GODWIT_SECRET_${missing}`);
   }
+  return standardHeaders(text, message, now());
+};
+
+/** The same for a secret itself, at a moment in milliseconds. */
+export const standardHeaders = async (
+  given: string,
+  message: Message,
+  nowMs: number,
+): Promise<Result<readonly (readonly [string, string])[], string>> => {
+  const secret = given.replace(/^whsec_/, "");
   if (!BASE64.test(secret)) return err("the signing secret is not base64, with or without `whsec_`");
-  const timestamp = String(Math.floor(now() / 1000));
+  const timestamp = String(Math.floor(nowMs / 1000));
   const signed = await signature(secret, `${message.id}.${timestamp}.${message.body}`);
   return ok([
     ["webhook-id", message.id],

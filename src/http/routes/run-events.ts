@@ -1,49 +1,32 @@
-import { parseEventId } from "../../engine/observe/live.ts";
+import { type LiveEvent, parseEventId } from "../../engine/observe/live.ts";
 import { eventPageSchema, eventQuery } from "../../schema/api-run.ts";
 import type { Call } from "../call.ts";
 import { shown } from "../bodies.ts";
-import { eventStream, type LiveSource } from "../live.ts";
-import { invalid } from "../problem.ts";
+import { followEvents } from "../live-route.ts";
+import type { Shown } from "../live.ts";
 import { done, type Router } from "../router.ts";
-import { runNotFound, runObject } from "../run-object.ts";
+import { type EventPage, runNotFound, runObject } from "../run-object.ts";
 
-/** Events a stream starts with; more are read while it goes on. */
-const FIRST_PAGE = 500;
+const isEventId = (text: string): boolean => parseEventId(text) !== null;
+
+const endsRun = (event: Shown): boolean =>
+  event.type === "run_failed" ||
+  event.type === "run_cancelled" ||
+  (event.type === "run_finalized" && (event as LiveEvent).data["status"] === "completed");
 
 /** A run whose events come with the long texts they quote. */
-const shownEvents = (call: Call, runId: string): LiveSource => {
+const shownEvents = (call: Call, runId: string) => {
   const show = <Value>(value: Value): Promise<Value> => shown(call, value);
   return () => {
     const run = runObject(call.env, call.tenant, runId);
     return {
-      events: async (after, limit) => show(await run.events(after, limit)),
-      fetch: (input, init) => run.fetch(input, init),
+      events: async (after: string | null, limit: number): Promise<EventPage | null> =>
+        show(await run.events(after, limit)),
+      fetch: (input: string, init?: RequestInit) => run.fetch(input, init),
       show,
+      ends: endsRun,
     };
   };
-};
-
-const sse = async (call: Call, runId: string, after: string | null) => {
-  const header = call.request.headers.get("Last-Event-ID");
-  // Not every client can leave the header out: an empty one says that nothing was seen yet.
-  if (header !== null && header !== "" && parseEventId(header) === null)
-    return invalid([{ path: "Last-Event-ID", message: "is not the id of an event" }]);
-  const last = header === null || header === "" ? after : header;
-  const source = shownEvents(call, runId);
-  const page = await source().events(last, FIRST_PAGE);
-  if (page === null) return runNotFound(runId);
-  // Nothing will ever follow: this status tells an EventSource to stop asking.
-  if (page.ended && page.items.length === 0) return new Response(null, { status: 204 });
-  return new Response(eventStream(source, { last, page }), {
-    headers: { "Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache, no-transform" },
-  });
-};
-
-const webSocket = async (call: Call, runId: string, after: string | null) => {
-  const run = runObject(call.env, call.tenant, runId);
-  if ((await run.events(null, 1)) === null) return runNotFound(runId);
-  const query = after === null ? "" : `?after=${after}`;
-  return run.fetch(`https://run/events${query}`, { headers: { Upgrade: "websocket" } });
 };
 
 /** The events of a run: a list, server-sent events, or a WebSocket. */
@@ -63,11 +46,12 @@ export const addRunEventRoutes = (router: Router): void =>
       problems: ["run_not_found"],
     },
     async ({ params, query, call }) => {
-      const { headers } = call.request;
       const after = query.cursor ?? query.after ?? null;
-      if (headers.get("Upgrade")?.toLowerCase() === "websocket") return webSocket(call, params.run_id, after);
-      if (headers.get("Accept")?.includes("text/event-stream") === true) return sse(call, params.run_id, after);
-      const page = await shownEvents(call, params.run_id)().events(after, query.limit);
+      const source = shownEvents(call, params.run_id);
+      const followed = { source, after, isEventId, notFound: () => runNotFound(params.run_id) };
+      const stream = followEvents(call, followed);
+      if (stream !== null) return stream;
+      const page = await source().events(after, query.limit);
       if (page === null) return runNotFound(params.run_id);
       const isFull = page.items.length === query.limit;
       return done({

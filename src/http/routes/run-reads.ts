@@ -16,7 +16,7 @@ import { invalid, problem } from "../problem.ts";
 import { done, type Router } from "../router.ts";
 import { runNotFound, runObject } from "../run-object.ts";
 
-const RUN_PARTS: readonly PartName[] = ["stages", "artifacts", "transitions", "checkpoints"];
+const RUN_PARTS: readonly PartName[] = ["stages", "artifacts", "transitions", "checkpoints", "worker_updates"];
 
 const access = "runs:read";
 const tag = "Runs";
@@ -55,7 +55,7 @@ const addParts = (router: Router): void => {
         path: `/v1/runs/{run_id}/${part}`,
         operation: `list_run_${part}`,
         tag,
-        summary: `List the ${part} of a run, oldest first`,
+        summary: `List the ${part.replace("_", " ")} of a run, oldest first`,
         access,
         query: partQuery,
         reply: { status: 200, description: "A page", name: "RunPartPage", schema: partPageSchema },

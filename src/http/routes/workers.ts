@@ -2,8 +2,6 @@ import {
   spawnWorkerSchema,
   waitedWorkerSchema,
   waitWorkerSchema,
-  workerEventPageSchema,
-  workerEventQuery,
   workerPageSchema,
   workerQuery,
   workerSpansSchema,
@@ -91,22 +89,6 @@ const addReads = (router: Router): void => {
     async ({ params, call }) => {
       const worker = await workerObject(call.env, call.tenant, params.worker_id).summary();
       return worker === null ? workerNotFound(params.worker_id) : done(worker as WorkerSummary);
-    },
-  );
-  router.add(
-    {
-      ...shared,
-      method: "get",
-      path: "/v1/workers/{worker_id}/events",
-      operation: "list_worker_events",
-      summary: "List the public events of a worker, oldest first",
-      query: workerEventQuery,
-      reply: { status: 200, description: "A page", name: "WorkerEventPage", schema: workerEventPageSchema },
-      problems: ["worker_not_found"],
-    },
-    async ({ params, query, call }) => {
-      const page = await workerObject(call.env, call.tenant, params.worker_id).updates(query.after, query.limit);
-      return page === null ? workerNotFound(params.worker_id) : done(page);
     },
   );
 };
