@@ -117,6 +117,9 @@ describe("the cycle of a workflow worker", () => {
   });
 });
 
+const failed = (attempts: readonly JsonObject[]) =>
+  cycleResult(workerWith(STAGE), factsOf({ record: recordOf({ stages: [stageOf({ branch: "error", attempts })] }) }));
+
 describe("the cycle of a stage worker", () => {
   it("[L-10.4] leaves what its stage did", () => {
     const transcript = transcriptOf("do it", "done");
@@ -145,11 +148,6 @@ describe("the cycle of a stage worker", () => {
   });
 
   it("[L-9] fails with the error of the last attempt", () => {
-    const failed = (attempts: readonly JsonObject[]) =>
-      cycleResult(
-        workerWith(STAGE),
-        factsOf({ record: recordOf({ stages: [stageOf({ branch: "error", attempts })] }) }),
-      );
     expect(failed([{ error: "first" }, { error: "second" }])).toEqual({ ok: false, cancelled: false, error: "second" });
     expect(failed([])).toMatchObject({ error: "workflow stage call failed" });
   });

@@ -137,6 +137,8 @@ describe("the run of a stage worker", () => {
   });
 });
 
+const sessions = (options: JsonObject, changed: Partial<Worker> = {}) => orderOf(agent({ options }), changed).sessions;
+
 describe("the run of a sub-agent", () => {
   it("[L-15.2] is an agent with its options", () => {
     const options = {
@@ -172,8 +174,6 @@ describe("the run of a sub-agent", () => {
 
   it("[L-17.6] goes on with its conversation, and hears first of its resumption", () => {
     const transcript = transcriptOf("do it", "so far");
-    const sessions = (options: JsonObject, changed: Partial<Worker> = {}) =>
-      orderOf(agent({ options }), changed).sessions;
     expect(sessions({})).toEqual([]);
     expect(sessions({}, { transcript })).toEqual([
       { session_id: "sub_agent_session_1", messages: transcript.messages },

@@ -123,6 +123,11 @@ describe("the data of a sub-agent", () => {
   });
 });
 
+const refused = (content: string, role = "tool_result"): JsonObject => {
+  const { messages, ...rest } = transcriptOf("do it", "said");
+  return { ...rest, messages: [...messages, { role, content }] };
+};
+
 describe("a failure of a sub-agent", () => {
   it("[L-15.3] has the category of its error, and no summary", () => {
     const end = { error: "Error [rate_limit]: slow down", result: null, transcript: transcriptOf("do it", '{"n":1}') };
@@ -142,11 +147,6 @@ describe("a failure of a sub-agent", () => {
       message: "Error [X]: boom",
     });
   });
-
-  const refused = (content: string, role = "tool_result"): JsonObject => {
-    const { messages, ...rest } = transcriptOf("do it", "said");
-    return { ...rest, messages: [...messages, { role, content }] };
-  };
 
   it("[L-15.3] is the last tool call, where a policy refused it", () => {
     const transcript = refused('Refused: {"error":"permission_denied","tool":"edit","reason":"not here"}');
