@@ -16,16 +16,24 @@ import { spansOf } from "./projections/worker-spans.ts";
 import { pageOfUpdates, type UpdatePage } from "./projections/worker-updates.ts";
 import type { IdempotencyKey } from "./shell/idempotency.ts";
 import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
-import { performWorkerEffect } from "./shell/worker-effects.ts";
+import { isDerivedOfWorker, performWorkerEffect } from "./shell/worker-effects.ts";
 import { workerPorts } from "./shell/worker-ports.ts";
 
 /** Longer nobody takes to create a run that was ordered. */
 const START_MS = 5_000;
 
+/** The answer to a command, and the cycle that its caller is to start; null for none. */
+export interface TakenCycle {
+  readonly answer: Answer<WorkerReply>;
+  readonly ordered: OrderedCycle | null;
+}
+
 /** One delegated worker (architecture 2): its status, cycle, suspension and what it carries; its runs do the work. */
 export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, WorkerEvent, WorkerEffect, WorkerReply> {
   /** Until when somebody may be creating the run of the current cycle; known to this instance alone. */
   #startingUntil = 0;
+  /** Whether whoever gives the present command starts the cycle that comes of it. */
+  #isTaken = false;
 
   protected parts(): ObjectParts<WorkerState, WorkerCommand, WorkerEvent, WorkerEffect, WorkerReply> {
     return {
@@ -34,22 +42,34 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
       reducerVersion: 1,
       headOf: workerHead,
       wakeAt: nextWorkerWake,
-      perform: (effect) =>
-        performWorkerEffect(
-          workerPorts(this.env, this.shell.state?.tenant ?? ""),
-          { shell: this.shell, tell: (told) => this.request(told) },
-          effect,
-        ),
-      isDerived: (effect) => effect.type === "index_worker",
+      perform: (effect) => this.#perform(effect),
+      isDerived: isDerivedOfWorker,
       derive: (state) => (state === null ? [] : [{ type: "index_worker" }]),
       onAlarm: (state) => (state === null ? null : { type: "wake" }),
     };
+  }
+
+  #perform(effect: WorkerEffect): Promise<void> {
+    if (effect.type === "start_cycle" && this.#isTaken) return Promise.resolve();
+    const ports = workerPorts(this.env, this.shell.state?.tenant ?? "");
+    return performWorkerEffect(ports, { shell: this.shell, tell: (told) => this.request(told) }, effect);
   }
 
   /** Executes a command of the API, of a run or of a trigger; see `workerMachine` for what each does. */
   request(command: WorkerCommand, key?: IdempotencyKey): Answer<WorkerReply> {
     const isStarting = command.type === "suspend" && this.#startingUntil > Date.now();
     return this.execute(isStarting ? { ...command, starting: true } : command, key);
+  }
+
+  /** The same for a caller who starts the cycle that comes of it: the alarm orders another one where he is lost. */
+  take(command: WorkerCommand, key?: IdempotencyKey): TakenCycle {
+    this.#isTaken = true;
+    try {
+      const answer = this.request(command, key);
+      return { answer, ordered: answer.ok ? this.orderedCycle() : null };
+    } finally {
+      this.#isTaken = false;
+    }
   }
 
   /** The run that is to be started for the current cycle; null where there is none. */

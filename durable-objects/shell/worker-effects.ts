@@ -17,6 +17,9 @@ const mustHear = (answer: Answer<unknown>): void => {
   if (!answer.ok && answer.rejection.code === "unavailable") throw new OrderRefused(answer.rejection.detail);
 };
 
+/** Whether an effect follows from the state: the list shows that, and the alarm orders a cycle until its run is known. */
+export const isDerivedOfWorker = ({ type }: WorkerEffect): boolean => type === "index_worker" || type === "start_cycle";
+
 /** Performs an effect of a worker. Throws when the world misbehaved: the outbox then tries again. */
 export const performWorkerEffect = async (
   ports: WorkerPorts,

@@ -1,3 +1,4 @@
+import type { TakenCycle } from "../../durable-objects/agent-worker.ts";
 import type { UpdatePage } from "../../durable-objects/projections/worker-updates.ts";
 import type { IdempotencyKey } from "../../durable-objects/shell/idempotency.ts";
 import type { Answer } from "../engine/machine.ts";
@@ -10,6 +11,7 @@ import { problem, type Problem } from "./problem.ts";
 /** What the API needs of a worker's object. */
 export interface WorkerObject {
   readonly request: (command: WorkerCommand, key?: IdempotencyKey) => Promise<Answer<WorkerReply>>;
+  readonly take: (command: WorkerCommand, key?: IdempotencyKey) => Promise<TakenCycle>;
   readonly summary: () => Promise<JsonObject | null>;
   readonly snapshot: () => Promise<JsonObject | null>;
   readonly updates: (after: number, limit: number) => Promise<UpdatePage | null>;
