@@ -60,7 +60,7 @@ afterEach(() => {
   for (const store of opened.splice(0)) store.close();
 });
 
-describe("rows of a worker", () => {
+describe("rows of what a worker is told", () => {
   it("[architecture 2] a cycle: a row and its head when it is ordered, when it began and when it has ended", async () => {
     const [spawned = 0, began, ended] = await costs([spawnOf(), BEGAN, ENDED]);
     const again = await costs([spawnOf(), BEGAN, ENDED, { type: "send_input", task: "more" }]);
