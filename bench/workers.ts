@@ -7,6 +7,7 @@ import type { JsonObject } from "../src/lib/json.ts";
 import { stableUuid } from "../src/lib/stable-uuid.ts";
 import type { Api } from "../src/local/api.ts";
 import { startProcess } from "../src/local/crash/server-process.ts";
+import { openTarget, type Target } from "../src/local/crash/target.ts";
 import { freePort } from "../src/local/port.ts";
 import { inParallel, quantile, rounded } from "./statistics.ts";
 
@@ -23,22 +24,24 @@ const TURNS = 10;
 const SUSPENSIONS = 15;
 /** More than a worker takes before it is suspended and after it is resumed. */
 const LONG = 400;
+/** What a call of a suspended agent's tool takes. */
+const TOOL_MS = 5;
 const PATIENCE_MS = 120_000;
 
 type Print = (line: Readonly<Record<string, unknown>>) => void;
 
 const ECHO = { kind: "stage", mode: "function", function: "echo" };
 
-const agent = (turns: number): JsonObject => ({
+const agent = (turns: number, tool: JsonObject = { name: "echo" }): JsonObject => ({
   provider: "scripted",
-  tools: [{ name: "echo" }],
+  tools: [tool],
   max_iterations: turns + 1,
   script: {
     replies: [
       ...Array.from({ length: turns }, (_, at) => ({
         when: { turn: at + 1 },
         text: "",
-        tool_calls: [{ name: "echo", arguments: { text: String(at) } }],
+        tool_calls: [{ name: tool["name"] ?? "", arguments: { text: String(at) } }],
       })),
       { text: "all done" },
     ],
@@ -62,7 +65,8 @@ const completed = ({ client }: Api, id: string): Promise<JsonObject> =>
   until(async () => {
     const worker = (await client.workers.get(id)) as JsonObject;
     if (worker["status"] === "running") return null;
-    if (worker["status"] !== "completed") throw new Error(`worker ${id} is ${String(worker["status"])}`);
+    const isFine = worker["status"] === "completed" && (worker["result"] as JsonObject | null)?.["ok"] !== false;
+    if (!isFine) throw new Error(`worker ${id} is ${String(worker["status"])}: ${JSON.stringify(worker["result"])}`);
     return worker;
   }, `worker ${id}`);
 
@@ -189,6 +193,14 @@ const agents = async (api: Api, print: Print): Promise<void> => {
   printTimes(print, `agent of ${TURNS} turns with a tool each, from created to its end`, times);
 };
 
+/** A call over the network, which takes its time: what is suspended has something under way. */
+const slowTool = ({ host }: Target): JsonObject => ({
+  name: "work",
+  description: "Works",
+  parameters: { type: "object", properties: { text: { type: "string" } } },
+  http: { method: "POST", url: `http://${host}/work/{{args.text}}` },
+});
+
 /** When an agent's run recorded a step for the first time after a moment. */
 const stepAfter = async ({ client }: Api, runId: string, moment: number): Promise<number | null> => {
   for (let after: string | null | undefined; after !== null;) {
@@ -200,12 +212,13 @@ const stepAfter = async ({ client }: Api, runId: string, moment: number): Promis
   return null;
 };
 
-const suspensions = async (api: Api, print: Print): Promise<void> => {
+const suspensions = async (api: Api, print: Print, target: Target): Promise<void> => {
   const { workers } = api.client;
+  const config = { task: "bench", sub_agent: agent(LONG, slowTool(target)) };
   const rests: number[] = [];
   const goes: number[] = [];
   for (let count = 0; count < SUSPENSIONS; count++) {
-    const { id } = await spawn(api, { task: "bench", sub_agent: agent(LONG) });
+    const { id } = await spawn(api, config);
     await workers.suspend(id);
     const rest = await until(async () => {
       const suspension = ((await workers.get(id)) as JsonObject)["suspension"] as JsonObject | null;
@@ -226,14 +239,18 @@ const suspensions = async (api: Api, print: Print): Promise<void> => {
 export const benchWorkers = async (print: Print): Promise<void> => {
   const state = mkdtempSync(join(tmpdir(), "godwit-bench-"));
   const key = `gwroot_${randomBytes(32).toString("base64url")}`;
-  const server = await startProcess({ state, port: await freePort("127.0.0.1"), key, variables: {} });
+  const target = await openTarget(TOOL_MS);
+  const variables = { GODWIT_ALLOW_PRIVATE_HOSTS: target.host };
+  const server = await startProcess({ state, port: await freePort("127.0.0.1"), key, variables });
   try {
     const { api } = server;
     for (let count = 0; count < WARM_UP; count++)
       await completed(api, (await spawn(api, { task: "warm up", node: ECHO })).id);
-    for (const measure of [single, many, children, agents, suspensions]) await measure(api, print);
+    for (const measure of [single, many, children, agents]) await measure(api, print);
+    await suspensions(api, print, target);
   } finally {
     await server.stop();
+    await target.close();
     rmSync(state, { recursive: true, force: true, maxRetries: 5 });
   }
 };
