@@ -38,7 +38,9 @@ const migrationsIn = (state: string): readonly unknown[] =>
 const withoutWorkers = (state: string): void => {
   for (const file of databasesIn(state)) {
     const database = new DatabaseSync(file);
-    database.exec("DROP TABLE workers; DROP TABLE pools; DELETE FROM d1_migrations WHERE name >= '0008'");
+    database.exec(
+      "DROP TABLE workers; DROP TABLE pools; DELETE FROM d1_migrations WHERE name IN ('0008_workers.sql', '0009_pools.sql')",
+    );
     database.close();
   }
 };
