@@ -1,11 +1,12 @@
 import { cpus } from "node:os";
 import { benchIntake } from "./intake.ts";
 import { type BenchServer, startServer } from "./server.ts";
+import { benchWorkers } from "./workers.ts";
 import { quantile, ratios, rounded, spreadOf } from "./statistics.ts";
 
 // `npm run bench`: Godwit, Cloudflare Workflows and the floor in one process, in alternating rounds. Only figures of one
 // run may be compared; the ratio of a round is taken within the round. `--rounds N` (at least 7, 15 unless said), `--skip-long`.
-// `--only intake`: deliveries to the local server instead, which nothing is compared with.
+// `--only intake`: deliveries to the local server instead, `--only workers`: workers on it, which nothing is compared with.
 
 const CONTENDERS = ["godwit", "workflows", "floor"] as const;
 type Contender = (typeof CONTENDERS)[number];
@@ -127,7 +128,8 @@ const compare = async (count: number): Promise<void> => {
 };
 
 const only = argument("--only");
-if (only !== undefined && only !== "intake") throw new Error("--only takes `intake`");
+if (only !== undefined && only !== "intake" && only !== "workers")
+  throw new Error("--only takes `intake` or `workers`");
 const count = Math.max(7, Number(argument("--rounds") ?? 15));
 print({
   machine: cpus()[0]?.model,
@@ -136,4 +138,4 @@ print({
   ...(only === undefined ? { rounds: count } : {}),
   at: new Date().toISOString(),
 });
-await (only === undefined ? compare(count) : benchIntake(print));
+await (only === undefined ? compare(count) : only === "intake" ? benchIntake(print) : benchWorkers(print));

@@ -23,3 +23,16 @@ export const ratios = (over: readonly number[], under: readonly number[]): reado
 
 /** Three significant digits. */
 export const rounded = (value: number): number => Number(value.toPrecision(3));
+
+/** Does some work many times, so many at a time; each is told its number from 0. */
+export const inParallel = async (
+  times: number,
+  concurrency: number,
+  work: (index: number) => Promise<void>,
+): Promise<void> => {
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let index = next++; index < times; index = next++) await work(index);
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, times) }, lane));
+};

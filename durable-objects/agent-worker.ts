@@ -23,7 +23,7 @@ import { MachineObject, type ObjectParts } from "./shell/machine-object.ts";
 import { ParentNews } from "./shell/parent-news.ts";
 import { type TakenWebhook, WebhookWatch } from "./shell/webhook-watch.ts";
 import { type WebhookDelivery, webhookDeliveries } from "./projections/webhook-deliveries.ts";
-import { performWorkerEffect } from "./shell/worker-effects.ts";
+import { isDerivedOfWorker, performWorkerEffect } from "./shell/worker-effects.ts";
 import { workerPorts } from "./shell/worker-ports.ts";
 
 /** Longer nobody takes to create a run that was ordered. */
@@ -35,6 +35,12 @@ const derivedEffects = (state: WorkerState): readonly WorkerEffect[] => {
   return state.parent === null ? [{ type: "index_worker" }] : [{ type: "index_worker" }, { type: "tell_parent" }];
 };
 
+/** The answer to a command, and the cycle that its caller is to start; null for none. */
+export interface TakenCycle {
+  readonly answer: Answer<WorkerReply>;
+  readonly ordered: OrderedCycle | null;
+}
+
 /** One delegated worker (architecture 2): its status, cycle, suspension and what it carries; its runs do the work. */
 export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, WorkerEvent, WorkerEffect, WorkerReply> {
   /** Until when somebody may be creating the run of the current cycle; known to this instance alone. */
@@ -42,6 +48,8 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
   readonly #log = new UpdateLog();
   readonly #news = new ParentNews();
   readonly #webhook = new WebhookWatch();
+  /** Whether whoever gives the present command starts the cycle that comes of it. */
+  #isTaken = false;
 
   protected parts(): ObjectParts<WorkerState, WorkerCommand, WorkerEvent, WorkerEffect, WorkerReply> {
     return {
@@ -54,13 +62,14 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
         return times.length === 0 ? null : Math.min(...times);
       },
       perform: (effect) => this.#perform(effect),
-      isDerived: (effect) => effect.type === "index_worker" || effect.type === "tell_parent",
+      isDerived: isDerivedOfWorker,
       derive: derivedEffects,
       onAlarm: (state) => (state === null ? null : { type: "wake" }),
     };
   }
 
   #perform(effect: WorkerEffect): Promise<void> {
+    if (effect.type === "start_cycle" && this.#isTaken) return Promise.resolve();
     const { shell } = this;
     const ports = workerPorts(this.env, shell.state?.tenant ?? "");
     return performWorkerEffect(ports, { shell, news: this.#news, tell: (told) => this.request(told) }, effect);
@@ -70,6 +79,17 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
   request(command: WorkerCommand, key?: IdempotencyKey): Answer<WorkerReply> {
     const isStarting = command.type === "suspend" && this.#startingUntil > Date.now();
     return this.execute(isStarting ? { ...command, starting: true } : command, key);
+  }
+
+  /** The same for a caller who starts the cycle that comes of it: the alarm orders another one where he is lost. */
+  take(command: WorkerCommand, key?: IdempotencyKey): TakenCycle {
+    this.#isTaken = true;
+    try {
+      const answer = this.request(command, key);
+      return { answer, ordered: answer.ok ? this.orderedCycle() : null };
+    } finally {
+      this.#isTaken = false;
+    }
   }
 
   /** The run that is to be started for the current cycle; null where there is none. */

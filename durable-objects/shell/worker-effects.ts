@@ -26,6 +26,10 @@ interface Performing {
   readonly tell: (command: WorkerCommand) => unknown;
 }
 
+/** Whether an effect follows from the state: the list shows that, and the alarm orders a cycle until its run is known. */
+export const isDerivedOfWorker = ({ type }: WorkerEffect): boolean =>
+  type === "index_worker" || type === "tell_parent" || type === "start_cycle";
+
 /** Performs an effect of a worker. Throws when the world misbehaved: the outbox then tries again. */
 export const performWorkerEffect = async (
   ports: WorkerPorts,

@@ -1,3 +1,4 @@
+import type { TakenCycle } from "../../durable-objects/agent-worker.ts";
 import type { WebhookDelivery } from "../../durable-objects/projections/webhook-deliveries.ts";
 import type { TakenWebhook } from "../../durable-objects/shell/webhook-watch.ts";
 import type { UpdatePage } from "../../durable-objects/projections/worker-updates.ts";
@@ -14,6 +15,7 @@ import { problem, type Problem } from "./problem.ts";
 /** What the API needs of a worker's object. */
 export interface WorkerObject {
   readonly request: (command: WorkerCommand, key?: IdempotencyKey) => Promise<Answer<WorkerReply>>;
+  readonly take: (command: WorkerCommand, key?: IdempotencyKey) => Promise<TakenCycle>;
   readonly summary: () => Promise<JsonObject | null>;
   readonly snapshot: () => Promise<JsonObject | null>;
   readonly updates: (after: number, limit: number) => Promise<UpdatePage | null>;

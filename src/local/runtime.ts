@@ -63,11 +63,23 @@ class ForwardedLog extends RuntimeLog {
 
 type Workers = Extract<V4MiniflareOptions, { workers: unknown }>["workers"];
 
+type Worker = NonNullable<Workers>[number];
+
+const controlOf = ({ options }: Project, root: string, script: string): Worker => {
+  const { compatibilityDate, d1Databases } = options;
+  return {
+    name: CONTROL,
+    ...(compatibilityDate === undefined ? {} : { compatibilityDate }),
+    ...(d1Databases === undefined ? {} : { d1Databases }),
+    modulesRoot: root,
+    modules: [{ type: "ESModule" as const, path: join(root, "control.js"), contents: script }],
+  } as Worker;
+};
+
 const workersOf = (project: Project, settings: LocalSettings, bundles: Bundles): Workers => {
   // Rules for files beside the bundle; there are none.
   const { modulesRules: _rules, ...options } = project.options;
   const objects = project.classes.map(({ binding, className }) => [binding, { className, scriptName: project.name }]);
-  const { compatibilityDate, d1Databases } = options;
   return [
     {
       ...options,
@@ -77,14 +89,7 @@ const workersOf = (project: Project, settings: LocalSettings, bundles: Bundles):
       modulesRoot: settings.root,
       modules: [{ type: "ESModule" as const, path: join(settings.root, "worker.js"), contents: bundles.worker }],
     },
-    {
-      name: CONTROL,
-      ...(compatibilityDate === undefined ? {} : { compatibilityDate }),
-      ...(d1Databases === undefined ? {} : { d1Databases }),
-      durableObjects: Object.fromEntries(objects),
-      modulesRoot: settings.root,
-      modules: [{ type: "ESModule" as const, path: join(settings.root, "control.js"), contents: bundles.control }],
-    },
+    { ...controlOf(project, settings.root, bundles.control), durableObjects: Object.fromEntries(objects) },
   ] as Workers;
 };
 
@@ -106,6 +111,43 @@ export interface Runtime {
   readonly stop: () => Promise<void>;
 }
 
+const sharedOptions = (settings: LocalSettings, log: Log) => ({
+  cf: false as const,
+  log: new ForwardedLog(log),
+  logRequests: false,
+  enableDevRegistry: false,
+  telemetry: { enabled: false },
+  handleStructuredLogs: ({ level, message }: { readonly level: string; readonly message: string }) =>
+    log.write(levelOf(level), message.replace(RUNTIME_STACK, ""), { from: "worker" }),
+  resourcePersistencePath: join(settings.state, "v3"),
+});
+
+const askOf =
+  (miniflare: Miniflare): Runtime["ask"] =>
+  async (request) => {
+    const control = await miniflare.getWorker(CONTROL);
+    const response = await control.fetch("http://local/", { method: "POST", body: JSON.stringify(request) });
+    if (!response.ok)
+      throw new Error(`the local server's Worker answered ${response.status}: ${await response.text()}`);
+    return (await response.json()) as never;
+  };
+
+/** Lets somebody ask the server's own Worker alone, before anything is served; nobody reaches it from outside. */
+export const withControl = async (
+  { project, settings, bundles, log }: Omit<RuntimeParts, "onRestart">,
+  use: (ask: Runtime["ask"]) => Promise<void>,
+): Promise<void> => {
+  const workers = [controlOf(project, settings.root, bundles.control)] as Workers;
+  const options = { workers, host: "127.0.0.1", port: 0, ...sharedOptions(settings, log) };
+  const miniflare = new Miniflare(convertV4MiniflareOptions(options));
+  try {
+    await miniflare.ready;
+    await use(askOf(miniflare));
+  } finally {
+    await miniflare.dispose();
+  }
+};
+
 /** Starts the runtime through its own API, without a proxy in front of it. */
 export const startRuntime = async ({ project, settings, bundles, log, onRestart }: RuntimeParts): Promise<Runtime> => {
   const miniflare = new Miniflare(
@@ -113,27 +155,14 @@ export const startRuntime = async ({ project, settings, bundles, log, onRestart 
       workers: workersOf(project, settings, bundles),
       host: settings.host,
       port: settings.port,
-      cf: false,
-      log: new ForwardedLog(log),
-      logRequests: false,
-      enableDevRegistry: false,
-      telemetry: { enabled: false },
-      handleStructuredLogs: ({ level, message }) =>
-        log.write(levelOf(level), message.replace(RUNTIME_STACK, ""), { from: "worker" }),
       unsafeHandleRuntimeRestart: onRestart,
-      resourcePersistencePath: join(settings.state, "v3"),
+      ...sharedOptions(settings, log),
     }),
   );
   const url = (await miniflare.ready).origin;
   return {
     url,
-    ask: async (request) => {
-      const control = await miniflare.getWorker(CONTROL);
-      const response = await control.fetch("http://local/", { method: "POST", body: JSON.stringify(request) });
-      if (!response.ok)
-        throw new Error(`the local server's Worker answered ${response.status}: ${await response.text()}`);
-      return (await response.json()) as never;
-    },
+    ask: askOf(miniflare),
     runScheduled: async (scheduledTime, cron) => {
       const worker = await miniflare.getWorker(project.name);
       await worker.scheduled({ scheduledTime, cron });

@@ -59,8 +59,14 @@ export const startServer = async (settings: LocalSettings, log: Log): Promise<Lo
   const lock = lockState(settings.state);
   const guard = guardRuntime();
   try {
-    const [bundles, { readProject, startRuntime, applyMigrations }] = await prepare(settings.root);
+    const [bundles, { readProject, startRuntime, withControl, isMigrated, applyMigrations }] = await prepare(
+      settings.root,
+    );
     const project = readProject(settings.root);
+    const migrations = join(settings.root, "migrations");
+    // Before anything is served: nobody is to find a database without its tables.
+    if (!isMigrated(migrations, settings.state))
+      await withControl({ project, settings, bundles, log }, (ask) => applyMigrations(migrations, ask, log));
     const findLost = () => findLostWork({ state: settings.state, worker: project.name, classes: project.classes }, log);
     // Before the runtime runs: from then on its own drivers are at work too.
     const lost = findLost();
@@ -75,7 +81,6 @@ export const startServer = async (settings: LocalSettings, log: Log): Promise<Lo
         log.write("warn", "the runtime had crashed and runs again", { recovered });
       },
     });
-    await applyMigrations(join(settings.root, "migrations"), runtime.ask, log);
     const recovered = await recoverWork(lost.unfinished, runtime.ask, log);
     // Lists may lag, so nobody has to wait for this.
     recoverWork(lost.recent, runtime.ask, log).catch((error: unknown) =>

@@ -75,10 +75,14 @@ const cycleCommand = async (
   });
 };
 
-/** Starts the run that a worker waits for; null where there is nothing to start. Doing it again is the same run. */
-export const beginCycle = async (ports: CyclePorts, start: CycleStart): Promise<BegunCycle | null> => {
+/** Starts the run that a worker waits for, as it was taken or as the worker says; null for none. Doing it again is the same run. */
+export const beginCycle = async (
+  ports: CyclePorts,
+  start: CycleStart,
+  taken?: OrderedCycle,
+): Promise<BegunCycle | null> => {
   const { worker } = ports;
-  const ordered = await worker.orderedCycle();
+  const ordered = taken ?? (await worker.orderedCycle());
   if (ordered === null) return null;
   const { cycle } = ordered;
   const fail = async (error: string): Promise<null> => {

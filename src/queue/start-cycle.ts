@@ -1,4 +1,5 @@
 import { driveAfterRequest, driveFromMessage } from "../driver/start.ts";
+import type { OrderedCycle } from "../engine/worker/cycle-run.ts";
 import type { Bindings } from "../http/call.ts";
 import { runSurroundings } from "../http/run-surroundings.ts";
 import { type BegunCycle, beginCycle, type CyclePorts, type CycleStart } from "./begin-cycle.ts";
@@ -10,8 +11,8 @@ const cyclePorts = (env: Bindings, { tenant, worker_id }: CycleStart): CyclePort
   surroundings: (given) => runSurroundings(env, tenant, given),
 });
 
-const begin = (env: Bindings, start: CycleStart): Promise<BegunCycle | null> =>
-  beginCycle(cyclePorts(env, start), start);
+const begin = (env: Bindings, start: CycleStart, taken?: OrderedCycle): Promise<BegunCycle | null> =>
+  beginCycle(cyclePorts(env, start), start, taken);
 
 /** Starts the cycle of a worker and drives its run, on behalf of a message. */
 export const startCycle = async (env: Env, start: CycleStart): Promise<void> => {
@@ -19,8 +20,8 @@ export const startCycle = async (env: Env, start: CycleStart): Promise<void> => 
   if (begun !== null) await driveFromMessage(env, { v: 1, tenant: begun.tenant, run_id: begun.run_id }, begun.first);
 };
 
-/** The same after the answer to the request that set the worker to work has left. */
-export const startCycleAfterRequest = async (env: Env, start: CycleStart): Promise<void> => {
-  const begun = await begin(env, start);
+/** The same after the answer to the request that set the worker to work, and took its cycle, has left. */
+export const startCycleAfterRequest = async (env: Env, start: CycleStart, taken: OrderedCycle): Promise<void> => {
+  const begun = await begin(env, start, taken);
   if (begun !== null) await driveAfterRequest(env, begun);
 };

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout as pause } from "node:timers/promises";
 import { globSync, readdirSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startProcess, type ServerOptions, type ServerProcess } from "../../src/local/crash/server-process.ts";
@@ -21,16 +22,39 @@ afterEach(async () => {
   rmSync(options.state, { recursive: true, force: true, maxRetries: 5 });
 });
 
+const databasesIn = (state: string): readonly string[] =>
+  globSync(join(state, "v3/d1/*/*.sqlite")).filter((file) => !file.endsWith("metadata.sqlite"));
+
 /** The migrations that the database in a state directory has, as `wrangler d1 migrations` keeps them. */
 const migrationsIn = (state: string): readonly unknown[] =>
-  globSync(join(state, "v3/d1/*/*.sqlite"))
-    .filter((file) => !file.endsWith("metadata.sqlite"))
-    .flatMap((file) => {
-      const database = new DatabaseSync(file, { readOnly: true });
-      const rows = database.prepare("SELECT name FROM d1_migrations ORDER BY id").all();
-      database.close();
-      return rows.map((row) => row["name"]);
-    });
+  databasesIn(state).flatMap((file) => {
+    const database = new DatabaseSync(file, { readOnly: true });
+    const rows = database.prepare("SELECT name FROM d1_migrations ORDER BY id").all();
+    database.close();
+    return rows.map((row) => row["name"]);
+  });
+
+/** Makes the database one of a version that had neither workers nor pools. */
+const withoutWorkers = (state: string): void => {
+  for (const file of databasesIn(state)) {
+    const database = new DatabaseSync(file);
+    database.exec(
+      "DROP TABLE workers; DROP TABLE pools; DELETE FROM d1_migrations WHERE name IN ('0008_workers.sql', '0009_pools.sql')",
+    );
+    database.close();
+  }
+};
+
+/** What a health check of the server is answered, from the moment somebody answers at all. */
+const firstAnswer = async (port: number): Promise<number> => {
+  for (;;) {
+    try {
+      return (await fetch(`http://127.0.0.1:${port}/healthz`)).status;
+    } catch {
+      await pause(2);
+    }
+  }
+};
 
 describe("npm start", () => {
   it(
@@ -54,6 +78,23 @@ describe("npm start", () => {
       expect(await server.api.client.getRun(run)).toMatchObject({ status: "completed" });
       // A list is told by a queue, which has been given the time to tell it before the stop.
       expect((await server.api.client.listRuns()).items).toMatchObject([{ run_id: run, status: "completed" }]);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    "answers nobody before its database has all tables, new or of an earlier version",
+    async () => {
+      const first = firstAnswer(options.port);
+      server = await startProcess(options);
+      expect(await first).toBe(200);
+      await server.stop();
+      withoutWorkers(options.state);
+      const second = firstAnswer(options.port);
+      server = await startProcess(options);
+      expect(await second).toBe(200);
+      expect((await server.api.client.workers.list()).items).toEqual([]);
+      expect(server.lines.filter((line) => line.includes("no such table"))).toEqual([]);
     },
     TIMEOUT_MS,
   );

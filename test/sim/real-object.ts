@@ -23,10 +23,9 @@ export const { Trigger } = await import("../../durable-objects/trigger.ts");
 
 const { Circuit } = await import("../../durable-objects/circuit.ts");
 
-/** The class of a circuit has no alarm and nothing to recover. */
+/** The class of a circuit has no alarm. */
 export class HostedCircuit extends Circuit {
   override readonly alarm = async (): Promise<void> => {};
-  readonly recover = (): void => {};
 }
 
 /** What every hosted object can be told. */

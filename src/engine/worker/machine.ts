@@ -12,7 +12,8 @@
 //
 // W1 Only an input leaves a terminal status towards running; close and stop lead from one terminal status to another.
 // W2 What comes from an earlier cycle changes nothing; the run of a cycle that nobody waits for is ended when it shows up.
-// W3 A running worker has its run, or the order for it in the outbox: `start_cycle`, or `resume_run` for one that was paused.
+// W3 A running worker has its run, or an alarm that orders it again (`start_cycle`); one that was paused is ordered by the outbox
+//    (`resume_run`).
 // W4 A trigger listens exactly while the suspension it belongs to lasts: `listen` goes out with the suspension, `unlisten` with
 //    whatever ends it, and both again until it is known that they were carried out.
 // W5 A suspended worker is resumed only after its run has come to rest: it was paused, it has ended, or it never was.

@@ -30,13 +30,13 @@ const problems = ["worker_not_found", "invalid_transition", "idempotency_key_reu
 /** Tells a worker something and answers with its summary; what that set to work is started at once. */
 const tell = async (call: Call, workerId: string, command: WorkerCommand): Promise<Result<JsonObject, Problem>> => {
   const { env, tenant } = call;
-  const answer = await workerObject(env, tenant, workerId).request(command, keyOf(call, command.type, command));
+  const worker = workerObject(env, tenant, workerId);
+  const { answer, ordered } = await worker.take(command, keyOf(call, command.type, command));
   if (!answer.ok) {
     const { code } = answer.rejection;
     return err(code === "worker_not_found" ? workerNotFound(workerId) : fromRejection(answer.rejection));
   }
-  if (answer.reply.summary["status"] === "running")
-    call.waitUntil(startCycleAfterRequest(env, { tenant, worker_id: workerId }));
+  if (ordered !== null) call.waitUntil(startCycleAfterRequest(env, { tenant, worker_id: workerId }, ordered));
   return ok(answer.reply.summary);
 };
 

@@ -42,7 +42,7 @@ const addSpawn = (router: Router): void =>
       const { command, wait, parent_worker_id: parent } = asked.value;
       const { tenant } = call;
       const { worker_id } = command;
-      const answer = await workerObject(call.env, tenant, worker_id).request(command);
+      const { answer, ordered } = await workerObject(call.env, tenant, worker_id).take(command);
       if (!answer.ok) return fromRejection(answer.rejection);
       if (parent !== null) await workerObject(call.env, tenant, parent).request({ type: "adopt_child", worker_id });
       if (command.resume_when !== undefined) {
@@ -50,7 +50,7 @@ const addSpawn = (router: Router): void =>
         const parked = await workerObject(call.env, tenant, worker_id).summary();
         return done((parked ?? answer.reply.summary) as WorkerSummary, 201);
       }
-      call.waitUntil(startCycleAfterRequest(call.env, { tenant, worker_id }));
+      if (ordered !== null) call.waitUntil(startCycleAfterRequest(call.env, { tenant, worker_id }, ordered));
       if (!wait) return done(answer.reply.summary as WorkerSummary, 201);
       const waited = await waitForWorker(call, worker_id, { until: "settled", timeout_ms: SPAWN_WAIT_MS });
       return done((waited?.worker ?? answer.reply.summary) as WorkerSummary, 201);
