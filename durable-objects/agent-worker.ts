@@ -26,9 +26,6 @@ import { type WebhookDelivery, webhookDeliveries } from "./projections/webhook-d
 import { isDerivedOfWorker, performWorkerEffect } from "./shell/worker-effects.ts";
 import { workerPorts } from "./shell/worker-ports.ts";
 
-/** Longer nobody takes to create a run that was ordered. */
-const START_MS = 5_000;
-
 /** What the world must know of a worker: its row, and what a run hears of its workers. */
 const derivedEffects = (state: WorkerState): readonly WorkerEffect[] => {
   if (state === null) return [];
@@ -43,8 +40,6 @@ export interface TakenCycle {
 
 /** One delegated worker (architecture 2): its status, cycle, suspension and what it carries; its runs do the work. */
 export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, WorkerEvent, WorkerEffect, WorkerReply> {
-  /** Until when somebody may be creating the run of the current cycle; known to this instance alone. */
-  #startingUntil = 0;
   readonly #log = new UpdateLog();
   readonly #news = new ParentNews();
   readonly #webhook = new WebhookWatch();
@@ -77,8 +72,7 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
 
   /** Executes a command of the API, of a run or of a trigger; see `workerMachine` for what each does. */
   request(command: WorkerCommand, key?: IdempotencyKey): Answer<WorkerReply> {
-    const isStarting = command.type === "suspend" && this.#startingUntil > Date.now();
-    return this.execute(isStarting ? { ...command, starting: true } : command, key);
+    return this.execute(command, key);
   }
 
   /** The same for a caller who starts the cycle that comes of it: the alarm orders another one where he is lost. */
@@ -94,9 +88,7 @@ export class AgentWorker extends MachineObject<WorkerState, WorkerCommand, Worke
 
   /** The run that is to be started for the current cycle; null where there is none. */
   orderedCycle(): OrderedCycle | null {
-    const ordered = orderedCycle(this.shell.state);
-    if (ordered !== null) this.#startingUntil = Date.now() + START_MS;
-    return ordered;
+    return orderedCycle(this.shell.state);
   }
 
   /** The run of a cycle has ended: what it came to settles the cycle. */

@@ -3,8 +3,8 @@ import type { WorkerNews } from "../../src/engine/run/command.ts";
 import type { WorkerCommand, WorkerEffect } from "../../src/engine/worker/command.ts";
 import { reportOf } from "../../src/engine/worker/report.ts";
 import type { Worker } from "../../src/engine/worker/state.ts";
-import { isTerminal } from "../../src/engine/worker/status.ts";
 import { workerRow } from "../../src/engine/worker/view.ts";
+import { toldWorker } from "../projections/told-worker.ts";
 import type { WorkerShell } from "../projections/worker-updates.ts";
 import type { ParentNews } from "./parent-news.ts";
 import type { ToldRun, WorkerPorts } from "./worker-ports.ts";
@@ -50,7 +50,7 @@ export const performWorkerEffect = async (
     case "resume_run":
       return resumeRun(ports.run(effect.run_id), effect, { worker, tell });
     case "report":
-      return report(ports, effect, { worker, shell, news });
+      return report(ports, effect, { worker: toldWorker(shell) ?? worker, shell, news });
     case "tell_parent":
       return tellParent(ports.run(worker.parent?.run_id ?? ""), news, news.pending(shell));
     case "close_child":
@@ -114,8 +114,6 @@ const report = async (
   { to }: Effect<"report">,
   { worker, shell, news }: { readonly worker: Worker } & Pick<Performing, "shell" | "news">,
 ): Promise<void> => {
-  // It was set to work again before it could tell: what comes of that is told.
-  if (!isTerminal(worker.status)) throw new OrderRefused(`worker ${worker.id} is at work again`);
   const { run_id, node_id, attempt_token } = to;
   const run = ports.run(run_id);
   const result = reportOf(worker, to, ports.context());

@@ -47,7 +47,7 @@ export interface BegunCycle {
 const cycleCommand = async (
   ports: CyclePorts,
   { tenant, worker_id }: CycleStart,
-  { cycle, order, policy, audit }: OrderedCycle,
+  { cycle, held, order, policy, audit }: OrderedCycle,
 ): Promise<Result<CreateRun, string>> => {
   if (!order.ok) return order;
   const { run_id, task, artifacts, sessions, execution } = order.value;
@@ -71,7 +71,7 @@ const cycleCommand = async (
     ...(await ports.surroundings(given)),
     report_to: { worker_id, cycle },
     drive: "auto",
-    start: true,
+    start: !held,
   });
 };
 
@@ -96,6 +96,7 @@ export const beginCycle = async (
   if (!answer.ok && answer.rejection.code === "unavailable") throw new Error(answer.rejection.detail);
   if (!answer.ok) return fail(answer.rejection.detail);
   await worker.request({ type: "cycle_began", cycle, run_id });
+  if (ordered.held) return null;
   const first = answer.ok && answer.reply.type === "created" ? answer.reply.advance : null;
   return { tenant, run_id, ...(first === null ? {} : { first }) };
 };

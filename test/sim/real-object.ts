@@ -21,6 +21,8 @@ export const { Mailbox } = await import("../../durable-objects/mailbox.ts");
 
 export const { Trigger } = await import("../../durable-objects/trigger.ts");
 
+export const { AgentWorker } = await import("../../durable-objects/agent-worker.ts");
+
 const { Circuit } = await import("../../durable-objects/circuit.ts");
 
 /** The class of a circuit has no alarm. */
@@ -47,3 +49,7 @@ export type MailboxClass = HostedClass<MailboxObject>;
 export type TriggerObject = InstanceType<typeof Trigger>;
 
 export type TriggerClass = HostedClass<TriggerObject>;
+
+export type WorkerObject = InstanceType<typeof AgentWorker>;
+
+export type WorkerClass = HostedClass<WorkerObject>;

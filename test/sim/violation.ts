@@ -25,7 +25,8 @@ export type Invariant =
   | "liveness"
   | "lost completion"
   | "stray fault"
-  | TriggerInvariant;
+  | TriggerInvariant
+  | WorkerInvariant;
 
 /** What has to hold at every moment of a simulation of triggers; see `trigger/checker.ts`. */
 export type TriggerInvariant =
@@ -48,6 +49,20 @@ export type TriggerInvariant =
   | "T17 draining"
   | "T18 version"
   | "T19 secret";
+
+/** What has to hold at every moment of a simulation of workers; see `worker/watched-worker.ts` and `worker/check-end.ts`. */
+export type WorkerInvariant =
+  | "A1 start"
+  | "A2 one run"
+  | "A3 stage"
+  | "A4 cancel"
+  | "A5 rest"
+  | "A6 step"
+  | "A7 resume"
+  | "A8 stale"
+  | "A9 sticky"
+  | "A10 ceiling"
+  | "A11 told once";
 
 /** An invariant that did not hold. */
 export class Violation extends Error {

@@ -2,7 +2,7 @@ import { joinIsReady } from "../../src/engine/graph/edges.ts";
 import type { PreparedStage, Run } from "../../src/engine/run/state.ts";
 import { placesTaken } from "./units.ts";
 
-const PARKED: ReadonlySet<string> = new Set(["external", "sleep", "wait", "person"]);
+const PARKED: ReadonlySet<string> = new Set(["external", "sleep", "wait", "subagent", "person"]);
 
 /** When somebody has to look after an open unit at the latest; null where something from outside comes first. */
 const dueAt = (unit: PreparedStage, latest: number): number | null => {

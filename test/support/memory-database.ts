@@ -23,6 +23,10 @@ class Statement {
   all(): Promise<{ readonly results: readonly unknown[] }> {
     return Promise.resolve({ results: this.#database.run(this.#sql, this.#values) });
   }
+
+  first(): Promise<unknown> {
+    return Promise.resolve(this.#database.run(this.#sql, this.#values)[0] ?? null);
+  }
 }
 
 /** The read models in memory, with all migrations; keeps how each statement that was run finds its rows. */

@@ -15,7 +15,7 @@ import type { Draft } from "./draft.ts";
 import { callError, failedStage, isCallError, usageOf } from "./executed-stage.ts";
 import { transcriptValue } from "./run-transcript.ts";
 import { unitNode } from "./stage-node.ts";
-import type { ExecutedStage, PreparedStage, Run, StageWork } from "./state.ts";
+import { type ExecutedStage, isTerminal, type PreparedStage, type Run, type StageWork } from "./state.ts";
 
 /** What a subagent node is prepared as: the worker that is going to carry it out, or why there can be none (spec/workers 14). */
 export const planDelegation = (
@@ -37,11 +37,12 @@ const TOO_DEEP = "Error [tool_rejected]: the capability policy allows no deeper 
 const policyBelow = (policy: CapabilityPolicy): CapabilityPolicy =>
   policy.recursion_limit === null ? policy : { ...policy, recursion_limit: Math.max(0, policy.recursion_limit - 1) };
 
-/** The node that an open subagent unit delegates; null for another unit. */
+/** The node that an open subagent unit delegates; null for another unit, and for a run that is over: nobody would end its worker. */
 export const delegatedNode = (
   run: Run,
   stageId: string,
 ): { readonly unit: PreparedStage; readonly node: WorkflowNode } | null => {
+  if (isTerminal(run.status)) return null;
   const unit = run.open.find((open) => open.stage_id === stageId && open.settled === null);
   return unit?.work.type === "delegate" ? { unit, node: unitNode(run, unit) } : null;
 };

@@ -74,8 +74,6 @@ export type WorkerCommand =
       readonly reason: string;
       readonly initiator: SuspendInitiator;
       readonly conditions: ResumeConditions | null;
-      /** Somebody is about to create the run of the cycle: it has to come to rest as well. The shell knows. */
-      readonly starting?: true;
       /** The broadcast that never fails and registers nothing (spec/workers 17.3). */
       readonly panic?: true;
     }

@@ -11,6 +11,7 @@ import type { Message } from "../transcript/message.ts";
 import type { SessionSeed } from "../transcript/session-seed.ts";
 import { continuityReminder, RESUME_CONTINUITY } from "./continuity.ts";
 import { planExecution } from "./plan-execution.ts";
+import { lacksRun } from "./status.ts";
 import type { SubAgentSpec, Worker, WorkerState } from "./state.ts";
 
 /** The node of the run that carries out a stage or a sub-agent (spec/workers 10.4). */
@@ -32,6 +33,13 @@ export interface CycleOrder {
 
 /** The id of the run of a cycle: the same however often the cycle is started. */
 const runIdOf = ({ id, cycle }: Worker): string => stableUuid(`cycle:${id}:${cycle}`);
+
+/** The run that carries out the current cycle, known or not: that of the cycle before, where this one goes on with it. */
+export const cycleRunId = (worker: Worker): string => {
+  const { config, child_run_id: before } = worker;
+  const goesOn = config.mode === "workflow" && before !== null && config.options["resume_path"] != null;
+  return goesOn ? before : runIdOf(worker);
+};
 
 const messagesOf = (transcript: Json): readonly Message[] => {
   const messages = isObject(transcript) ? transcript["messages"] : undefined;
@@ -106,13 +114,6 @@ const marked = (graph: JsonObject, options: JsonObject): JsonObject => {
   return { ...graph, metadata: { ...(graph["metadata"] as JsonObject), ...Object.fromEntries(marks) } };
 };
 
-/** Whether the next cycle goes on with the run of the one before. */
-const goesOn = ({ config, child_run_id: before }: Worker): boolean =>
-  config.mode === "workflow" && before !== null && config.options["resume_path"] != null;
-
-/** The id of the run that carries out the current cycle. */
-export const cycleRunId = (worker: Worker): string => (goesOn(worker) ? (worker.child_run_id ?? "") : runIdOf(worker));
-
 /** What the run of a delegated stage may spend: what its parent had left, less what earlier cycles have used. */
 const budgetOption = ({ parent, usage }: Worker): JsonObject => {
   const budget = parent?.budget;
@@ -162,6 +163,8 @@ export const cycleOrder = (worker: Worker): Result<CycleOrder, string> => {
 /** The run that a worker waits to be started, and under what it runs. */
 export interface OrderedCycle {
   readonly cycle: number;
+  /** The worker was suspended before its run was known: it is created to be paused, and nothing of it begins (spec/workers 32.4). */
+  readonly held: boolean;
   /** The error is why there can be no run. */
   readonly order: Result<CycleOrder, string>;
   readonly policy: Worker["carry_policy"]["policy"];
@@ -170,7 +173,7 @@ export interface OrderedCycle {
 
 /** What is to be started for a worker's current cycle; null where there is nothing, or its run is known already (W3). */
 export const orderedCycle = (worker: WorkerState): OrderedCycle | null => {
-  if (worker === null || worker.status !== "running" || worker.run !== null) return null;
+  if (worker === null || !lacksRun(worker)) return null;
   const { cycle, carry_policy, audit } = worker;
-  return { cycle, order: cycleOrder(worker), policy: carry_policy.policy, audit };
+  return { cycle, held: worker.status === "suspended", order: cycleOrder(worker), policy: carry_policy.policy, audit };
 };

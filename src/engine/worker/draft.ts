@@ -1,10 +1,11 @@
 import { rfc3339 } from "../../lib/time.ts";
 import { type Context, type Decision, reject } from "../machine.ts";
 import type { WorkerEffect, WorkerReply } from "./command.ts";
+import { cycleRunId } from "./cycle-run.ts";
 import type { WorkerEvent } from "./event.ts";
 import { evolve } from "./evolve.ts";
 import type { Worker, WorkerState } from "./state.ts";
-import { isTerminal, liveRun } from "./status.ts";
+import { isTerminal, lacksRun, liveRun } from "./status.ts";
 import { summaryOf } from "./summary.ts";
 import { updateNames } from "./updates.ts";
 
@@ -57,7 +58,9 @@ export class Draft {
 
   /** Ends a run that nobody wants any more; to be called before the worker has ended. */
   cancelRun(reason: string): void {
-    const runId = liveRun(this.worker);
+    const { worker } = this;
+    // One that is not known may be there all the same: whoever was starting it may be gone before telling so.
+    const runId = liveRun(worker) ?? (lacksRun(worker) ? cycleRunId(worker) : null);
     if (runId !== null) this.effects.push({ type: "cancel_run", run_id: runId, reason });
   }
 

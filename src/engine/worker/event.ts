@@ -85,8 +85,6 @@ export type WorkerEvent =
   | CycleCaptured
   /** The run has come to rest at a boundary (spec/workers 32.4). */
   | { readonly type: "cycle_paused"; readonly at: string; readonly turn: number | null; readonly transcript: Json }
-  /** The run that was about to begin did not: nothing has to come to rest any more. */
-  | { readonly type: "start_given_up"; readonly at: string }
   | TaskGiven
   | {
       readonly type: "worker_suspended";

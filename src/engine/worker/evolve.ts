@@ -56,13 +56,6 @@ const settled = (before: Worker, event: CycleSettled): Worker => {
 const quiesced = (suspension: WorkerSuspension | null, at: string): WorkerSuspension | null =>
   suspension === null ? null : { ...suspension, quiesced_at: suspension.quiesced_at ?? at };
 
-/** A run that begins in a suspension which has nothing to wait for yet makes it wait until that run is at rest. */
-const begun = (worker: Worker, runId: string): Worker => ({
-  ...worker,
-  run: { run_id: runId, begun: true, paused: false },
-  suspension: worker.suspension === null ? null : { ...worker.suspension, quiesced_at: null },
-});
-
 const captured = (before: Worker, event: CycleCaptured): Worker => {
   const worker = withUsage(before, event.usage);
   const left = event.outcome === null ? worker : withOutcome(worker, event.outcome);
@@ -101,15 +94,13 @@ const change = (
 ): Worker => {
   switch (event.type) {
     case "cycle_began":
-      return begun(worker, event.run_id);
+      return { ...worker, run: { run_id: event.run_id, begun: true, paused: false } };
     case "cycle_settled":
       return settled(worker, event);
     case "cycle_captured":
       return captured(worker, event);
     case "cycle_paused":
       return paused(worker, event);
-    case "start_given_up":
-      return { ...worker, suspension: quiesced(worker.suspension, event.at) };
     case "task_given":
       return taskGiven(worker, event);
     case "worker_suspended": {

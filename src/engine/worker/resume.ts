@@ -7,6 +7,7 @@ import type { HeardEvent, ResumeInitiator, Worker } from "./state.ts";
 import { settledStatus } from "./cycle.ts";
 import { owedListeners } from "./listeners.ts";
 import { orderListeners } from "./suspend.ts";
+import { lacksRun } from "./status.ts";
 import { digestOf } from "./transcript-carry.ts";
 
 type Resume = Extract<WorkerCommand, { readonly type: "resume" }>;
@@ -104,9 +105,8 @@ const expire = (draft: Draft): void => {
  * is woken when it has.
  */
 export const decideWake = (draft: Draft): WorkerDecision => {
-  const { id, status, suspension, run, heard, resume_at_ms: due } = draft.worker;
-  if (status === "running" && run === null) draft.start();
-  if (isBeginning(draft.worker)) draft.emit({ type: "start_given_up" });
+  const { id, status, suspension, heard, resume_at_ms: due } = draft.worker;
+  if (lacksRun(draft.worker)) draft.start();
   orderListeners(draft);
   if (heard !== undefined && draft.worker.suspension?.quiesced_at != null) {
     resumeBy(draft, heard);
@@ -133,24 +133,23 @@ export const decideWake = (draft: Draft): WorkerDecision => {
   return draft.decided();
 };
 
-/** Suspended while its run was about to begin: as long as that is not known, it has not come to rest. */
-const isBeginning = ({ status, run, suspension }: Worker): boolean =>
-  status === "suspended" && run === null && suspension?.quiesced_at === null;
-
 /** How long the run of a cycle may take to be known before it is ordered again. */
 const START_WATCH_MS = 5_000;
 
 /** How long setting up what wakes a worker, or taking it away, may take before it is ordered again. */
 const LISTEN_WATCH_MS = 30_000;
 
-const ownWake = (worker: Worker, now: number): number | null => {
-  const { status, suspension, heard } = worker;
-  if ((status === "running" && worker.run === null) || isBeginning(worker)) return now + START_WATCH_MS;
+const suspendedWake = ({ status, suspension, heard, resume_at_ms: due }: Worker, now: number): number | null => {
   if (status !== "suspended") return null;
   if (heard !== undefined && suspension?.quiesced_at != null) return now;
-  if (worker.resume_at_ms === null) return null;
+  if (due === null) return null;
   const waits = suspension?.quiesced_at == null && suspension?.conditions?.timeout?.on_timeout !== "fail";
-  return waits ? null : Math.max(worker.resume_at_ms, now);
+  return waits ? null : Math.max(due, now);
+};
+
+const ownWake = (worker: Worker, now: number): number | null => {
+  const due = suspendedWake(worker, now);
+  return lacksRun(worker) ? Math.min(now + START_WATCH_MS, due ?? Infinity) : due;
 };
 
 /**

@@ -13,3 +13,10 @@ export const liveRun = ({ status, run }: Worker): string | null => {
   if (status !== "running" && status !== "suspended") return null;
   return run === null || !run.begun || run.ended !== undefined ? null : run.run_id;
 };
+
+/**
+ * Whether the run of the current cycle is still to be started. A worker that was suspended before that waits for it as well:
+ * whoever is starting it cannot be called back, so that it comes to rest only when its run is there (spec/workers 32.4).
+ */
+export const lacksRun = ({ status, run, suspension }: Worker): boolean =>
+  run === null && (status === "running" || (status === "suspended" && suspension?.quiesced_at == null));

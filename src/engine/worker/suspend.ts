@@ -66,33 +66,31 @@ export const newSuspension = (
   quiesced_at: null,
 });
 
-const suspend = (draft: Draft, { reason, initiator, conditions, starting }: Omit<Suspend, "type" | "panic">): void => {
+const suspend = (draft: Draft, { reason, initiator, conditions }: Omit<Suspend, "type" | "panic">): void => {
   const { worker, context, at } = draft;
   const { resume_at_ms, auto_resume_trigger } = registered(worker.id, conditions, {
     since: context.now,
     nextId: context.nextId,
   });
   const begun = newSuspension(worker, { reason, initiator, conditions, at });
-  // Where no run has begun, and none is about to, nothing has to come to rest.
-  const quiesced_at = worker.run === null && starting !== true ? at : null;
-  const suspension = { ...begun, auto_resume_trigger, quiesced_at };
+  const suspension = { ...begun, auto_resume_trigger };
   draft.emit({ type: "worker_suspended", suspension, resume_at_ms });
   if (worker.run !== null) draft.effects.push({ type: "pause_run", cycle: worker.cycle, run_id: worker.run.run_id });
   listen(draft, suspension);
 };
 
 /** The broadcast: it never fails, registers nothing and overwrites no reason (spec/workers 17.3). */
-const panic = (draft: Draft, { reason, starting }: Suspend): WorkerDecision => {
+const panic = (draft: Draft, reason: string): WorkerDecision => {
   const { status } = draft.worker;
   if (status === "suspended") return draft.decided("already_suspended");
   if (status !== "running") return draft.decided("not_running");
-  suspend(draft, { reason, initiator: "triggered", conditions: null, ...(starting === undefined ? {} : { starting }) });
+  suspend(draft, { reason, initiator: "triggered", conditions: null });
   return draft.decided("suspended");
 };
 
 /** Parks a running worker; a worker that is suspended already stays as it is (spec/workers 17.2). */
 export const decideSuspend = (draft: Draft, command: Suspend): WorkerDecision => {
-  if (command.panic === true) return panic(draft, command);
+  if (command.panic === true) return panic(draft, command.reason);
   const { id, status } = draft.worker;
   if (status === "suspended") return draft.decided();
   if (status !== "running")

@@ -113,7 +113,6 @@ export const updateNames = (event: WorkerEvent, before: WorkerState): readonly W
     case "worker_restored":
     case "cycle_captured":
     case "cycle_paused":
-    case "start_given_up":
     case "parent_told":
     case "child_adopted":
     case "listener_changed":

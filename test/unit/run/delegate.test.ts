@@ -90,6 +90,13 @@ describe("a subagent stage", () => {
     expect(delegatedSpawn(runOf(shell), "another", ANY_EXECUTION)).toBe(null);
   });
 
+  it("[L-31] spawns nobody any more when its run is over", () => {
+    const { shell } = started({ s: subagent() });
+    const { stage_id } = unitOf(shell);
+    accepted(shell, { type: "cancel_run" });
+    expect(delegatedSpawn(runOf(shell), stage_id, ANY_EXECUTION)).toBe(null);
+  });
+
   it("[L-3] delegates nothing at the deepest level", () => {
     const { shell } = started({ s: subagent({ capability_policy: { recursion_limit: 0 } }) });
     expect(recordOf(shell)?.stages[0]).toMatchObject({

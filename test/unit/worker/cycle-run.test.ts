@@ -47,6 +47,7 @@ describe("what is to be started", () => {
     const { worker } = WorkerFixture.spawned();
     expect(orderedCycle(worker)).toEqual({
       cycle: 1,
+      held: false,
       order: cycleOrder(worker),
       policy: null,
       audit: worker.audit,

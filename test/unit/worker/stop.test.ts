@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { JsonObject } from "../../../src/lib/json.ts";
 import type { ArtifactRecord } from "../../../src/schema/artifact.ts";
+import { orderedCycle } from "../../../src/engine/worker/cycle-run.ts";
 import { stopPayload, stopSummary } from "../../../src/engine/worker/stop-handoff.ts";
 import type { Worker } from "../../../src/engine/worker/state.ts";
 import { SUB_AGENT, transcriptOf, WORKER_ID, WorkerFixture, went } from "../../support/worker-fixture.ts";
@@ -35,6 +36,15 @@ describe("closing", () => {
     const before = box.state;
     box.tell({ type: "close" });
     expect(box.state).toBe(before);
+  });
+
+  it("[L-31] ends the run of a cycle that is not known yet: whoever was starting it may be gone", () => {
+    const box = WorkerFixture.spawned();
+    const ordered = orderedCycle(box.state);
+    box.takeEffects();
+    box.tell({ type: "close" });
+    const run_id = ordered?.order.ok === true ? ordered.order.value.run_id : "";
+    expect(box.takeEffects()).toContainEqual({ type: "cancel_run", run_id, reason: "worker cancelled" });
   });
 
   it("[L-8.2] applies to a completed worker, whose run is over", () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { orderedCycle } from "../../../src/engine/worker/cycle-run.ts";
 import { nextWorkerWake } from "../../../src/engine/worker/resume.ts";
 import type { ResumeConditions } from "../../../src/engine/worker/state.ts";
-import { spawnOf, WORKER_ID, WorkerFixture, went } from "../../support/worker-fixture.ts";
+import { WORKER_ID, WorkerFixture, went } from "../../support/worker-fixture.ts";
 
 const conditions: ResumeConditions = {
   trigger: { kind: "webhook" },
@@ -210,47 +211,43 @@ describe("the end of a suspension's time", () => {
 });
 
 describe("a worker that is suspended before its run has begun", () => {
-  const suspend = { type: "suspend", reason: "", initiator: "operator", conditions: null } as const;
-  const resume = {
-    type: "resume",
-    input: null,
-    continue_transcript: true,
-    initiator: "operator",
-    trigger_event: null,
-  } as const;
-
-  it("[L-32.4] has nothing that would have to come to rest, and begins when it is resumed", () => {
-    const box = WorkerFixture.spawned(spawnOf());
-    box.tell(suspend);
-    expect(box.worker.suspension).toMatchObject({ quiesced_at: expect.any(String) });
-    box.takeEffects();
-    box.tell(resume);
-    expect(box.worker).toMatchObject({ status: "running", cycle: 2, run: null });
-    expect(box.takeEffects()).toContainEqual({ type: "start_cycle", cycle: 2 });
-  });
-
-  it("[L-32.4] waits for a run that is about to begin, and no longer than such a thing takes", () => {
-    const box = WorkerFixture.spawned(spawnOf());
-    box.tell({ ...suspend, starting: true });
+  it("[L-32.4] comes to rest when that run, which nothing of begins, is paused", () => {
+    const box = WorkerFixture.spawned();
+    expect(orderedCycle(box.state)).toMatchObject({ cycle: 1, held: false });
+    box.suspend();
     expect(box.worker.suspension).toMatchObject({ quiesced_at: null });
-    expect(nextWorkerWake(box.state, 0)).toBe(5_000);
-    box.tell({ type: "wake" });
-    expect(box.worker).toMatchObject({ status: "suspended", suspension: { quiesced_at: expect.any(String) } });
-    expect(nextWorkerWake(box.state, 0)).toBe(null);
-  });
-
-  it("[L-32.4] waits for a run that begins meanwhile, and takes none of an earlier cycle", () => {
-    const box = WorkerFixture.spawned(spawnOf());
-    box.tell(suspend);
+    expect(orderedCycle(box.state)).toMatchObject({ cycle: 1, held: true });
     box.takeEffects();
-    box.tell({ type: "cycle_began", cycle: 1, run_id: "run_1" });
-    expect(box.worker.suspension).toMatchObject({ quiesced_at: null });
+    box.begin("run_1");
     expect(box.takeEffects()).toContainEqual({ type: "pause_run", cycle: 1, run_id: "run_1" });
-    box.tell({ type: "cycle_paused", cycle: 1, turn: null, transcript: null });
-    box.tell(resume);
+    box.rest();
+    expect(orderedCycle(box.state)).toBe(null);
+    box.resume();
     expect(box.worker).toMatchObject({ status: "running", cycle: 2, run: { run_id: "run_1", paused: false } });
-    box.tell({ type: "cycle_began", cycle: 1, run_id: "run_late" });
-    expect(box.takeEffects()).toContainEqual(expect.objectContaining({ type: "cancel_run", run_id: "run_late" }));
+  });
+
+  it("[L-32.4] has it ordered again until it is known", () => {
+    const box = WorkerFixture.spawned();
+    box.suspend();
+    box.takeEffects();
+    expect(nextWorkerWake(box.worker, box.now)).toBe(box.now + 5_000);
+    box.tell({ type: "wake" });
+    expect(box.takeEffects()).toEqual([{ type: "start_cycle", cycle: 1 }]);
+    box.begin("run_1");
+    box.rest();
+    box.takeEffects();
+    box.tell({ type: "wake" });
+    expect(nextWorkerWake(box.worker, box.now)).toBe(null);
+    expect(box.takeEffects()).toEqual([]);
+  });
+
+  it("[L-18.3] fails at its time all the same, if that is what it says", () => {
+    const box = WorkerFixture.spawned();
+    box.suspend({ conditions: { timeout: { duration_minutes: 1, on_timeout: "fail" } } });
+    expect(nextWorkerWake(box.worker, box.now + 58_000)).toBe(box.now + 60_000);
+    box.now += 60_000;
+    box.tell({ type: "wake" });
+    expect(box.worker.status).toBe("failed");
   });
 });
 
