@@ -8,6 +8,7 @@ import { DELEGATED_NODE } from "../../src/engine/worker/cycle-run.ts";
 import { sessionSeeds } from "../../src/engine/transcript/session-seed.ts";
 import { sessionIn, transcriptOf } from "../../src/engine/transcript/session.ts";
 import type { Json, JsonObject } from "../../src/lib/json.ts";
+import type { AskedSuspension } from "../../src/schema/resume-conditions.ts";
 import { decodeWorkerExecution } from "../../src/schema/worker-execution.ts";
 import { readRecord, type RunShell } from "../projections/run-record.ts";
 import type { RunRequest } from "../workflow-run.ts";
@@ -98,7 +99,7 @@ const spoken = ({ open, sessions }: Run): { readonly turn: number | null; readon
 export const reportRest = async (
   ports: WorkerPorts,
   shell: RunShell,
-  { to }: { readonly to: CycleOf },
+  { to, asked }: { readonly to: CycleOf; readonly asked?: AskedSuspension },
 ): Promise<void> => {
   const { state } = shell;
   if (state === null || !isStill(state, to)) return;
@@ -109,6 +110,7 @@ export const reportRest = async (
       cycle: to.cycle,
       turn,
       transcript,
+      ...(asked === undefined ? {} : { asked: { ...asked, run_id: state.run_id } }),
     }),
   );
 };

@@ -16,7 +16,7 @@ import type { AgentStepRecorded } from "./event.ts";
 import { goOn } from "./finish.ts";
 import { openByToken } from "./open.ts";
 import { isTerminal, type PreparedStage } from "./state.ts";
-import { restAfterStep } from "./suspend.ts";
+import { askSuspension, restAfterStep } from "./suspend.ts";
 
 const STALE = "the attempt token is not the current one: stop working on this stage";
 
@@ -44,6 +44,7 @@ export const recordStep = (draft: Draft, { attempt_token: token, number, step }:
     ...(usage === undefined ? {} : { usage }),
     ...(compaction === undefined ? {} : { compaction }),
   });
+  if (step.suspend !== undefined) askSuspension(draft, step.suspend);
   restAfterStep(draft, unit);
   return null;
 };

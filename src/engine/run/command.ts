@@ -5,6 +5,7 @@ import type { StagePlan } from "../../schema/plan.ts";
 import type { CapabilityPolicy, ToolApprovalPolicy } from "../../schema/policy.ts";
 import type { MutationSessionRecord, RunExecutionRecord, RunRecord } from "../../schema/record.ts";
 import type { AgentStep, ToolAnswer } from "../../schema/agent-step.ts";
+import type { AskedSuspension } from "../../schema/resume-conditions.ts";
 import type { SessionCommand, SessionReply } from "../transcript/command.ts";
 import type { SessionSeed } from "../transcript/session-seed.ts";
 import type { HitlResponse } from "../hitl/response.ts";
@@ -305,7 +306,7 @@ export type RunEffect =
   /** Who waits for the run learns how it ended. */
   | { readonly type: "report_end"; readonly to: ReportTo; readonly end: RunEnd }
   /** The worker learns that its suspended run has come to rest. */
-  | { readonly type: "report_rest"; readonly to: CycleOf }
+  | { readonly type: "report_rest"; readonly to: CycleOf; readonly asked?: AskedSuspension }
   /** What is done at the end of the run is to be done. */
   | { readonly type: "finish"; readonly run_id: string; readonly attempt_token: string }
   /** The list of runs shows another state. */

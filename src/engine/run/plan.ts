@@ -127,6 +127,10 @@ const sessionPart = (run: Run, { session_id: id, loop }: PreparedStage): Partial
   };
 };
 
+/** The worker that the agents of the run may park (spec/workers 17.7). */
+const workerPart = ({ report_to: to }: Run): Partial<StagePlan> =>
+  to !== null && "worker_id" in to ? { worker_id: to.worker_id } : {};
+
 const selectedOf = (run: Run, { selected_artifact_ids: ids }: PreparedStage): readonly ArtifactRecord[] => {
   const wanted = new Set(ids);
   const found = new Map<string, ArtifactRecord>();
@@ -178,6 +182,7 @@ const workPart = (run: Run, node: WorkflowNode, prepared: PreparedStage): Partia
           : {}),
         ...(node.output_schema == null ? {} : { output_schema: node.output_schema as JsonObject }),
         ...sessionPart(run, prepared),
+        ...workerPart(run),
       };
   }
 };

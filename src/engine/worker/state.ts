@@ -6,6 +6,9 @@ import type { CapabilityPolicy } from "../../schema/policy.ts";
 import type { MutationSessionRecord } from "../../schema/record.ts";
 import type { WorkerWebhook } from "./webhook.ts";
 import type { RunBudget } from "../run/budget.ts";
+import type { ResumeConditions } from "../../schema/resume-conditions.ts";
+
+export type { ResumeConditions };
 
 /** Where a worker stands (spec/workers 8.1). */
 export type WorkerStatus =
@@ -102,18 +105,6 @@ export interface SpanLink {
   readonly trace_id: string;
   readonly span_id: string;
   readonly attributes: JsonObject;
-}
-
-/** What wakes a suspended worker beside a person (spec/workers 18.1); only what was given is there. */
-export interface ResumeConditions {
-  /** The definition of a trigger. */
-  readonly trigger?: JsonObject;
-  readonly timeout?: {
-    readonly duration_minutes: number;
-    readonly on_timeout: "resume_with_summary" | "resume_with_input" | "fail";
-  };
-  /** The name of a channel. */
-  readonly on_event?: string;
 }
 
 /** Why and since when a worker is suspended (spec/workers 17.1). */

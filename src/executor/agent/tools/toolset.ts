@@ -3,6 +3,7 @@ import { ok, type Result } from "../../../lib/result.ts";
 import type { StageFailure } from "../../../ports/stage-failure.ts";
 import type { StagePlan } from "../../../schema/plan.ts";
 import type { RunnerContext } from "../../runner.ts";
+import { awaitResumptionTool } from "./await-resumption.ts";
 import { annotationsOf, parametersOf, textField, toolEntries, toolRefusal } from "./declaration.ts";
 import { httpTool } from "./http.ts";
 import { openMcp } from "./mcp.ts";
@@ -31,12 +32,16 @@ export const openToolset = async (plan: StagePlan, context: RunnerContext): Prom
   return opened;
 };
 
+/** Tools that every agent of a worker has, whatever its node lists (spec/workers 17.7). */
+const ownTools = ({ worker_id: worker }: StagePlan): readonly AgentTool[] =>
+  worker === undefined ? [] : [awaitResumptionTool];
+
 const openEntries = async (
   plan: StagePlan,
   context: RunnerContext,
   closers: (() => Promise<void>)[],
 ): Promise<Result<ReadonlyMap<string, AgentTool>, StageFailure>> => {
-  const tools = new Map<string, AgentTool>();
+  const tools = new Map(ownTools(plan).map((tool) => [tool.name, tool]));
   for (const entry of toolEntries(plan)) {
     const opened = await openEntry(entry, plan, context);
     if (!opened.ok) return opened;
