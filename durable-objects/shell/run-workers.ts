@@ -2,13 +2,15 @@ import type { Answer, Context } from "../../src/engine/machine.ts";
 import type { CreateRun, RunEnd } from "../../src/engine/run/command.ts";
 import { delegatedNode, delegatedSpawn } from "../../src/engine/run/delegate.ts";
 import { nodeSessionId } from "../../src/engine/run/session-id.ts";
-import type { CycleOf, Run } from "../../src/engine/run/state.ts";
+import { type CycleOf, isTerminal, type Run } from "../../src/engine/run/state.ts";
+import { calledSpawn, delegatedCall } from "../../src/engine/run/subagent-call.ts";
 import type { CycleFacts } from "../../src/engine/worker/cycle-result.ts";
 import { DELEGATED_NODE } from "../../src/engine/worker/cycle-run.ts";
 import { sessionSeeds } from "../../src/engine/transcript/session-seed.ts";
 import { sessionIn, transcriptOf } from "../../src/engine/transcript/session.ts";
 import type { Json, JsonObject } from "../../src/lib/json.ts";
 import type { AskedSuspension } from "../../src/schema/resume-conditions.ts";
+import { decodeSubagentCall } from "../../src/schema/subagent-call.ts";
 import { decodeWorkerExecution } from "../../src/schema/worker-execution.ts";
 import { readRecord, type RunShell } from "../projections/run-record.ts";
 import type { RunRequest } from "../workflow-run.ts";
@@ -49,6 +51,30 @@ export const spawnWorker = async (
   const webhook = await ports.webhook();
   const order = webhook === null ? {} : { webhook };
   const answer = await ports.worker(command.worker_id).request({ ...command, ...order });
+  mustHear(answer);
+  if (!answer.ok) fail(answer.rejection.detail);
+};
+
+/** Spawns the worker of a call under the id that the call has; where there can be none, the call is answered with why (spec/workers 15). */
+export const spawnForCall = async (
+  ports: WorkerPorts,
+  { run, tell }: { readonly run: Run; readonly tell: (request: RunRequest) => unknown },
+  of: { readonly stage_id: string; readonly call_id: string },
+): Promise<void> => {
+  const found = isTerminal(run.status) ? null : delegatedCall(run, of);
+  if (found === null) return;
+  const { worker_id = "" } = found.call;
+  const fail = (message: string): unknown =>
+    tell({
+      type: "answer_call",
+      ...of,
+      worker_id,
+      answer: { result: { ok: false, error: { category: "tool_error", message } }, is_error: true },
+    });
+  const call = decodeSubagentCall(found.call.arguments);
+  const command = call.ok ? calledSpawn(run, found, call.value) : call;
+  if (!command.ok) return void fail(command.error);
+  const answer = await ports.worker(worker_id).request(command.value);
   mustHear(answer);
   if (!answer.ok) fail(answer.rejection.detail);
 };

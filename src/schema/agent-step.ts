@@ -85,8 +85,10 @@ export interface PendingToolCall {
   readonly call_id: string;
   readonly tool_name: string;
   readonly arguments: JsonObject;
-  readonly reason: "client_tool" | "approval";
+  readonly reason: "client_tool" | "approval" | "worker";
   readonly iteration: number;
+  /** The worker that answers it; given by the run (spec/workers 15). */
+  readonly worker_id?: string;
   /** What the gate wants to be asked. */
   readonly request?: JsonObject;
 }

@@ -178,6 +178,8 @@ export interface AnswerCall {
   readonly call_id: string;
   /** Where two stages wait for calls of the same id. */
   readonly stage_id?: string;
+  /** The worker that answers; absent for anybody else. */
+  readonly worker_id?: string;
   readonly answer: ToolAnswer;
 }
 
@@ -299,8 +301,8 @@ export type RunEffect =
   | { readonly type: "unsubscribe"; readonly workflow_id: string; readonly stage_id: string }
   /** A runner outside is to execute the command of a stage; the queue hands its result back under the attempt's token. */
   | { readonly type: "enqueue_job"; readonly queue: string; readonly job: JobRequest }
-  /** The worker of a stage is to be there; what it is asked for follows from the stage. */
-  | { readonly type: "spawn_worker"; readonly stage_id: string }
+  /** The worker of a stage, or of a call that it waits for, is to be there; what it is asked for follows from that. */
+  | { readonly type: "spawn_worker"; readonly stage_id: string; readonly call_id?: string }
   /** Nobody waits for the worker any more. */
   | { readonly type: "close_worker"; readonly worker_id: string }
   /** Who waits for the run learns how it ended. */

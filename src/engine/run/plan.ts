@@ -43,6 +43,7 @@ const AGENT_KEYS = [
   "loop_detect_block",
   "loop_detect_skip",
   "permissions",
+  "subagents",
 ] as const;
 
 /** Settings of a node, without those that are not set. */

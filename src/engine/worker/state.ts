@@ -152,6 +152,8 @@ export interface ParentStage {
   readonly attempt_token: string;
   /** What the worker may spend: what the run had left; absent for no bound. */
   readonly budget?: RunBudget;
+  /** The call of its agent that the worker answers; absent where it carries out the stage itself. */
+  readonly call_id?: string;
 }
 
 /** The run that carries out the current cycle. */

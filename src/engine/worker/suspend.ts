@@ -67,7 +67,10 @@ export const newSuspension = (
 });
 
 /** Suspends a worker, and registers what wakes it, in one commit (spec/workers 17.2; 32.5). */
-export const park = (draft: Draft, { reason, initiator, conditions, starting }: Omit<Suspend, "type" | "panic">): void => {
+export const park = (
+  draft: Draft,
+  { reason, initiator, conditions, starting }: Omit<Suspend, "type" | "panic">,
+): void => {
   const { worker, context, at } = draft;
   const { resume_at_ms, auto_resume_trigger } = registered(worker.id, conditions, {
     since: context.now,

@@ -8,6 +8,7 @@ import { annotationsOf, parametersOf, textField, toolEntries, toolRefusal } from
 import { httpTool } from "./http.ts";
 import { openMcp } from "./mcp.ts";
 import { registeredTool } from "./registered.ts";
+import { subagentRunTool } from "./subagent-run.ts";
 import type { AgentTool } from "./tool.ts";
 
 /** The tools of a stage. */
@@ -32,9 +33,11 @@ export const openToolset = async (plan: StagePlan, context: RunnerContext): Prom
   return opened;
 };
 
-/** Tools that every agent of a worker has, whatever its node lists (spec/workers 17.7). */
-const ownTools = ({ worker_id: worker }: StagePlan): readonly AgentTool[] =>
-  worker === undefined ? [] : [awaitResumptionTool];
+/** Tools that an agent has whatever its node lists: in a worker, and where it may delegate (spec/workers 17.7). */
+const ownTools = ({ worker_id: worker, agent_loop_options: options = {} }: StagePlan): readonly AgentTool[] => [
+  ...(worker === undefined ? [] : [awaitResumptionTool]),
+  ...(options["subagents"] === true ? [subagentRunTool] : []),
+];
 
 const openEntries = async (
   plan: StagePlan,
