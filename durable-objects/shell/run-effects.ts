@@ -7,8 +7,8 @@ import { runOutcome } from "../../src/engine/trigger/run-outcome.ts";
 import type { RunRequest } from "../workflow-run.ts";
 import { enqueueJob } from "./command-jobs.ts";
 import type { RunShell } from "../projections/run-record.ts";
-import { closeWorker, reportCycle, reportRest, spawnForCall, spawnWorker } from "./run-workers.ts";
-import { type WorkerPorts, workerPorts } from "./worker-ports.ts";
+import { closeWorker, reportCycle, reportRest, spawnWorker } from "./run-workers.ts";
+import { workerPorts } from "./worker-ports.ts";
 
 /** What a run needs of its workflow's mailbox. */
 interface RunMailbox {
@@ -37,17 +37,10 @@ export const performRunEffect = async (
     await env.INDEX_QUEUE.send({ v: 1, seq: shell.seq, tenant, request: effect.row });
   else if (effect.type === "report_end") await reportEnd(env, shell, effect);
   else if (effect.type === "report_rest") await reportRest(workerPorts(env, tenant), shell, effect);
-  else if (effect.type === "spawn_worker") await spawn(workerPorts(env, tenant), { run, tell }, effect);
+  else if (effect.type === "spawn_worker") await spawnWorker(workerPorts(env, tenant), { run, tell }, effect);
   else if (effect.type === "close_worker") await closeWorker(workerPorts(env, tenant), effect.worker_id);
   else await tellMailbox(env, { tenant, run_id }, effect);
 };
-
-const spawn = async (
-  ports: WorkerPorts,
-  on: Parameters<typeof spawnWorker>[1],
-  { stage_id, call_id }: Extract<RunEffect, { readonly type: "spawn_worker" }>,
-): Promise<void> =>
-  call_id === undefined ? spawnWorker(ports, on, stage_id) : spawnForCall(ports, on, { stage_id, call_id });
 
 /** The trigger did not take the end of a run now; the outbox reports it again. */
 class TriggerRefusal extends Error {

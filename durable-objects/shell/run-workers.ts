@@ -33,12 +33,14 @@ const failedCall = (error: string): JsonObject => ({
   error,
 });
 
+/** A run that orders a worker. */
+interface Spawning {
+  readonly run: Run;
+  readonly tell: (request: RunRequest) => unknown;
+}
+
 /** Spawns the worker of a stage under the id that the stage has; doing it again is the same worker (spec/workers 14). */
-export const spawnWorker = async (
-  ports: WorkerPorts,
-  { run, tell }: { readonly run: Run; readonly tell: (request: RunRequest) => unknown },
-  stageId: string,
-): Promise<void> => {
+const spawnForStage = async (ports: WorkerPorts, { run, tell }: Spawning, stageId: string): Promise<void> => {
   const found = delegatedNode(run, stageId);
   if (found === null) return;
   const { node_id, attempt_token } = found.unit;
@@ -56,9 +58,9 @@ export const spawnWorker = async (
 };
 
 /** Spawns the worker of a call under the id that the call has; where there can be none, the call is answered with why (spec/workers 15). */
-export const spawnForCall = async (
+const spawnForCall = async (
   ports: WorkerPorts,
-  { run, tell }: { readonly run: Run; readonly tell: (request: RunRequest) => unknown },
+  { run, tell }: Spawning,
   of: { readonly stage_id: string; readonly call_id: string },
 ): Promise<void> => {
   const found = isTerminal(run.status) ? null : delegatedCall(run, of);
@@ -78,6 +80,14 @@ export const spawnForCall = async (
   mustHear(answer);
   if (!answer.ok) fail(answer.rejection.detail);
 };
+
+/** Spawns the worker that a stage, or a call of its agent, waits for; doing it again is the same worker (spec/workers 14, 15). */
+export const spawnWorker = async (
+  ports: WorkerPorts,
+  on: Spawning,
+  { stage_id, call_id }: { readonly stage_id: string; readonly call_id?: string },
+): Promise<void> =>
+  call_id === undefined ? spawnForStage(ports, on, stage_id) : spawnForCall(ports, on, { stage_id, call_id });
 
 /** Ends a worker that nobody waits for any more. */
 export const closeWorker = async (ports: WorkerPorts, workerId: string): Promise<void> =>
