@@ -251,7 +251,9 @@ const REASONS = { sleep: "sleep", wait: "message", subagent: "worker", person: "
 
 const reasonOf = (run: Run): NonNullable<AdvanceReply["waiting"]> => {
   const parked = run.open.find((unit) => unit.holder === "nobody" && unit.map === null && unit.settled === null);
-  if (parked?.loop != null) return "tool_call";
+  // What workers alone are to answer is nobody else's business.
+  if (parked?.loop != null)
+    return parked.loop.pending.every(({ reason }) => reason === "worker") ? "worker" : "tool_call";
   const mode = parked?.mode;
   return mode === "sleep" || mode === "wait" || mode === "subagent" || mode === "person" ? REASONS[mode] : "external";
 };

@@ -67,7 +67,7 @@ const parked = (calls: readonly JsonObject[], node: JsonObject = {}, more: Param
 
 describe("a call for a sub-agent", () => {
   it("[L-15] parks its stage and orders a worker for each call, once", async () => {
-    const { state, plan, effects } = parked([waits("c1"), waits("c2")]);
+    const { shell, state, plan, effects } = parked([waits("c1"), waits("c2")]);
     expect(await effects()).toEqual([
       { type: "spawn_worker", stage_id: plan.stage_id, call_id: "c1" },
       { type: "spawn_worker", stage_id: plan.stage_id, call_id: "c2" },
@@ -76,6 +76,9 @@ describe("a call for a sub-agent", () => {
     expect(ids).toHaveLength(2);
     expect(new Set(ids).size).toBe(2);
     expect(state().open[0]).toMatchObject({ holder: "nobody" });
+    expect(advance(shell)).toMatchObject({ next: null, waiting: "worker" });
+    const mixed = parked([waits("c1"), { ...waits("c2"), reason: "client_tool" }]);
+    expect(advance(mixed.shell)).toMatchObject({ next: null, waiting: "tool_call" });
   });
 
   it("[L-15.1] makes a sub-agent like the agent itself, one level deeper and the same each time", () => {
