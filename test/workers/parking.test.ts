@@ -85,7 +85,7 @@ describe("an agent that parks its worker", () => {
   });
 
   it("[L-14] makes the stage that delegated to it wait", async () => {
-    const { provider, ...settings } = parking({ reason: "needs the key" });
+    const { provider = "scripted", ...settings } = parking({ reason: "needs the key" });
     const node = { kind: "subagent", mode: "agent", prompt: "Sign it", ...settings, model_policy: { provider } };
     const runId = await startRun({ entry: "sign", nodes: { sign: node }, edges: [] });
     await expect
@@ -99,7 +99,7 @@ describe("an agent that parks its worker", () => {
   });
 
   it("[L-17.7] is offered the tool only as a worker", async () => {
-    const { provider, ...settings } = parking(WAIT);
+    const { provider = "scripted", ...settings } = parking(WAIT);
     const node = { kind: "stage", mode: "agent", prompt: "Sign it", ...settings, model_policy: { provider } };
     const run = await runWith(await startRun({ entry: "sign", nodes: { sign: node }, edges: [] }), "completed");
     expect(run.stages[0]).toMatchObject({ visible_text: "all done" });

@@ -25,6 +25,10 @@ const waits = (call_id: string, task = "Look", options: JsonObject = {}): JsonOb
   iteration: 1,
 });
 
+const raise = (error: unknown): never => {
+  throw error;
+};
+
 const parked = (calls: readonly JsonObject[], node: JsonObject = {}, more: Parameters<typeof createRun>[1] = {}) => {
   const fixture = runOfNode({ ...NODE, ...node }, more);
   const { shell } = fixture;
@@ -36,9 +40,6 @@ const parked = (calls: readonly JsonObject[], node: JsonObject = {}, more: Param
   };
   const effects = async (): Promise<readonly RunEffect[]> => {
     const found: RunEffect[] = [];
-    const raise = (error: unknown): never => {
-      throw error;
-    };
     await drainOutbox<RunEffect>(
       fixture.store,
       async (effect) => void found.push(effect),
