@@ -63,10 +63,11 @@ export const decideEnded = (draft: Draft, { cycle, result }: Report<"cycle_ended
 /** The agent of the current cycle parks its own worker; one that is suspended already stays as it is (spec/workers 17.7). */
 const parkItself = (draft: Draft, { cycle, asked }: Report<"cycle_paused">): void => {
   const { worker } = draft;
-  if (asked === undefined || worker.status !== "running" || !isCurrent(worker, cycle)) return;
+  if (asked === undefined || !isCurrent(worker, cycle)) return;
   const { run_id, reason, conditions } = asked;
+  // A run that rests before the worker has heard of it says so once.
   if (worker.run === null) draft.emit({ type: "cycle_began", run_id });
-  park(draft, { reason, initiator: "self", conditions });
+  if (worker.status === "running") park(draft, { reason, initiator: "self", conditions });
 };
 
 /**

@@ -168,6 +168,21 @@ describe("a worker that parks itself", () => {
     });
   });
 
+  it("[L-32.4] is at rest too where it was suspended before it heard of the run", () => {
+    const box = WorkerFixture.spawned();
+    box.suspend({ reason: "lunch" });
+    box.tell(rest(1, "run_9"));
+    expect(box.worker).toMatchObject({
+      run: { run_id: "run_9", paused: true },
+      suspension: { reason: "lunch", quiesced_at: expect.any(String) },
+    });
+    const parked = box.state;
+    box.begin("run_9", 1);
+    expect(box.state).toBe(parked);
+    box.resume();
+    expect(box.takeEffects()).toContainEqual(expect.objectContaining({ type: "resume_run", run_id: "run_9" }));
+  });
+
   it("[L-32.3] stays closed when it was closed meanwhile", () => {
     const box = WorkerFixture.running();
     box.tell({ type: "close" });
