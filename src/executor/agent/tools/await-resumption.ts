@@ -2,8 +2,8 @@ import { parseResumeConditions } from "../../../engine/worker/resume-conditions.
 import { kindName } from "../../../lib/display.ts";
 import type { JsonObject } from "../../../lib/json.ts";
 import { err, ok, type Result } from "../../../lib/result.ts";
-import type { AskedSuspension, ResumeConditions } from "../../../schema/resume-conditions.ts";
-import { resumeTriggerProblem } from "../../../schema/resume-trigger.ts";
+import type { AskedSuspension } from "../../../schema/resume-conditions.ts";
+import { checkTrigger } from "../../../schema/resume-trigger.ts";
 import type { AgentTool } from "./tool.ts";
 
 /** The tool with which an agent parks its own worker (spec/workers 17.7). */
@@ -31,6 +31,8 @@ export const awaitResumptionTool: AgentTool = {
             },
             required: ["duration_minutes"],
           },
+          on_event: { type: "string", description: "Resumes you with an event on the channel of this name." },
+          trigger: { type: "object", description: "Resumes you with an event that this trigger hears." },
         },
       },
     },
@@ -39,20 +41,10 @@ export const awaitResumptionTool: AgentTool = {
   annotations: null,
 };
 
-const NOT_HERE = "is not in this version: a suspended worker is woken by `timeout`, or by a person";
-
-/** What nothing would fulfil: the worker would wait for ever. */
-const unfulfilled = (conditions: ResumeConditions | null): string | null => {
-  const key = (["trigger", "on_event"] as const).find((name) => conditions?.[name] !== undefined);
-  return key === undefined ? null : `HARN-SUS-002: invalid ResumeConditions.${key}: ${NOT_HERE}`;
-};
-
 /** What a call asks for, or what is wrong with it, in the words of the specification (spec/workers 17.7, 18.1). */
 export const askedSuspension = ({ reason, conditions: given }: JsonObject): Result<AskedSuspension, string> => {
   if (typeof reason !== "string")
     return err(`${AWAIT_RESUMPTION}: reason must be string, got ${kindName(reason ?? null)}`);
-  const conditions = parseResumeConditions(given, resumeTriggerProblem);
-  if (!conditions.ok) return conditions;
-  const problem = unfulfilled(conditions.value);
-  return problem === null ? ok({ reason, conditions: conditions.value }) : err(problem);
+  const conditions = parseResumeConditions(given, checkTrigger);
+  return conditions.ok ? ok({ reason, conditions: conditions.value }) : conditions;
 };

@@ -87,8 +87,8 @@ describe("an agent that parks its worker", () => {
       "HARN-SUS-002: invalid ResumeConditions.timeout.duration_minutes: must be a positive int",
     ],
     [
-      { reason: "r", conditions: { on_event: "deploys" } },
-      "HARN-SUS-002: invalid ResumeConditions.on_event: is not in this version",
+      { reason: "r", conditions: { trigger: { provider: "github", shards: 2 } } },
+      "HARN-SUS-002: invalid ResumeConditions.trigger: shards: one event wakes the worker: leave it out",
     ],
     [
       { reason: "r", conditions: { trigger: {} } },
@@ -102,6 +102,16 @@ describe("an agent that parks its worker", () => {
     expect(steps[1]?.tool_call).toMatchObject({ status: "error", error_category: "schema_validation" });
     expect(toolAnswers(steps)[0]).toContain(message);
     expect(steps.some(({ suspend }) => suspend !== undefined)).toBe(false);
+  });
+
+  test("[L-18.1] waits for events too", async () => {
+    const { steps, journal } = journalOf(2);
+    const conditions = {
+      on_event: "deploys",
+      trigger: { provider: "github", kind: "issues.opened", secret_ref: "github/hook" },
+    };
+    await runAgent(asking({ reason: "", conditions }), { work: countingTool([]) }, { journal });
+    expect(steps[1]?.suspend).toEqual({ reason: "", conditions });
   });
 
   test("[L-17.7] has the tool whatever its policy allows", async () => {
