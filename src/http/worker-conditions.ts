@@ -1,6 +1,6 @@
 import { parseResumeConditions } from "../engine/worker/resume-conditions.ts";
 import type { ResumeConditions, WorkerSuspension } from "../engine/worker/state.ts";
-import type { Json, JsonObject } from "../lib/json.ts";
+import type { Json } from "../lib/json.ts";
 import { err, ok, type Result } from "../lib/result.ts";
 import { checkTrigger, resumeTrigger } from "../schema/resume-trigger.ts";
 import type { Bindings } from "./call.ts";
