@@ -37,7 +37,7 @@ export const performRunEffect = async (
     await env.INDEX_QUEUE.send({ v: 1, seq: shell.seq, tenant, request: effect.row });
   else if (effect.type === "report_end") await reportEnd(env, shell, effect);
   else if (effect.type === "report_rest") await reportRest(workerPorts(env, tenant), shell, effect);
-  else if (effect.type === "spawn_worker") await spawnWorker(workerPorts(env, tenant), { run, tell }, effect.stage_id);
+  else if (effect.type === "spawn_worker") await spawnWorker(workerPorts(env, tenant), { run, tell }, effect);
   else if (effect.type === "close_worker") await closeWorker(workerPorts(env, tenant), effect.worker_id);
   else await tellMailbox(env, { tenant, run_id }, effect);
 };

@@ -2,12 +2,15 @@ import type { Answer, Context } from "../../src/engine/machine.ts";
 import type { CreateRun, RunEnd } from "../../src/engine/run/command.ts";
 import { delegatedNode, delegatedSpawn } from "../../src/engine/run/delegate.ts";
 import { nodeSessionId } from "../../src/engine/run/session-id.ts";
-import type { CycleOf, Run } from "../../src/engine/run/state.ts";
+import { type CycleOf, isTerminal, type Run } from "../../src/engine/run/state.ts";
+import { calledSpawn, delegatedCall } from "../../src/engine/run/subagent-call.ts";
 import type { CycleFacts } from "../../src/engine/worker/cycle-result.ts";
 import { DELEGATED_NODE } from "../../src/engine/worker/cycle-run.ts";
 import { sessionSeeds } from "../../src/engine/transcript/session-seed.ts";
 import { sessionIn, transcriptOf } from "../../src/engine/transcript/session.ts";
 import type { Json, JsonObject } from "../../src/lib/json.ts";
+import type { AskedSuspension } from "../../src/schema/resume-conditions.ts";
+import { decodeSubagentCall } from "../../src/schema/subagent-call.ts";
 import { decodeWorkerExecution } from "../../src/schema/worker-execution.ts";
 import { readRecord, type RunShell } from "../projections/run-record.ts";
 import type { RunRequest } from "../workflow-run.ts";
@@ -30,12 +33,14 @@ const failedCall = (error: string): JsonObject => ({
   error,
 });
 
+/** A run that orders a worker. */
+interface Spawning {
+  readonly run: Run;
+  readonly tell: (request: RunRequest) => unknown;
+}
+
 /** Spawns the worker of a stage under the id that the stage has; doing it again is the same worker (spec/workers 14). */
-export const spawnWorker = async (
-  ports: WorkerPorts,
-  { run, tell }: { readonly run: Run; readonly tell: (request: RunRequest) => unknown },
-  stageId: string,
-): Promise<void> => {
+const spawnForStage = async (ports: WorkerPorts, { run, tell }: Spawning, stageId: string): Promise<void> => {
   const found = delegatedNode(run, stageId);
   if (found === null) return;
   const { node_id, attempt_token } = found.unit;
@@ -51,6 +56,38 @@ export const spawnWorker = async (
   mustHear(answer);
   if (!answer.ok) fail(answer.rejection.detail);
 };
+
+/** Spawns the worker of a call under the id that the call has; where there can be none, the call is answered with why (spec/workers 15). */
+const spawnForCall = async (
+  ports: WorkerPorts,
+  { run, tell }: Spawning,
+  of: { readonly stage_id: string; readonly call_id: string },
+): Promise<void> => {
+  const found = isTerminal(run.status) ? null : delegatedCall(run, of);
+  if (found === null) return;
+  const { worker_id = "" } = found.call;
+  const fail = (message: string): unknown =>
+    tell({
+      type: "answer_call",
+      ...of,
+      worker_id,
+      answer: { result: { ok: false, error: { category: "tool_error", message } }, is_error: true },
+    });
+  const call = decodeSubagentCall(found.call.arguments);
+  const command = call.ok ? calledSpawn(run, found, call.value) : call;
+  if (!command.ok) return void fail(command.error);
+  const answer = await ports.worker(worker_id).request(command.value);
+  mustHear(answer);
+  if (!answer.ok) fail(answer.rejection.detail);
+};
+
+/** Spawns the worker that a stage, or a call of its agent, waits for; doing it again is the same worker (spec/workers 14, 15). */
+export const spawnWorker = async (
+  ports: WorkerPorts,
+  on: Spawning,
+  { stage_id, call_id }: { readonly stage_id: string; readonly call_id?: string },
+): Promise<void> =>
+  call_id === undefined ? spawnForStage(ports, on, stage_id) : spawnForCall(ports, on, { stage_id, call_id });
 
 /** Ends a worker that nobody waits for any more. */
 export const closeWorker = async (ports: WorkerPorts, workerId: string): Promise<void> =>
@@ -98,7 +135,7 @@ const spoken = ({ open, sessions }: Run): { readonly turn: number | null; readon
 export const reportRest = async (
   ports: WorkerPorts,
   shell: RunShell,
-  { to }: { readonly to: CycleOf },
+  { to, asked }: { readonly to: CycleOf; readonly asked?: AskedSuspension },
 ): Promise<void> => {
   const { state } = shell;
   if (state === null || !isStill(state, to)) return;
@@ -109,6 +146,7 @@ export const reportRest = async (
       cycle: to.cycle,
       turn,
       transcript,
+      ...(asked === undefined ? {} : { asked: { ...asked, run_id: state.run_id } }),
     }),
   );
 };

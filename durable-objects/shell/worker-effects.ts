@@ -1,7 +1,7 @@
 import type { Answer } from "../../src/engine/machine.ts";
 import type { WorkerNews } from "../../src/engine/run/command.ts";
 import type { WorkerCommand, WorkerEffect } from "../../src/engine/worker/command.ts";
-import { reportOf } from "../../src/engine/worker/report.ts";
+import { callAnswerOf, reportOf } from "../../src/engine/worker/report.ts";
 import type { Worker } from "../../src/engine/worker/state.ts";
 import { workerRow } from "../../src/engine/worker/view.ts";
 import { toldWorker } from "../projections/told-worker.ts";
@@ -114,10 +114,15 @@ const report = async (
   { to }: Effect<"report">,
   { worker, shell, news }: { readonly worker: Worker } & Pick<Performing, "shell" | "news">,
 ): Promise<void> => {
-  const { run_id, node_id, attempt_token } = to;
+  const { run_id, stage_id, node_id, attempt_token, call_id } = to;
   const run = ports.run(run_id);
-  const result = reportOf(worker, to, ports.context());
   const pending = news.pending(shell);
+  if (call_id !== undefined) {
+    await tellParent(run, news, pending);
+    const answer = callAnswerOf(worker);
+    return mustHear(await run.request({ type: "answer_call", stage_id, call_id, worker_id: worker.id, answer }));
+  }
+  const result = reportOf(worker, to, ports.context());
   const told = pending === null ? {} : { news: pending };
   const answer = await run.request({ type: "complete_stage", node_id, attempt_token, result, ...told });
   mustHear(answer);

@@ -13,11 +13,12 @@ import { fromDatabase } from "./fault.ts";
 import { uuidIds } from "../ports/ids.ts";
 import { decodeCapabilityPolicy } from "../schema/policy.ts";
 import { decodeMutationSession } from "../schema/record.ts";
+import { checkTrigger } from "../schema/resume-trigger.ts";
 import { decodeSpawnConfig } from "../schema/worker-spawn.ts";
 import type { Call } from "./call.ts";
 import { idFor } from "./idempotency.ts";
 import { invalid, problem, type Problem } from "./problem.ts";
-import { awakenable, checkTrigger } from "./worker-conditions.ts";
+import { awakenable } from "./worker-conditions.ts";
 import { workerNotFound, workerObject } from "./worker-object.ts";
 
 const OPERATION = "spawn_worker";

@@ -1,22 +1,14 @@
 import { parseResumeConditions } from "../engine/worker/resume-conditions.ts";
 import type { ResumeConditions, WorkerSuspension } from "../engine/worker/state.ts";
-import type { Json, JsonObject } from "../lib/json.ts";
+import type { Json } from "../lib/json.ts";
 import { err, ok, type Result } from "../lib/result.ts";
-import { resumeTrigger, resumeTriggerProblem } from "../schema/resume-trigger.ts";
+import { checkTrigger, resumeTrigger } from "../schema/resume-trigger.ts";
 import type { Bindings } from "./call.ts";
 import { invalid, type Problem } from "./problem.ts";
 import { deploymentIssues } from "./trigger-put.ts";
 
 /** Stands in for the suspension that a definition is judged without. */
 const ANY = { worker_id: "worker", suspended_at: "" };
-
-/** Judges the definition of a trigger that would wake a worker (spec/workers 18.1). */
-export const checkTrigger = (definition: JsonObject): string | null => {
-  const problem = resumeTriggerProblem(definition);
-  if (problem !== null) return problem;
-  const trigger = resumeTrigger(definition, ANY);
-  return trigger.ok ? null : trigger.error;
-};
 
 /**
  * Conditions that this deployment could not fulfil are refused before anything is suspended (spec/workers 17.2, 5; 32.5): the worker

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from "../lib/json.ts";
 import type { LlmUsage } from "./plan.ts";
+import type { AskedSuspension } from "./resume-conditions.ts";
 
 /** A tool call as it is recorded (spec/workflow 10.7). */
 export interface ToolCallRecord {
@@ -43,6 +44,8 @@ export interface AgentStep {
   readonly tool_call?: ToolCallRecord;
   /** What this step used, not a total. */
   readonly usage?: LlmUsage;
+  /** The agent parks its worker behind this step; only in the run of a worker's cycle (spec/workers 17.7). */
+  readonly suspend?: AskedSuspension;
 }
 
 /** What a person said to a tool call that needs approval (spec/workflow 10.4). */
@@ -82,8 +85,10 @@ export interface PendingToolCall {
   readonly call_id: string;
   readonly tool_name: string;
   readonly arguments: JsonObject;
-  readonly reason: "client_tool" | "approval";
+  readonly reason: "client_tool" | "approval" | "worker";
   readonly iteration: number;
+  /** The worker that answers it; given by the run (spec/workers 15). */
+  readonly worker_id?: string;
   /** What the gate wants to be asked. */
   readonly request?: JsonObject;
 }

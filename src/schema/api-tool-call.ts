@@ -17,9 +17,11 @@ export const toolCallSchema = z
     node_id: z.string(),
     iteration: z.int(),
     reason: z
-      .enum(["client_tool", "approval"])
+      .enum(["client_tool", "approval", "worker"])
       .optional()
-      .describe("What a waiting call waits for: the client's result, or an approval"),
+      .describe(
+        "What a waiting call waits for: the client's result, an approval, or the worker that was started for it",
+      ),
     request: z.unknown().optional().describe("What is to be approved"),
     result: z.unknown().optional(),
     duration_ms: z.number().optional(),

@@ -96,6 +96,8 @@ export interface StagePlan {
   readonly auto_compact?: JsonObject;
   /** What earlier attempts have recorded; the loop of an agent goes on after it. */
   readonly progress?: StageProgress;
+  /** The worker whose cycle the run carries out: its agents may park it (spec/workers 17.7). */
+  readonly worker_id?: string;
   /** The JSON schema that the stage's `data` has to match. */
   readonly output_schema?: JsonObject;
 }

@@ -24,6 +24,7 @@ import {
 const extraJson = z.exactOptional(json);
 const extraText = z.string().nullable().exactOptional();
 const extraNumber = z.number().nullable().exactOptional();
+const extraFlag = z.boolean().nullable().exactOptional();
 const extraUint = z.number().int().nonnegative().nullable().exactOptional();
 
 /** A map with keys in code point order, empty when missing (spec/workflow 0.1). */
@@ -84,6 +85,7 @@ export const modelPolicySchema = z
     loop_detect_warn: extraUint,
     loop_detect_block: extraUint,
     loop_detect_skip: extraUint,
+    subagents: extraFlag,
   })
   .readonly();
 

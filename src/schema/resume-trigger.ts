@@ -15,7 +15,7 @@ const schema = z.looseObject({
 });
 
 /** Why a definition cannot be that of a trigger which wakes a worker, or null when it can (spec/workers 18.1). */
-export const resumeTriggerProblem = (definition: JsonObject): string | null => {
+const resumeTriggerProblem = (definition: JsonObject): string | null => {
   const decoded = decodeAt(schema, definition);
   if (decoded.ok) return null;
   const [first] = decoded.error;
@@ -61,4 +61,15 @@ export const resumeTrigger = (
   const [first] = decoded.error;
   if (first === undefined) return err("invalid trigger");
   return err(first.path === "." ? first.message : `${first.path}: ${first.message}`);
+};
+
+/** Stands in for the suspension that a definition is judged without. */
+const ANY = { worker_id: "worker", suspended_at: "" };
+
+/** Why a definition is not one of a trigger that wakes a worker; null when it is (spec/workers 18.1). */
+export const checkTrigger = (definition: JsonObject): string | null => {
+  const problem = resumeTriggerProblem(definition);
+  if (problem !== null) return problem;
+  const trigger = resumeTrigger(definition, ANY);
+  return trigger.ok ? null : trigger.error;
 };

@@ -16,6 +16,8 @@ type Step =
   | { readonly do: "perform"; readonly which: number }
   /** A run that exists ends. */
   | { readonly do: "end"; readonly which: number; readonly how: "ok" | "failed" | "cancelled" }
+  /** The agent of a run that goes on parks the worker. */
+  | { readonly do: "park"; readonly which: number; readonly conditions: ResumeConditions | null }
   /** A report of any cycle comes in, perhaps for the second time. */
   | { readonly do: "repeat"; readonly back: number; readonly kind: "began" | "ended" | "paused" }
   | { readonly do: "wait"; readonly minutes: number };
@@ -69,6 +71,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       how: fc.constantFrom("ok" as const, "ok" as const, "failed" as const, "cancelled" as const),
     }),
   },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("park" as const), which: fc.nat(9), conditions }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -134,6 +137,11 @@ class Walk {
         if (run !== undefined) this.end(run, taken.how);
         break;
       }
+      case "park": {
+        const run = [...this.runs.keys()][taken.which % Math.max(1, this.runs.size)];
+        if (run !== undefined) this.park(run, taken.conditions);
+        break;
+      }
       case "repeat":
         this.#repeat(taken);
         break;
@@ -160,6 +168,12 @@ class Walk {
     }
     this.runs.set(run, Math.max(order.cycle, this.runs.get(run) ?? 0));
     this.tell({ type: "cycle_began", cycle: order.cycle, run_id: run });
+  }
+
+  park(run_id: string, given: ResumeConditions | null): void {
+    const cycle = this.runs.get(run_id) ?? 0;
+    const asked = { run_id, reason: "", conditions: given };
+    this.tell({ type: "cycle_paused", cycle, turn: 1, transcript: null, asked });
   }
 
   end(run: string, how: "ok" | "failed" | "cancelled"): void {
@@ -264,6 +278,7 @@ describe("a worker", () => {
       "awaiting trigger running",
       "suspended cycle_ended suspended",
       "suspended cycle_paused suspended",
+      "running cycle_paused suspended",
       "suspended resume running",
       "suspended resume completed",
       "suspended wake failed",

@@ -108,7 +108,7 @@ export class Workers {
   readonly perform = async (object: RunObject, effect: RunEffect): Promise<void> => {
     const { run, shell } = object;
     if (effect.type === "spawn_worker")
-      await spawnWorker(this.#ports, { run, tell: (request) => object.tell(request) }, effect.stage_id);
+      await spawnWorker(this.#ports, { run, tell: (request) => object.tell(request) }, effect);
     else if (effect.type === "close_worker") await closeWorker(this.#ports, effect.worker_id);
     else if (effect.type === "report_rest") await reportRest(this.#ports, shell, effect);
     else if (effect.type === "report_end" && "worker_id" in effect.to)

@@ -16,7 +16,8 @@ import type { AgentStepRecorded } from "./event.ts";
 import { goOn } from "./finish.ts";
 import { openByToken } from "./open.ts";
 import { isTerminal, type PreparedStage } from "./state.ts";
-import { restAfterStep } from "./suspend.ts";
+import { delegateCalls } from "./subagent-call.ts";
+import { askSuspension, restAfterStep } from "./suspend.ts";
 
 const STALE = "the attempt token is not the current one: stop working on this stage";
 
@@ -44,6 +45,7 @@ export const recordStep = (draft: Draft, { attempt_token: token, number, step }:
     ...(usage === undefined ? {} : { usage }),
     ...(compaction === undefined ? {} : { compaction }),
   });
+  if (step.suspend !== undefined) askSuspension(draft, step.suspend);
   restAfterStep(draft, unit);
   return null;
 };
@@ -68,13 +70,15 @@ const compactionOf = (
 /** True for the result of a loop that waits for a client or a person. */
 export const isParkedResult = (result: JsonObject): boolean => result["__workflow_stage_parked"] === true;
 
+const REASONS: readonly string[] = ["client_tool", "approval", "worker"] satisfies readonly PendingToolCall["reason"][];
+
 const isPendingCall = (value: Json): boolean =>
   isObject(value) &&
   typeof value["call_id"] === "string" &&
   typeof value["tool_name"] === "string" &&
   isObject(value["arguments"]) &&
   typeof value["iteration"] === "number" &&
-  (value["reason"] === "client_tool" || value["reason"] === "approval");
+  REASONS.includes(String(value["reason"]));
 
 /** What is wrong with the calls that a loop says it waits for; null for nothing. A loop that waits for none waits for ever. */
 export const parkedFlaw = ({ pending }: JsonObject): string | null => {
@@ -83,7 +87,7 @@ export const parkedFlaw = ({ pending }: JsonObject): string | null => {
   const bad = pending.findIndex((call: Json) => !isPendingCall(call));
   return bad < 0
     ? null
-    : `result.pending[${bad}]: expected call_id, tool_name, arguments, iteration and reason (client_tool or approval)`;
+    : `result.pending[${bad}]: expected call_id, tool_name, arguments, iteration and reason (client_tool, approval or worker)`;
 };
 
 /** Ends an attempt in order: its loop waits for the answers to these calls. */
@@ -101,10 +105,17 @@ export const parkStage = (draft: Draft, unit: PreparedStage, result: JsonObject)
       started_at: unit.attempt_started_at,
       finished_at: rfc3339(draft.context.now),
     },
-    pending: result["pending"] as unknown as readonly PendingToolCall[],
+    pending: pendingOf(draft, result),
     handed_in: result,
   });
+  delegateCalls(draft, unit.stage_id);
 };
+
+/** The calls that a loop waits for; those for workers with the ids that these will have. */
+const pendingOf = ({ context }: Draft, { pending }: JsonObject): readonly PendingToolCall[] =>
+  (pending as unknown as readonly PendingToolCall[]).map(({ worker_id: _given, ...call }) =>
+    call.reason === "worker" ? { ...call, worker_id: context.nextId("worker") } : call,
+  );
 
 interface Waiting {
   readonly unit: PreparedStage;
@@ -118,7 +129,9 @@ const waitingCalls = (draft: Draft, { call_id: id, stage_id: stageId }: AnswerCa
       (unit.loop?.pending ?? []).filter((call) => call.call_id === id).map((call) => ({ unit, call })),
     );
 
-const mismatch = (call: PendingToolCall, answer: ToolAnswer): string | null => {
+const mismatch = (call: PendingToolCall, { answer, worker_id: worker }: AnswerCall): string | null => {
+  if (call.reason === "worker" && worker !== call.worker_id)
+    return `call ${call.call_id} of ${call.tool_name} waits for its worker ${call.worker_id ?? ""}, which answers it`;
   const isApproval = "approved" in answer;
   if (isApproval === (call.reason === "approval")) return null;
   return isApproval
@@ -138,7 +151,7 @@ export const answerCall = (draft: Draft, command: AnswerCall): Rejection | null 
       stage_ids: [found.unit.stage_id, other.unit.stage_id],
     }).rejection;
   const { unit, call } = found;
-  const wrong = mismatch(call, command.answer);
+  const wrong = mismatch(call, command);
   if (wrong !== null) return reject("invalid_request", wrong).rejection;
   draft.emit({
     type: "call_answered",

@@ -5,6 +5,7 @@ import type { StagePlan } from "../../schema/plan.ts";
 import type { CapabilityPolicy, ToolApprovalPolicy } from "../../schema/policy.ts";
 import type { MutationSessionRecord, RunExecutionRecord, RunRecord } from "../../schema/record.ts";
 import type { AgentStep, ToolAnswer } from "../../schema/agent-step.ts";
+import type { AskedSuspension } from "../../schema/resume-conditions.ts";
 import type { SessionCommand, SessionReply } from "../transcript/command.ts";
 import type { SessionSeed } from "../transcript/session-seed.ts";
 import type { HitlResponse } from "../hitl/response.ts";
@@ -177,6 +178,8 @@ export interface AnswerCall {
   readonly call_id: string;
   /** Where two stages wait for calls of the same id. */
   readonly stage_id?: string;
+  /** The worker that answers; absent for anybody else. */
+  readonly worker_id?: string;
   readonly answer: ToolAnswer;
 }
 
@@ -298,14 +301,14 @@ export type RunEffect =
   | { readonly type: "unsubscribe"; readonly workflow_id: string; readonly stage_id: string }
   /** A runner outside is to execute the command of a stage; the queue hands its result back under the attempt's token. */
   | { readonly type: "enqueue_job"; readonly queue: string; readonly job: JobRequest }
-  /** The worker of a stage is to be there; what it is asked for follows from the stage. */
-  | { readonly type: "spawn_worker"; readonly stage_id: string }
+  /** The worker of a stage, or of a call that it waits for, is to be there; what it is asked for follows from that. */
+  | { readonly type: "spawn_worker"; readonly stage_id: string; readonly call_id?: string }
   /** Nobody waits for the worker any more. */
   | { readonly type: "close_worker"; readonly worker_id: string }
   /** Who waits for the run learns how it ended. */
   | { readonly type: "report_end"; readonly to: ReportTo; readonly end: RunEnd }
   /** The worker learns that its suspended run has come to rest. */
-  | { readonly type: "report_rest"; readonly to: CycleOf }
+  | { readonly type: "report_rest"; readonly to: CycleOf; readonly asked?: AskedSuspension }
   /** What is done at the end of the run is to be done. */
   | { readonly type: "finish"; readonly run_id: string; readonly attempt_token: string }
   /** The list of runs shows another state. */

@@ -20,8 +20,8 @@ const pause = (draft: Draft, command: Extract<ControlRun, { type: "pause_run" }>
 /** Whether a worker asks for what has happened: in this cycle it was suspended, or went on, already, or in a later one. */
 const isRepeated = ({ report_to: to, suspended }: Run, command: ControlRun): boolean => {
   if (command.type === "cancel_run" || command.cycle === undefined || to === null || !("worker_id" in to)) return false;
-  const isKnown = to.cycle >= command.cycle.cycle;
-  return command.type === "pause_run" ? isKnown && suspended === true : isKnown;
+  if (to.cycle > command.cycle.cycle) return true;
+  return to.cycle === command.cycle.cycle && (command.type === "resume_run" || suspended === true);
 };
 
 /**

@@ -31,10 +31,12 @@ export const planDelegation = (
   return { selected, work: { type: "delegate", worker_id: context.nextId("worker") } };
 };
 
-const TOO_DEEP = "Error [tool_rejected]: the capability policy allows no deeper delegation (recursion_limit is 0)";
+/** Why nothing is delegated under a policy without a level left. */
+export const TOO_DEEP =
+  "Error [tool_rejected]: the capability policy allows no deeper delegation (recursion_limit is 0)";
 
 /** What the worker of a stage may do: what the stage may, one level deeper. */
-const policyBelow = (policy: CapabilityPolicy): CapabilityPolicy =>
+export const policyBelow = (policy: CapabilityPolicy): CapabilityPolicy =>
   policy.recursion_limit === null ? policy : { ...policy, recursion_limit: Math.max(0, policy.recursion_limit - 1) };
 
 /** The node that an open subagent unit delegates; null for another unit, and for a run that is over: nobody would end its worker. */
@@ -105,6 +107,17 @@ export const delegatedStage = (draft: Draft, unit: PreparedStage, given: JsonObj
   };
 };
 
+/** Workers that an open stage waits for: its own, or those of its agent's calls. */
+const awaitedBy = ({ work, settled, loop }: PreparedStage): readonly string[] => {
+  if (settled !== null) return [];
+  if (work.type === "delegate") return [work.worker_id];
+  return (loop?.pending ?? []).flatMap(({ worker_id: id }) => id ?? []);
+};
+
+/** Ends the workers that a stage waited for which waits no more. */
+export const closeAwaited = (draft: Draft, unit: PreparedStage): void => {
+  for (const workerId of awaitedBy(unit)) draft.closeWorker(workerId);
+};
+
 /** Workers that open stages of a run wait for. */
-export const awaitedWorkers = (run: Run): readonly string[] =>
-  run.open.flatMap(({ work, settled }) => (work.type === "delegate" && settled === null ? [work.worker_id] : []));
+export const awaitedWorkers = (run: Run): readonly string[] => run.open.flatMap(awaitedBy);

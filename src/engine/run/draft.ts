@@ -96,10 +96,10 @@ export class Draft {
 
   /** Tells the worker that its suspended run has come to rest, once: in the commit with which it does. */
   reportRest(): void {
-    const { report_to: to } = this.run;
+    const { report_to: to, asked = null } = this.run;
     const cycle = restedCycle(this.run);
     if (to === null || !("worker_id" in to) || cycle === null || cycle === this.#restedIn) return;
-    this.effects.push({ type: "report_rest", to });
+    this.effects.push({ type: "report_rest", to, ...(asked === null ? {} : { asked }) });
   }
 
   /** Tells whoever waits for the run's end, once: in the commit that ends it. */

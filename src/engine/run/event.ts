@@ -5,6 +5,7 @@ import type { LlmUsage, StageMode } from "../../schema/plan.ts";
 import type { ToolApprovalPolicy } from "../../schema/policy.ts";
 import type { RunRecord, RunStageAttemptRecord, ToolCallRecord as RunToolCallRecord } from "../../schema/record.ts";
 import type { PendingToolCall, ToolApproval, ToolCallRecord } from "../../schema/agent-step.ts";
+import type { AskedSuspension } from "../../schema/resume-conditions.ts";
 import type { SessionSeed } from "../transcript/session-seed.ts";
 import type { SessionCompacted, SessionEvent } from "../transcript/session-event.ts";
 import type { ContractAssets } from "../verification/contracts.ts";
@@ -292,6 +293,8 @@ export interface RunPaused extends Stamped {
   readonly suspend?: true;
   /** The cycle of its worker that is suspended. */
   readonly cycle?: CycleOf;
+  /** What its agent asked for that parked the worker itself. */
+  readonly asked?: AskedSuspension;
 }
 
 export interface RunResumed extends Stamped {

@@ -202,6 +202,7 @@ const statusChanged = (run: Run, event: StatusEvent): Run => {
         status: "paused",
         paused_by: event.reason,
         suspended: event.suspend === true,
+        asked: event.asked ?? null,
         report_to: event.cycle ?? run.report_to,
       };
     case "run_resumed":
@@ -210,6 +211,7 @@ const statusChanged = (run: Run, event: StatusEvent): Run => {
         status: "running",
         paused_by: null,
         suspended: false,
+        asked: null,
         report_to: event.cycle ?? run.report_to,
         task: event.task ?? run.task,
         budget: event.budget ?? run.budget,

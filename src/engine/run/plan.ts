@@ -43,6 +43,7 @@ const AGENT_KEYS = [
   "loop_detect_block",
   "loop_detect_skip",
   "permissions",
+  "subagents",
 ] as const;
 
 /** Settings of a node, without those that are not set. */
@@ -127,6 +128,10 @@ const sessionPart = (run: Run, { session_id: id, loop }: PreparedStage): Partial
   };
 };
 
+/** The worker that the agents of the run may park (spec/workers 17.7). */
+const workerPart = ({ report_to: to }: Run): Partial<StagePlan> =>
+  to !== null && "worker_id" in to ? { worker_id: to.worker_id } : {};
+
 const selectedOf = (run: Run, { selected_artifact_ids: ids }: PreparedStage): readonly ArtifactRecord[] => {
   const wanted = new Set(ids);
   const found = new Map<string, ArtifactRecord>();
@@ -178,6 +183,7 @@ const workPart = (run: Run, node: WorkflowNode, prepared: PreparedStage): Partia
           : {}),
         ...(node.output_schema == null ? {} : { output_schema: node.output_schema as JsonObject }),
         ...sessionPart(run, prepared),
+        ...workerPart(run),
       };
   }
 };

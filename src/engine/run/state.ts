@@ -10,6 +10,7 @@ import type { ConditionCall, FunctionCall, HttpCall, LlmUsage, StageMode } from 
 import type { CapabilityPolicy, ToolApprovalPolicy } from "../../schema/policy.ts";
 import type { RunStageAttemptRecord, ToolCallRecord as RunToolCallRecord } from "../../schema/record.ts";
 import type { PendingToolCall, ToolApproval, ToolCallRecord } from "../../schema/agent-step.ts";
+import type { AskedSuspension } from "../../schema/resume-conditions.ts";
 import type { Sessions } from "../transcript/session.ts";
 import type { StageCompleted } from "./event.ts";
 import type { RunBudget } from "./budget.ts";
@@ -247,6 +248,8 @@ export interface Run {
   readonly paused_by?: string | null;
   /** It was paused for its worker: attempts under way end behind their next recorded step (spec/workers 17.2). */
   readonly suspended?: boolean;
+  /** What its own agent asked for, where that is why it is suspended (spec/workers 17.7). */
+  readonly asked?: AskedSuspension | null;
   readonly drive: DriveMode;
   readonly graph: WorkflowGraph;
   readonly contracts: readonly VerificationContract[];

@@ -1,4 +1,5 @@
 import type { JsonObject } from "../../lib/json.ts";
+import type { AskedSuspension } from "../../schema/resume-conditions.ts";
 import type { Message } from "../transcript/message.ts";
 import { sessionExists } from "../transcript/session.ts";
 import { endAttempt } from "./attempts.ts";
@@ -21,6 +22,17 @@ export const restedCycle = (run: Run): number | null => {
 /** Attempts that a suspended run waits for. */
 export const unitsToRest = (run: Run): readonly PreparedStage[] =>
   run.status === "paused" && run.suspended === true ? run.open.filter(isUnderWay) : [];
+
+/**
+ * Suspends the run of a worker's cycle because its agent asks for it; the worker learns of it when the run has come to rest
+ * (spec/workers 17.7). What is suspended already stays so for the reason it was.
+ */
+export const askSuspension = (draft: Draft, asked: AskedSuspension): void => {
+  const { report_to: to, suspended } = draft.run;
+  if (to === null || !("worker_id" in to) || suspended === true) return;
+  draft.emit({ type: "run_paused", reason: "suspended", suspend: true, asked });
+  draft.index();
+};
 
 /** Ends the attempt of an agent in order, behind the step it has just recorded: the next one goes on from there. */
 export const restAfterStep = (draft: Draft, unit: PreparedStage): void => {

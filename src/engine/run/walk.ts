@@ -7,6 +7,7 @@ import { budgetExcess } from "./budget.ts";
 import type { Advance, AdvanceReply } from "./command.ts";
 import { endAttempt, defaultLease, startAttempt } from "./attempts.ts";
 import { recordExecuted, recordResult } from "./complete-stage.ts";
+import { closeAwaited } from "./delegate.ts";
 import type { Draft } from "./draft.ts";
 import { dataMap } from "./execute-map.ts";
 import { failRun, finalize, finishStage } from "./finish.ts";
@@ -93,7 +94,7 @@ const closeOne = (draft: Draft): boolean => {
         return true;
       }
       if (work.type === "wait") draft.unsubscribe(unit.stage_id);
-      if (work.type === "delegate") draft.closeWorker(work.worker_id);
+      closeAwaited(draft, unit);
       recordExecuted(draft, unit, { executed: executedAtDeadline(unit, unit.deadline_ms), handed_in: NO_RESULT });
       return true;
     }
@@ -114,6 +115,7 @@ const closeMap = (draft: Draft, unit: PreparedStage): boolean => {
     return true;
   }
   if (map.settled.length < work.map.target) return false;
+  for (const rest of branchesOf(draft.run, unit.stage_id)) closeAwaited(draft, rest);
   const { status, branch, result } = joinBranches(work.map, map.settled.toArray());
   const { status: joined, text, join_strategy } = result;
   const executed = {
@@ -249,7 +251,9 @@ const REASONS = { sleep: "sleep", wait: "message", subagent: "worker", person: "
 
 const reasonOf = (run: Run): NonNullable<AdvanceReply["waiting"]> => {
   const parked = run.open.find((unit) => unit.holder === "nobody" && unit.map === null && unit.settled === null);
-  if (parked?.loop != null) return "tool_call";
+  // What workers alone are to answer is nobody else's business.
+  if (parked?.loop != null)
+    return parked.loop.pending.every(({ reason }) => reason === "worker") ? "worker" : "tool_call";
   const mode = parked?.mode;
   return mode === "sleep" || mode === "wait" || mode === "subagent" || mode === "person" ? REASONS[mode] : "external";
 };

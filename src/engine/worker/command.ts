@@ -3,6 +3,7 @@ import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { LlmUsage } from "../../schema/plan.ts";
 import type { MutationSessionRecord } from "../../schema/record.ts";
 import type { WebhookOrder } from "./webhook.ts";
+import type { AskedSuspension } from "../../schema/resume-conditions.ts";
 import type {
   ParentStage,
   ResumeConditions,
@@ -94,7 +95,14 @@ export type WorkerCommand =
   /** The run of a cycle has ended. */
   | { readonly type: "cycle_ended"; readonly cycle: number; readonly result: CycleResult }
   /** The run of a cycle is paused at a boundary, as the suspension asked for. */
-  | { readonly type: "cycle_paused"; readonly cycle: number; readonly turn: number | null; readonly transcript: Json }
+  | {
+      readonly type: "cycle_paused";
+      readonly cycle: number;
+      readonly turn: number | null;
+      readonly transcript: Json;
+      /** Its own agent asked for it, in this run (spec/workers 17.7). */
+      readonly asked?: AskedSuspension & { readonly run_id: string };
+    }
   /** An event on a channel; only the suspension that listened for it hears it. */
   | {
       readonly type: "hear";

@@ -2,6 +2,7 @@ import type { CycleResult, WorkerCommand } from "./command.ts";
 import type { Draft, WorkerDecision } from "./draft.ts";
 import type { CycleOutcome } from "./event.ts";
 import type { Worker } from "./state.ts";
+import { park } from "./suspend.ts";
 import { compactedTranscript } from "./transcript-carry.ts";
 
 type Report<Type> = Extract<WorkerCommand, { readonly type: Type }>;
@@ -59,8 +60,23 @@ export const decideEnded = (draft: Draft, { cycle, result }: Report<"cycle_ended
   return draft.decided();
 };
 
-/** The run has come to rest where the suspension asked it to; from here on the worker can be resumed (spec/workers 32.4). */
-export const decidePaused = (draft: Draft, { cycle, turn, transcript }: Report<"cycle_paused">): WorkerDecision => {
+/** The agent of the current cycle parks its own worker; one that is suspended already stays as it is (spec/workers 17.7). */
+const parkItself = (draft: Draft, { cycle, asked }: Report<"cycle_paused">): void => {
+  const { worker } = draft;
+  if (asked === undefined || !isCurrent(worker, cycle)) return;
+  const { run_id, reason, conditions } = asked;
+  // A run that rests before the worker has heard of it says so once.
+  if (worker.run === null) draft.emit({ type: "cycle_began", run_id });
+  if (worker.status === "running") park(draft, { reason, initiator: "self", conditions });
+};
+
+/**
+ * The run has come to rest where the suspension asked it to, or because its agent asks for one; from here on the worker can be
+ * resumed (spec/workers 17.7, 32.4).
+ */
+export const decidePaused = (draft: Draft, command: Report<"cycle_paused">): WorkerDecision => {
+  const { cycle, turn, transcript } = command;
+  parkItself(draft, command);
   const { worker } = draft;
   const { run, status } = worker;
   const isAwaited = status === "suspended" && run !== null && !run.paused && isCurrent(worker, cycle);

@@ -1,4 +1,5 @@
-import type { Json, JsonObject } from "../../lib/json.ts";
+import { isObject, type Json, type JsonObject } from "../../lib/json.ts";
+import type { ToolAnswer } from "../../schema/agent-step.ts";
 import type { ArtifactContext } from "../artifact/normalize.ts";
 import { delegatedArtifacts, delegatedResult } from "./delegated.ts";
 import type { ParentStage, Worker } from "./state.ts";
@@ -27,4 +28,17 @@ export const reportOf = (worker: Worker, { node_id }: ParentStage, context: Arti
     transcript,
     ...usage,
   };
+};
+
+/** What the agent that called a sub-agent is answered: its envelope without what only the worker's record needs (spec/workers 15.3). */
+export const callAnswerOf = (worker: Worker): ToolAnswer => {
+  const { id, name, status, latest_error: error, latest_payload: payload } = worker;
+  const by = { id, name, status };
+  if ((status === "completed" || status === "stopped") && isObject(payload)) {
+    const { transcript: _transcript, ...envelope } = payload;
+    return { result: { ...envelope, worker: by } };
+  }
+  const category = status === "cancelled" ? "cancelled" : "runtime";
+  const message = error ?? `the worker ended ${status}`;
+  return { result: { ok: false, summary: "", error: { category, message }, worker: by }, is_error: true };
 };

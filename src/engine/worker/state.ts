@@ -6,6 +6,9 @@ import type { CapabilityPolicy } from "../../schema/policy.ts";
 import type { MutationSessionRecord } from "../../schema/record.ts";
 import type { WorkerWebhook } from "./webhook.ts";
 import type { RunBudget } from "../run/budget.ts";
+import type { ResumeConditions } from "../../schema/resume-conditions.ts";
+
+export type { ResumeConditions };
 
 /** Where a worker stands (spec/workers 8.1). */
 export type WorkerStatus =
@@ -104,18 +107,6 @@ export interface SpanLink {
   readonly attributes: JsonObject;
 }
 
-/** What wakes a suspended worker beside a person (spec/workers 18.1); only what was given is there. */
-export interface ResumeConditions {
-  /** The definition of a trigger. */
-  readonly trigger?: JsonObject;
-  readonly timeout?: {
-    readonly duration_minutes: number;
-    readonly on_timeout: "resume_with_summary" | "resume_with_input" | "fail";
-  };
-  /** The name of a channel. */
-  readonly on_event?: string;
-}
-
 /** Why and since when a worker is suspended (spec/workers 17.1). */
 export interface WorkerSuspension {
   readonly reason: string;
@@ -161,6 +152,8 @@ export interface ParentStage {
   readonly attempt_token: string;
   /** What the worker may spend: what the run had left; absent for no bound. */
   readonly budget?: RunBudget;
+  /** The call of its agent that the worker answers; absent where it carries out the stage itself. */
+  readonly call_id?: string;
 }
 
 /** The run that carries out the current cycle. */

@@ -66,7 +66,8 @@ export const newSuspension = (
   quiesced_at: null,
 });
 
-const suspend = (draft: Draft, { reason, initiator, conditions }: Omit<Suspend, "type" | "panic">): void => {
+/** Suspends a worker, and registers what wakes it, in one commit (spec/workers 17.2; 32.5). */
+export const park = (draft: Draft, { reason, initiator, conditions }: Omit<Suspend, "type" | "panic">): void => {
   const { worker, context, at } = draft;
   const { resume_at_ms, auto_resume_trigger } = registered(worker.id, conditions, {
     since: context.now,
@@ -75,8 +76,13 @@ const suspend = (draft: Draft, { reason, initiator, conditions }: Omit<Suspend, 
   const begun = newSuspension(worker, { reason, initiator, conditions, at });
   const suspension = { ...begun, auto_resume_trigger };
   draft.emit({ type: "worker_suspended", suspension, resume_at_ms });
-  if (worker.run !== null) draft.effects.push({ type: "pause_run", cycle: worker.cycle, run_id: worker.run.run_id });
   listen(draft, suspension);
+};
+
+const suspend = (draft: Draft, asked: Omit<Suspend, "type" | "panic">): void => {
+  const { run, cycle } = draft.worker;
+  park(draft, asked);
+  if (run !== null) draft.effects.push({ type: "pause_run", cycle, run_id: run.run_id });
 };
 
 /** The broadcast: it never fails, registers nothing and overwrites no reason (spec/workers 17.3). */

@@ -5,12 +5,19 @@ import type { AgentLoop } from "./loop.ts";
 import type { AskedCall } from "./messages.ts";
 import type { AgentTool } from "./tools/tool.ts";
 
-/** The policy with the tools of every server it names: a policy covers a tool server by its name. */
+/**
+ * The policy with the tools of every server it names: a policy covers a tool server by its name. Delegating is covered too: what
+ * a worker may do follows from the same policy.
+ */
 export const coveringServers = (
   policy: CapabilityPolicy,
-  tools: readonly { readonly name: string; readonly server?: string }[],
+  tools: readonly Pick<AgentTool, "name" | "server" | "flaw_for_worker">[],
 ): CapabilityPolicy => {
-  const covered = tools.filter(({ server }) => server !== undefined && policy.tools.includes(server));
+  if (policy.tools.length === 0) return policy;
+  const covered = tools.filter(
+    ({ server, flaw_for_worker: flaw }) =>
+      flaw !== undefined || (server !== undefined && policy.tools.includes(server)),
+  );
   return { ...policy, tools: [...new Set([...policy.tools, ...covered.map(({ name }) => name)])] };
 };
 

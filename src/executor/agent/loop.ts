@@ -13,6 +13,7 @@ import type { StructuredOutput } from "../structured-output.ts";
 import { addUsage } from "../usage.ts";
 import type { Conversation } from "./conversation.ts";
 import { type Finish, type LoopRules, nextMove } from "./next-move.ts";
+import { isParking, parkWorker } from "./parking.ts";
 import { answerCall } from "./tool-call.ts";
 import type { Toolset } from "./tools/toolset.ts";
 import { takeTurn } from "./turn.ts";
@@ -79,10 +80,11 @@ export const runLoop = async (loop: AgentLoop): Promise<Result<Rest, StageFailur
       continue;
     }
     const pending: PendingToolCall[] = [];
-    for (const call of move.calls) {
+    for (const call of move.calls.filter((asked) => !isParking(loop, asked))) {
       const waiting = await answerCall(loop, call);
       if (waiting !== undefined) pending.push(waiting);
     }
     if (pending.length > 0) return ok({ type: "parked", pending });
+    await parkWorker(loop, move.calls);
   }
 };

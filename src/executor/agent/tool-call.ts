@@ -5,6 +5,7 @@ import { NetworkFault } from "../../llm/network.ts";
 import { microcompact } from "../../engine/artifact/microcompact.ts";
 import type { StageFailure } from "../../ports/stage-failure.ts";
 import type { PendingToolCall, ToolCallRecord } from "../../schema/agent-step.ts";
+import type { AskedSuspension } from "../../schema/resume-conditions.ts";
 import { toolResultMessage } from "../../engine/transcript/message.ts";
 import { startDeadline } from "../deadline.ts";
 import { isRetryable } from "../failure.ts";
@@ -19,7 +20,7 @@ import { judge } from "./verdict.ts";
 import { backoffMs, waitFor } from "./waiting.ts";
 
 /** What came of a call, before it is recorded. */
-interface Answer {
+export interface CallAnswer {
   readonly status: ToolCallRecord["status"];
   readonly result: Json;
   readonly category?: string;
@@ -43,17 +44,18 @@ export const answerCall = async (loop: AgentLoop, asked: AskedCall): Promise<Pen
   const answer = verdict.type === "allowed" ? await dispatch(loop, call, verdict.tool) : verdict.answer;
   // A call that was cut off has no answer: the next attempt makes it again, under the same key.
   context.signal.throwIfAborted();
-  await record(loop, call, { answer, iteration, startedAt });
+  await recordAnswer(loop, call, { answer, iteration, startedAt });
   return undefined;
 };
 
-const failed = (category: string, message: string): Answer => ({
+/** The answer to a call that went wrong. */
+export const failed = (category: string, message: string): CallAnswer => ({
   status: "error",
   category,
   result: { error: category, message },
 });
 
-const dispatch = async (loop: AgentLoop, call: AskedCall, tool: AgentTool): Promise<Answer> => {
+const dispatch = async (loop: AgentLoop, call: AskedCall, tool: AgentTool): Promise<CallAnswer> => {
   const flaws = tool.checks_arguments === true ? [] : schemaErrors(tool.parameters, call.arguments);
   if (flaws.length > 0) return failed("schema_validation", `the arguments do not match: ${flaws.join("; ")}`);
   const repetition = repetitionOf(call, loop.conversation.tool_calls(), loop.options);
@@ -122,16 +124,20 @@ const explain = (thrown: unknown, name: string): StageFailure => {
   return { ...failure, category: typeof status === "number" ? categoryOfStatus(status) : "tool_error" };
 };
 
-interface Answered {
-  readonly answer: Answer;
+/** An answer, and when it was sought. */
+export interface Answered {
+  readonly answer: CallAnswer;
   readonly iteration: number;
   readonly startedAt: number;
+  /** What the worker is parked for behind the answer. */
+  readonly suspend?: AskedSuspension;
 }
 
-const record = async (
+/** Records the answer to a call as one step. */
+export const recordAnswer = async (
   { plan, options, conversation, context }: AgentLoop,
   call: AskedCall,
-  { answer, iteration, startedAt }: Answered,
+  { answer, iteration, startedAt, suspend }: Answered,
 ): Promise<void> => {
   const whole = typeof answer.result === "string" ? answer.result : JSON.stringify(answer.result);
   const shown = microcompact(whole, options.tool_output_max_chars);
@@ -155,5 +161,6 @@ const record = async (
       started_at: rfc3339(startedAt),
       ...(answer.category === undefined ? {} : { error_category: answer.category }),
     },
+    ...(suspend === undefined ? {} : { suspend }),
   });
 };

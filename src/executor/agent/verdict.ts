@@ -15,7 +15,7 @@ export type Verdict =
   | { readonly type: "answered"; readonly answer: Refusal }
   | {
       readonly type: "pending";
-      readonly reason: "client_tool" | "approval";
+      readonly reason: "client_tool" | "approval" | "worker";
       readonly arguments: JsonObject;
       readonly request?: JsonObject;
     };
@@ -81,6 +81,9 @@ export const judge = async (loop: AgentLoop, call: AskedCall): Promise<Verdict> 
     const known = [...loop.toolset.tools.keys()].join(", ") || "none";
     return unreadable("not_found", `there is no tool "${call.name}"; there are: ${known}`);
   }
+  const flaw = tool.flaw_for_worker?.(args);
+  if (typeof flaw === "string") return unreadable("schema_validation", flaw);
+  if (flaw === null) return { type: "pending", reason: "worker", arguments: args };
   if (tool.execute === undefined) return { type: "pending", reason: "client_tool", arguments: args };
   return { type: "allowed", tool, arguments: args };
 };

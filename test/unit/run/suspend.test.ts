@@ -3,9 +3,10 @@ import { drainOutbox } from "../../../durable-objects/shell/drain.ts";
 import { stepAnswer } from "../../../src/engine/run/answers.ts";
 import type { RunCommand, RunEffect } from "../../../src/engine/run/command.ts";
 import type { Run } from "../../../src/engine/run/state.ts";
+import { restedCycle } from "../../../src/engine/run/suspend.ts";
 import { nextWake } from "../../../src/engine/run/wake.ts";
 import { accepted, refusal, type RunShell } from "../../support/run-fixture.ts";
-import { advance, planIn, runOfNode } from "../../support/run-steps.ts";
+import { advance, planIn, runOf, runOfNode, takeAll } from "../../support/run-steps.ts";
 
 const OF = { worker_id: "worker_1", cycle: 1 } as const;
 
@@ -40,7 +41,7 @@ const raise = (error: unknown): never => {
   throw error;
 };
 
-const runOf = (shell: RunShell): Run => {
+const stateOf = (shell: RunShell): Run => {
   if (shell.state === null) throw new Error("there is no run");
   return shell.state;
 };
@@ -55,7 +56,7 @@ describe("a run that is suspended for its worker", () => {
     expect(answer).toMatchObject({ ok: true, reply: { type: "step", goes_on: false } });
     expect(stepAnswer(answer)).toMatchObject({ ok: false, rejection: { code: "stale_attempt" } });
     expect(await reports()).toEqual([{ type: "report_rest", to: OF }]);
-    expect(runOf(shell).open[0]).toMatchObject({ ended_attempts: [{ outcome: "suspended", status: "completed" }] });
+    expect(stateOf(shell).open[0]).toMatchObject({ ended_attempts: [{ outcome: "suspended", status: "completed" }] });
     expect(refusal(shell, record(plan.attempt_token, 2))).toMatchObject({ code: "stale_attempt" });
   });
 
@@ -73,7 +74,12 @@ describe("a run that is suspended for its worker", () => {
     const seq = shell.seq;
     accepted(shell, resume);
     expect(shell.seq).toBe(seq);
-    expect(runOf(shell)).toMatchObject({ status: "running", task: "hurry", report_to: { cycle: 2 }, suspended: false });
+    expect(stateOf(shell)).toMatchObject({
+      status: "running",
+      task: "hurry",
+      report_to: { cycle: 2 },
+      suspended: false,
+    });
     const next = planIn(advance(shell));
     expect(next).toMatchObject({ attempt: 2, progress: { steps: 1 } });
     expect(next.session?.messages.map((message) => (message as { content: string }).content)).toEqual([
@@ -108,6 +114,15 @@ describe("a run that is suspended for its worker", () => {
     expect(await reports()).toEqual([{ type: "report_rest", to: OF }]);
   });
 
+  it("[L-32.2] is not paused any more for a cycle before the present one", () => {
+    const { shell, plan } = started();
+    accepted(shell, suspend());
+    accepted(shell, record(plan.attempt_token, 0));
+    accepted(shell, { type: "resume_run", cycle: { ...OF, cycle: 2 } });
+    accepted(shell, suspend(1));
+    expect(stateOf(shell)).toMatchObject({ status: "running", report_to: { cycle: 2 } });
+  });
+
   it("[L-32.2] is not resumed for a cycle that was suspended since, and tells that cycle of its rest", async () => {
     const { shell, plan, reports } = started();
     accepted(shell, suspend());
@@ -116,7 +131,7 @@ describe("a run that is suspended for its worker", () => {
     accepted(shell, suspend(2));
     expect(await reports()).toEqual([{ type: "report_rest", to: { ...OF, cycle: 2 } }]);
     accepted(shell, { type: "resume_run", cycle: { ...OF, cycle: 2 } });
-    expect(runOf(shell).status).toBe("paused");
+    expect(stateOf(shell).status).toBe("paused");
   });
 
   it("[L-9] reports its end once, also one that used up its steps", async () => {
@@ -125,5 +140,82 @@ describe("a run that is suspended for its worker", () => {
     accepted(shell, { type: "cancel_run", reason: "enough" });
     expect(await reports()).toEqual([{ type: "report_end", to: OF, end: { status: "cancelled", error: null } }]);
     expect(refusal(shell, record(plan.attempt_token, 0))).toMatchObject({ code: "stale_attempt" });
+  });
+});
+
+describe("a run whose agent parks its worker", () => {
+  const asked = {
+    reason: "needs a key",
+    conditions: { timeout: { duration_minutes: 5, on_timeout: "fail" } },
+  } as const;
+  const asking = (attempt_token: string, number: number): RunCommand => ({
+    type: "record_step",
+    attempt_token,
+    number,
+    step: { iteration: 1, messages: [{ role: "tool_result", content: "{}" }], suspend: asked },
+  });
+
+  it("[L-17.7] tells the agent so in its plan, and nobody else", () => {
+    expect(started().plan).toMatchObject({ worker_id: "worker_1" });
+    const alone = runOfNode({ kind: "stage", mode: "agent", prompt: "Work" });
+    expect(planIn(advance(alone.shell))).not.toHaveProperty("worker_id");
+  });
+
+  it("[L-17.7] suspends itself with the step, and tells the worker why when it is at rest", async () => {
+    const { shell, plan, reports } = started();
+    accepted(shell, record(plan.attempt_token, 0));
+    expect(accepted(shell, asking(plan.attempt_token, 1))).toMatchObject({ goes_on: false });
+    expect(stateOf(shell)).toMatchObject({ status: "paused", suspended: true, asked });
+    expect(await reports()).toEqual([{ type: "report_rest", to: OF, asked }]);
+    expect(refusal(shell, asking(plan.attempt_token, 1))).toMatchObject({ code: "stale_attempt" });
+    accepted(shell, suspend());
+    accepted(shell, { type: "wake", live_attempts: [] });
+    expect(await reports()).toEqual([]);
+  });
+
+  it("[L-17.5] goes on behind the step in the next cycle, and has nothing to ask any more", async () => {
+    const { shell, plan, reports } = started();
+    accepted(shell, asking(plan.attempt_token, 0));
+    accepted(shell, { type: "resume_run", cycle: { ...OF, cycle: 2 }, speech: [{ role: "user", content: "k" }] });
+    await reports();
+    expect(stateOf(shell)).toMatchObject({ status: "running", asked: null });
+    const next = planIn(advance(shell));
+    expect(next).toMatchObject({ attempt: 2, progress: { steps: 1 } });
+    accepted(shell, suspend(2));
+    accepted(shell, record(next.attempt_token, 1));
+    expect(await reports()).toEqual([{ type: "report_rest", to: { ...OF, cycle: 2 } }]);
+  });
+
+  it("[L-17.2] stays suspended for the reason it was", async () => {
+    const { shell, plan, reports } = started();
+    accepted(shell, suspend());
+    accepted(shell, asking(plan.attempt_token, 0));
+    expect(await reports()).toEqual([{ type: "report_rest", to: OF }]);
+  });
+
+  it("[L-17.7] is suspended only where it is the cycle of a worker", () => {
+    const { shell } = runOfNode({ kind: "stage", mode: "agent", prompt: "Work" });
+    const plan = planIn(advance(shell));
+    expect(accepted(shell, asking(plan.attempt_token, 0))).toMatchObject({ goes_on: true });
+    expect(stateOf(shell).status).toBe("running");
+  });
+
+  it("[L-32.4] tells of it only when the other stages have come to rest too", async () => {
+    const node = { kind: "stage", mode: "agent", prompt: "Work" };
+    const graph = {
+      entry: "f",
+      nodes: { f: { kind: "fork" }, a: node, b: node },
+      edges: [
+        { from: "f", to: "a" },
+        { from: "f", to: "b" },
+      ],
+    };
+    const { shell } = runOf(graph, { report_to: OF, options: { max_parallel: 2 } as never });
+    const [a, b] = takeAll(shell);
+    accepted(shell, asking(a?.attempt_token ?? "", 0));
+    expect(shell.state?.status).toBe("paused");
+    expect(restedCycle(stateOf(shell))).toBe(null);
+    expect(accepted(shell, record(b?.attempt_token ?? "", 0))).toMatchObject({ goes_on: false });
+    expect(restedCycle(stateOf(shell))).toBe(1);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { unknownWorker, workerMachine } from "../../../src/engine/worker/machine.ts";
-import { reportOf } from "../../../src/engine/worker/report.ts";
-import type { WorkerCommand } from "../../../src/engine/worker/command.ts";
+import { callAnswerOf, reportOf } from "../../../src/engine/worker/report.ts";
+import type { CycleResult, WorkerCommand } from "../../../src/engine/worker/command.ts";
 import { PARENT, spawnOf, transcriptOf, WORKER_ID, WorkerFixture, went } from "../../support/worker-fixture.ts";
 
 const CONTEXT = { now: 0, nextId: (prefix: string) => `${prefix}_new` };
@@ -268,6 +268,25 @@ describe("the stage that waits", () => {
     box.tell({ type: "send_input", task: "again" });
     box.end(went("b"));
     expect(box.takeEffects().filter(({ type }) => type === "report")).toEqual([]);
+  });
+
+  it("[L-15.3] has its call answered with the envelope, or with why there is none", () => {
+    const box = WorkerFixture.running({ parent: { ...PARENT, call_id: "c1" } });
+    box.end({ ...went("a"), payload: { ok: true, summary: "found", transcript: { messages: [] } } } as CycleResult);
+    expect(box.takeEffects().find(({ type }) => type === "report")).toMatchObject({ to: { call_id: "c1" } });
+    expect(callAnswerOf(box.worker)).toEqual({
+      result: { ok: true, summary: "found", worker: { id: WORKER_ID, name: "helper", status: "completed" } },
+    });
+    const closed = WorkerFixture.running({ parent: { ...PARENT, call_id: "c1" } });
+    closed.tell({ type: "close" });
+    expect(callAnswerOf(closed.worker)).toMatchObject({
+      is_error: true,
+      result: {
+        ok: false,
+        error: { category: "cancelled", message: "worker cancelled" },
+        worker: { status: "cancelled" },
+      },
+    });
   });
 
   it("[L-14] is told of a failure, a cancellation and a stop", () => {

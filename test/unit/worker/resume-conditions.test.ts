@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseResumeConditions } from "../../../src/engine/worker/resume-conditions.ts";
 import type { Json, JsonObject } from "../../../src/lib/json.ts";
-import { resumeTriggerProblem } from "../../../src/schema/resume-trigger.ts";
+import { checkTrigger } from "../../../src/schema/resume-trigger.ts";
 import { errorOf, valueOf } from "../graph/fixture.ts";
 
 const parse = (value: Json | undefined, check: (definition: JsonObject) => string | null = () => null) =>
@@ -73,15 +73,17 @@ describe("resume conditions", () => {
 
 describe("the definition of a trigger that wakes a worker", () => {
   it("[L-18.1] names a provider and the kinds of events", () => {
-    expect(resumeTriggerProblem({ provider: "github", match: { events: ["issues.opened"] } })).toBeNull();
-    expect(resumeTriggerProblem({ provider: "github", kind: "issues.opened", when: "x" })).toBeNull();
-    expect(resumeTriggerProblem({})).toBe("trigger table missing provider");
-    expect(resumeTriggerProblem({ provider: "" })).toBe("trigger table missing provider");
-    expect(resumeTriggerProblem({ provider: "github", match: { events: [5] } })).toMatch(/^match.events\[0\]: /);
+    expect(
+      checkTrigger({ provider: "github", secret_ref: "github/hook", match: { events: ["issues.opened"] } }),
+    ).toBeNull();
+    expect(checkTrigger({ provider: "manual", kind: "issues.opened" })).toBeNull();
+    expect(checkTrigger({})).toBe("trigger table missing provider");
+    expect(checkTrigger({ provider: "" })).toBe("trigger table missing provider");
+    expect(checkTrigger({ provider: "github", match: { events: [5] } })).toMatch(/^match.events\[0\]: /);
   });
 
   it("[L-18.1] what is wrong with it is told as that of the conditions", () => {
-    expect(errorOf(parse({ trigger: { kind: "x" } }, resumeTriggerProblem))).toBe(
+    expect(errorOf(parse({ trigger: { kind: "x" } }, checkTrigger))).toBe(
       "HARN-SUS-002: invalid ResumeConditions.trigger: trigger table missing provider",
     );
   });

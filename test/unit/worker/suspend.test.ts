@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { orderedCycle } from "../../../src/engine/worker/cycle-run.ts";
 import { nextWorkerWake } from "../../../src/engine/worker/resume.ts";
+import type { WorkerCommand } from "../../../src/engine/worker/command.ts";
 import type { ResumeConditions } from "../../../src/engine/worker/state.ts";
-import { WORKER_ID, WorkerFixture, went } from "../../support/worker-fixture.ts";
+import { spawnOf, transcriptOf, WORKER_ID, WorkerFixture, went } from "../../support/worker-fixture.ts";
 
 const conditions: ResumeConditions = {
   trigger: { kind: "webhook" },
@@ -106,6 +107,88 @@ describe("a suspension", () => {
     box.suspend();
     box.end({ ok: false, cancelled: false, error: "boom" });
     expect(box.worker).toMatchObject({ status: "suspended", latest_error: "boom", run: { ended: "failed" } });
+  });
+});
+
+describe("a worker that parks itself", () => {
+  const timeout = { duration_minutes: 5, on_timeout: "resume_with_input" } as const;
+  const rest = (cycle: number, run_id = "run_1"): WorkerCommand => ({
+    type: "cycle_paused",
+    cycle,
+    turn: 2,
+    transcript: transcriptOf("hello", "I wait"),
+    asked: { run_id, reason: "needs a key", conditions: { timeout } },
+  });
+
+  it("[L-17.7] is suspended by itself and at rest at once, with what wakes it", () => {
+    const box = WorkerFixture.running();
+    const { summary } = box.tell(rest(1));
+    expect(summary).toMatchObject({ status: "suspended", suspension: { reason: "needs a key", initiator: "self" } });
+    expect(box.worker).toMatchObject({
+      run: { run_id: "run_1", paused: true },
+      suspension: { suspended_at_turn: 2, conditions: { timeout }, quiesced_at: expect.any(String) },
+      transcript: { messages: [{}, { content: "I wait" }] },
+      resume_at_ms: box.now + 300_000,
+    });
+    expect(box.takeEffects()).toEqual([{ type: "index_worker" }]);
+    expect(box.shown).toEqual(["WorkerSpawned", "WorkerSuspended"]);
+  });
+
+  it("[L-32.2] parks once, and not again when it was resumed", () => {
+    const box = WorkerFixture.running();
+    box.tell(rest(1));
+    const parked = box.state;
+    box.tell(rest(1));
+    expect(box.state).toBe(parked);
+    box.resume({ input: "k" });
+    box.tell(rest(1));
+    expect(box.worker).toMatchObject({ status: "running", cycle: 2, task: "k" });
+    expect(box.takeEffects()).toContainEqual(
+      expect.objectContaining({ type: "resume_run", cycle: 2, run_id: "run_1" }),
+    );
+  });
+
+  it("[L-17.7] parks in a run that it has not heard of yet", () => {
+    const box = WorkerFixture.spawned();
+    box.tell(rest(1, "run_9"));
+    expect(box.worker).toMatchObject({ status: "suspended", run: { run_id: "run_9", paused: true } });
+    expect(box.shown).toEqual(["WorkerSpawned", "WorkerSuspended"]);
+    const parked = box.state;
+    box.begin("run_9", 1);
+    expect(box.state).toBe(parked);
+  });
+
+  it("[L-17.2] keeps the suspension it has", () => {
+    const box = WorkerFixture.running();
+    box.suspend({ reason: "lunch" });
+    box.tell(rest(1));
+    expect(box.worker).toMatchObject({
+      suspension: { reason: "lunch", initiator: "operator", conditions: null },
+      run: { paused: true },
+      resume_at_ms: null,
+    });
+  });
+
+  it("[L-32.4] is at rest too where it was suspended before it heard of the run", () => {
+    const box = WorkerFixture.spawned();
+    box.suspend({ reason: "lunch" });
+    box.tell(rest(1, "run_9"));
+    expect(box.worker).toMatchObject({
+      run: { run_id: "run_9", paused: true },
+      suspension: { reason: "lunch", quiesced_at: expect.any(String) },
+    });
+    const parked = box.state;
+    box.begin("run_9", 1);
+    expect(box.state).toBe(parked);
+    box.resume();
+    expect(box.takeEffects()).toContainEqual(expect.objectContaining({ type: "resume_run", run_id: "run_9" }));
+  });
+
+  it("[L-32.3] stays closed when it was closed meanwhile", () => {
+    const box = WorkerFixture.running();
+    box.tell({ type: "close" });
+    box.tell(rest(1));
+    expect(box.worker.status).toBe("cancelled");
   });
 });
 

@@ -17,7 +17,9 @@ export interface AgentTool extends OfferedTool {
   readonly timeout_ms?: number;
   /** True when the other side checks arguments against the schema, which is its own. */
   readonly checks_arguments?: boolean;
-  /** Absent for a tool that the API's client executes. May throw: what it throws is a failure of the tool. */
+  /** Only of a tool whose calls a worker carries out: what is wrong with the arguments; null for nothing. */
+  readonly flaw_for_worker?: (args: JsonObject) => string | null;
+  /** Absent for a tool that the API's client, or a worker, executes. May throw: what it throws is a failure of the tool. */
   readonly execute?: (args: JsonObject, context: ToolContext) => ToolOutcome | Promise<ToolOutcome>;
 }
 

@@ -3,10 +3,12 @@ import { ok, type Result } from "../../../lib/result.ts";
 import type { StageFailure } from "../../../ports/stage-failure.ts";
 import type { StagePlan } from "../../../schema/plan.ts";
 import type { RunnerContext } from "../../runner.ts";
+import { awaitResumptionTool } from "./await-resumption.ts";
 import { annotationsOf, parametersOf, textField, toolEntries, toolRefusal } from "./declaration.ts";
 import { httpTool } from "./http.ts";
 import { openMcp } from "./mcp.ts";
 import { registeredTool } from "./registered.ts";
+import { subagentRunTool } from "./subagent-run.ts";
 import type { AgentTool } from "./tool.ts";
 
 /** The tools of a stage. */
@@ -31,12 +33,18 @@ export const openToolset = async (plan: StagePlan, context: RunnerContext): Prom
   return opened;
 };
 
+/** Tools that an agent has whatever its node lists: in a worker, and where it may delegate (spec/workers 17.7). */
+const ownTools = ({ worker_id: worker, agent_loop_options: options = {} }: StagePlan): readonly AgentTool[] => [
+  ...(worker === undefined ? [] : [awaitResumptionTool]),
+  ...(options["subagents"] === true ? [subagentRunTool] : []),
+];
+
 const openEntries = async (
   plan: StagePlan,
   context: RunnerContext,
   closers: (() => Promise<void>)[],
 ): Promise<Result<ReadonlyMap<string, AgentTool>, StageFailure>> => {
-  const tools = new Map<string, AgentTool>();
+  const tools = new Map(ownTools(plan).map((tool) => [tool.name, tool]));
   for (const entry of toolEntries(plan)) {
     const opened = await openEntry(entry, plan, context);
     if (!opened.ok) return opened;
