@@ -120,7 +120,9 @@ const report = async (
   if (call_id !== undefined) {
     await tellParent(run, news, pending);
     const answer = callAnswerOf(worker);
-    return mustHear(await run.request({ type: "answer_call", stage_id, call_id, worker_id: worker.id, answer }));
+    const usage = worker.usage === undefined ? {} : { usage: worker.usage };
+    const call = { type: "answer_call", stage_id, call_id, worker_id: worker.id, answer, ...usage } as const;
+    return mustHear(await run.request(call));
   }
   const result = reportOf(worker, to, ports.context());
   const told = pending === null ? {} : { news: pending };

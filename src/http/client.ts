@@ -77,7 +77,7 @@ export interface NewRunInput {
   readonly drive?: "auto" | "manual";
 }
 
-type RunPart = "stages" | "artifacts" | "transitions" | "checkpoints";
+type RunPart = "stages" | "artifacts" | "transitions" | "checkpoints" | "worker_updates";
 
 /** How often in a row a stream may end before it is given up. */
 const MAX_SILENT_RESUMES = 5;

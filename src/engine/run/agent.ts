@@ -157,6 +157,7 @@ export const answerCall = (draft: Draft, command: AnswerCall): Rejection | null 
     type: "call_answered",
     stage_id: unit.stage_id,
     call_id: call.call_id,
+    ...(command.usage === undefined ? {} : { usage: command.usage }),
     ...("approved" in command.answer
       ? { approval: approvalOf(call, command.answer) }
       : clientAnswer(draft, found, command.answer)),

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
 import type { ArtifactRecord } from "../../schema/artifact.ts";
 import type { DecodedGraph, WorkflowGraph } from "../../schema/graph.ts";
-import type { StagePlan } from "../../schema/plan.ts";
+import type { LlmUsage, StagePlan } from "../../schema/plan.ts";
 import type { CapabilityPolicy, ToolApprovalPolicy } from "../../schema/policy.ts";
 import type { MutationSessionRecord, RunExecutionRecord, RunRecord } from "../../schema/record.ts";
 import type { AgentStep, ToolAnswer } from "../../schema/agent-step.ts";
@@ -181,6 +181,8 @@ export interface AnswerCall {
   /** The worker that answers; absent for anybody else. */
   readonly worker_id?: string;
   readonly answer: ToolAnswer;
+  /** What answering has cost; it counts as used by the stage. */
+  readonly usage?: LlmUsage;
 }
 
 /** A person answers what a stage asks; `misfit` says what the question's schema has against the answer (spec/workers 24.5). */

@@ -141,6 +141,8 @@ export interface CallAnswered extends Stamped {
   readonly message?: JsonObject;
   readonly tool_call?: ToolCallRecord;
   readonly approval?: ToolApproval;
+  /** What the worker that answered has used. */
+  readonly usage?: LlmUsage;
 }
 
 /** A branch of a map was prepared: a stage of its own for everything but the record (spec/workflow 6.6). */

@@ -97,6 +97,7 @@ export const callAnswered = (run: Run, event: CallAnswered): Run => {
       loop: {
         ...loop,
         pending,
+        usage: addUsage(loop.usage, event.usage ?? null),
         tool_calls: event.tool_call === undefined ? loop.tool_calls : loop.tool_calls.append([event.tool_call]),
         approvals:
           event.approval === undefined ? loop.approvals : { ...loop.approvals, [event.call_id]: event.approval },

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from "../../lib/json.ts";
+import { digestOf } from "../../lib/digest.ts";
 import { err, ok, type Result } from "../../lib/result.ts";
 import type { PendingToolCall } from "../../schema/agent-step.ts";
 import type { WorkflowNode } from "../../schema/graph.ts";
@@ -9,6 +10,7 @@ import { meetWorkerPolicies } from "../policy/worker-policy.ts";
 import { ANY_CONTEXT } from "../worker/artifact-carry.ts";
 import type { SpawnWorker } from "../worker/command.ts";
 import { subAgentOf } from "../worker/sub-agent.ts";
+import { budgetLeft } from "./budget.ts";
 import { policyBelow, TOO_DEEP } from "./delegate.ts";
 import type { Draft } from "./draft.ts";
 import { unitNode } from "./stage-node.ts";
@@ -65,6 +67,7 @@ export const calledSpawn = (
   const worker_id = call.worker_id ?? "";
   const { run_id, report_to: to } = run;
   const { stage_id, node_id, attempt_token, session_id } = unit;
+  const budget = budgetLeft(run);
   const asked = { task, name: null, parent_session_id: session_id };
   const options = inherited(node, approval);
   // The same however often it is spawned: its ids follow from that of the worker.
@@ -94,6 +97,8 @@ export const calledSpawn = (
     audit: { parent_session_id: session_id, mutation_scope: "read_only", approval_policy: approval },
     parent_worker_id: to !== null && "worker_id" in to ? to.worker_id : null,
     parent_stage_id: node_id,
-    parent: { run_id, stage_id, node_id, attempt_token, call_id: call.call_id },
+    parent: { run_id, stage_id, node_id, attempt_token, call_id: call.call_id, ...(budget === null ? {} : { budget }) },
+    // What the run has by now makes no other request of it.
+    request_digest: digestOf({ run_id, stage_id, call_id: call.call_id }),
   });
 };

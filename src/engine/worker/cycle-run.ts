@@ -145,7 +145,7 @@ const orderOf = (worker: Worker, execution: RunExecutionRecord): CycleOrder => {
         ...fresh,
         graph: singleNode(worker, agentNode(config.spec)),
         artifacts: [],
-        options: lineage(worker, {}),
+        options: { ...lineage(worker, {}), ...budgetOption(worker) },
         sessions: subAgentSeeds(worker, config.spec),
       };
   }

@@ -16,6 +16,11 @@ import type {
   workerPageSchema,
   workerSpansSchema,
 } from "../../schema/api-worker.ts";
+import type {
+  putWorkerWebhookSchema,
+  webhookDeliveriesSchema,
+  workerWebhookSchema,
+} from "../../schema/worker-webhook.ts";
 import { type CallOptions, type Out, type Query, segment, type Transport } from "./transport.ts";
 
 /** Delegated workers (spec/workers 1 to 17). */
@@ -34,6 +39,12 @@ export class WorkerCalls {
     this.#transport.send<Out<typeof workerEventPageSchema>>("GET", `/v1/workers/${segment(id)}/events`, { query });
   spans = (id: string) =>
     this.#transport.send<Out<typeof workerSpansSchema>>("GET", `/v1/workers/${segment(id)}/spans`);
+  putWebhook = (body: z.input<typeof putWorkerWebhookSchema>) =>
+    this.#transport.send<Out<typeof workerWebhookSchema>>("PUT", "/v1/worker_webhook", { body });
+  getWebhook = () => this.#transport.send<Out<typeof workerWebhookSchema>>("GET", "/v1/worker_webhook");
+  deleteWebhook = () => this.#transport.send<undefined>("DELETE", "/v1/worker_webhook");
+  webhookDeliveries = (id: string) =>
+    this.#transport.send<Out<typeof webhookDeliveriesSchema>>("GET", `/v1/workers/${segment(id)}/webhook_deliveries`);
   wait = (id: string, body: z.input<typeof waitWorkerSchema> = {}) =>
     this.#transport.send<Out<typeof waitedWorkerSchema>>("POST", `/v1/workers/${segment(id)}/wait`, { body });
   input = (id: string, text: string, call: CallOptions = {}) => this.#tell(id, "input", { text }, call);

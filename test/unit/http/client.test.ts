@@ -37,7 +37,7 @@ const GIVEN: readonly (readonly unknown[])[] = [
   [],
   ["id", "id", "id"],
   ["id"],
-  ...["stages", "artifacts", "transitions", "checkpoints"].map((part) => ["id", part]),
+  ...["stages", "artifacts", "transitions", "checkpoints", "worker_updates"].map((part) => ["id", part]),
   ["id", 1],
   [ADDRESS, {}],
   [{ ...ADDRESS, tenant: "id" }],

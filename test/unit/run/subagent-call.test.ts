@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { drainOutbox } from "../../../durable-objects/shell/drain.ts";
 import type { RunEffect } from "../../../src/engine/run/command.ts";
+import { budgetLeft } from "../../../src/engine/run/budget.ts";
 import { awaitedWorkers } from "../../../src/engine/run/delegate.ts";
 import type { Run } from "../../../src/engine/run/state.ts";
 import { calledSpawn, delegatedCall } from "../../../src/engine/run/subagent-call.ts";
@@ -145,5 +146,22 @@ describe("a call for a sub-agent", () => {
     accepted(shell, answer("c1", first));
     accepted(shell, { type: "cancel_run", reason: "enough" });
     expect(await effects()).toEqual([{ type: "close_worker", worker_id: second }]);
+  });
+
+  it("[L-3] may spend what its run has left, and what it used is used by the stage", () => {
+    const { shell, state, spawn, answer } = parked([waits("c1")], {}, { options: { budget: { max_cost_usd: 2 } } });
+    expect(spawn("c1")).toMatchObject({ ok: true, value: { parent: { budget: { max_cost_usd: 2 } } } });
+    const [worker] = awaitedWorkers(state());
+    const usage = {
+      input_tokens: 3,
+      output_tokens: 2,
+      total_duration_ms: 1,
+      call_count: 1,
+      total_cost: 0.5,
+      models: ["m"],
+    } as const;
+    accepted(shell, { ...answer("c1", worker), usage });
+    expect(planIn(advance(shell)).progress?.usage).toMatchObject({ total_cost: 0.5, input_tokens: 3 });
+    expect(budgetLeft(state())).toEqual({ max_cost_usd: 1.5 });
   });
 });

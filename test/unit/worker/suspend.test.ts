@@ -3,7 +3,7 @@ import { orderedCycle } from "../../../src/engine/worker/cycle-run.ts";
 import { nextWorkerWake } from "../../../src/engine/worker/resume.ts";
 import type { WorkerCommand } from "../../../src/engine/worker/command.ts";
 import type { ResumeConditions } from "../../../src/engine/worker/state.ts";
-import { spawnOf, transcriptOf, WORKER_ID, WorkerFixture, went } from "../../support/worker-fixture.ts";
+import { transcriptOf, WORKER_ID, WorkerFixture, went } from "../../support/worker-fixture.ts";
 
 const conditions: ResumeConditions = {
   trigger: { kind: "webhook" },
