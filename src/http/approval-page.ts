@@ -69,6 +69,10 @@ const facts = (entries: readonly (readonly [string, Json | undefined])[]): strin
   return rows.length === 0 ? "" : `<dl>\n${rows.join("\n")}\n</dl>`;
 };
 
+/** A time to the minute, as people read it: 2026-11-21 05:22 UTC. */
+const minuteOf = (time: string | null): string | null =>
+  time === null ? null : time.replace(/^(.{10})T(.{5}).*Z$/, "$1 $2 UTC");
+
 const asked = (view: ApprovalView): string => {
   const { prompt, metadata, agent, deadline, approvers, approvers_required: needed, approved_by: approved } = view;
   const isEvent = view.source === "event";
@@ -90,8 +94,8 @@ ${facts([
   ["Evidence", evidence_refs],
   ["Asks to use", capabilities_requested],
   ["Asked by", agent],
-  ["Asked at", view.requested_at],
-  ["Answer until", deadline],
+  ["Asked at", minuteOf(view.requested_at)],
+  ["Answer until", minuteOf(deadline)],
   ["May answer", approvers.join(", ")],
   ["Approved so far", count],
 ])}`;

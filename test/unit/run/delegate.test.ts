@@ -128,6 +128,23 @@ describe("a subagent stage", () => {
     expect(runOf(shell).usage.total_cost).toBe(0.5);
   });
 
+  it("[L-14.6] gives templates what its worker made where the report has no text", () => {
+    const fixture = runFixture();
+    const tell = { kind: "stage", mode: "function", function: "echo", input: "{{input.text}}, {{nodes.s.text}}" };
+    const edges = [{ from: "s", to: "tell" }];
+    accepted(fixture.shell, createRun({ entry: "s", nodes: { s: subagent(), tell }, edges }));
+    step(fixture.shell);
+    const { attempt_token, node_id } = unitOf(fixture.shell);
+    const metadata = { worker_id: "worker_1", delegated: true };
+    const artifacts = [
+      { id: "a1", kind: "summary", text: "found", stage: "delegated_worker", metadata },
+      { id: "a2", kind: "worker_result", text: null, stage: "s", priority: 95, metadata },
+    ].map((artifact) => ({ _type: "artifact", ...artifact }));
+    accepted(fixture.shell, { type: "complete_stage", node_id, attempt_token, result: { ...REPORT, artifacts } });
+    step(fixture.shell);
+    expect(runOf(fixture.shell).open[0]?.work).toMatchObject({ call: { input: "found, found" } });
+  });
+
   it("[L-14.3] fails with its worker, which its record still shows", () => {
     const { shell } = started({ s: subagent() });
     const { attempt_token, node_id } = unitOf(shell);
