@@ -1,4 +1,4 @@
-import type { Json } from "../lib/json.ts";
+import { isObject, type Json } from "../lib/json.ts";
 import type { ApprovalView } from "../schema/api-approval.ts";
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -73,15 +73,24 @@ const facts = (entries: readonly (readonly [string, Json | undefined])[]): strin
 const minuteOf = (time: string | null): string | null =>
   time === null ? null : time.replace(/^(.{10})T(.{5}).*Z$/, "$1 $2 UTC");
 
+/** What dual control carries out, without a detail that is not there. */
+const carriedOut = (release: Json | undefined): Json | undefined => {
+  if (!isObject(release) || release["detail"] !== null) return release;
+  const { detail: _none, ...rest } = release;
+  return rest;
+};
+
 const asked = (view: ApprovalView): string => {
   const { prompt, metadata, agent, deadline, approvers, approvers_required: needed, approved_by: approved } = view;
   const isEvent = view.source === "event";
   const { args, detail, evidence_refs, capabilities_requested, role, release } = metadata;
+  // What dual control takes is said by what it carries out, and by the count.
+  const isRelease = release !== undefined && release !== null;
   const isSaidTwice = JSON.stringify(args) === JSON.stringify(detail);
   const about: readonly (readonly [string, Json | undefined])[] = isEvent
     ? [["Details", view.detail]]
     : [
-        ["Arguments", isSaidTwice ? null : args],
+        ["Arguments", isSaidTwice || isRelease ? null : args],
         ["Details", detail],
       ];
   const count = needed > 1 ? `${approved.length} of ${needed}` : undefined;
@@ -89,7 +98,7 @@ const asked = (view: ApprovalView): string => {
 ${facts([
   ["Reason", view.reason],
   ["Role", role],
-  ["Carries out", release],
+  ["Carries out", carriedOut(release)],
   ...about,
   ["Evidence", evidence_refs],
   ["Asks to use", capabilities_requested],
