@@ -1,4 +1,4 @@
-import { byteLength, type Json, type JsonObject } from "../../lib/json.ts";
+import { byteLength, isObject, type Json, type JsonObject } from "../../lib/json.ts";
 import type { RunRecord, RunStageRecord } from "../../schema/record.ts";
 import type { CycleResult, WorkerCommand } from "./command.ts";
 import { subAgentEnvelope } from "./envelope.ts";
@@ -43,11 +43,18 @@ const workflowPayload = ({ status, record }: CycleFacts): JsonObject => {
   return byteLength(JSON.stringify(whole)) <= MAX_PAYLOAD_BYTES ? whole : payload(headerOf(record));
 };
 
+/** What a stage came to: what it was completed with, or what it made where nobody handed anything in, as when people answered. */
+const stageResult = (stage: RunStageRecord, result: JsonObject | null): JsonObject => {
+  if (result !== null && Object.keys(result).length > 0) return result;
+  const made = stage.artifacts.at(-1)?.data;
+  return made !== undefined && isObject(made) ? made : {};
+};
+
 const stagePayload = (worker: Worker, stage: RunStageRecord, result: JsonObject | null): JsonObject => ({
   status: "completed",
   mode: "stage",
   task: worker.task,
-  result: result ?? {},
+  result: stageResult(stage, result),
   artifacts: stage.artifacts as unknown as readonly JsonObject[],
   transcript: stage.transcript ?? null,
   execution: executionRecord(worker.execution) as unknown as JsonObject,

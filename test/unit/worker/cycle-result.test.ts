@@ -121,6 +121,14 @@ const failed = (attempts: readonly JsonObject[]) =>
   cycleResult(workerWith(STAGE), factsOf({ record: recordOf({ stages: [stageOf({ branch: "error", attempts })] }) }));
 
 describe("the cycle of a stage worker", () => {
+  it("[L-10.4] leaves what people answered, though nobody handed anything in", () => {
+    const answer = { status: "completed", text: "fine", data: "fine", request_id: "hitl_question_run_1_1" };
+    const record = recordOf({ stages: [stageOf({ artifacts: [{ ...NOTE, data: answer }] })] });
+    const { payload } = wentWell(cycleResult(workerWith(STAGE), factsOf({ record, result: {} })));
+    expect(payload).toMatchObject({ mode: "stage", result: answer });
+    expect(wentWell(cycleResult(workerWith(STAGE), factsOf({ result: {} }))).payload).toMatchObject({ result: {} });
+  });
+
   it("[L-10.4] leaves what its stage did", () => {
     const transcript = transcriptOf("do it", "done");
     const result = wentWell(cycleResult(workerWith(STAGE, { task: "now" }), factsOf()));
