@@ -115,7 +115,7 @@ export const restoredWorker = (
     artifacts: decoded.artifacts.map((artifact) => normalizeArtifact(artifact, context)),
     parent_worker_id: textOr(source["parent_worker_id"], null),
     parent_stage_id: textOr(source["parent_stage_id"], null),
-    child_run_id: textOr(source["child_run_id"], null),
+    child_run_id: textOr(source["child_run_id"], null) || null,
     child_run_path: textOr(source["child_run_path"], null),
     carry_policy: { ...decoded.carry_policy, policy: narrowed(decoded.carry_policy.policy, policy) },
     execution: decoded.execution,

@@ -3,6 +3,7 @@ import { snapshotPath } from "../../engine/worker/snapshot-path.ts";
 import { suspensionTrigger } from "../worker-conditions.ts";
 import type { Json } from "../../lib/json.ts";
 import { uuidIds } from "../../ports/ids.ts";
+import { id as runId } from "../../schema/api.ts";
 import {
   restoreWorkerSchema,
   type WorkerSummary,
@@ -64,9 +65,11 @@ export const addWorkerSnapshotRoutes = (router: Router): void => {
         { now: Date.now(), nextId: uuidIds },
       );
       if (!worker.ok) return invalid([{ path: "snapshot", message: worker.error }], worker.error);
-      const { id, suspension } = worker.value;
+      const { id, suspension, child_run_id } = worker.value;
       if (!WORKER_ID.test(id))
         return invalid([{ path: "snapshot.id", message: "must be the id of a worker: letters, digits, _ and -" }]);
+      if (child_run_id !== null && !runId.safeParse(child_run_id).success)
+        return invalid([{ path: "snapshot.child_run_id", message: "must be the id of a run" }]);
       const asleep = suspensionTrigger(call.env, suspension);
       if (asleep !== null) return asleep;
       const { input = null, continue_transcript } = body;
