@@ -113,7 +113,7 @@ export const restoredWorker = (
     latest_error: textOr(source["latest_error"], null),
     transcript: source["transcript"] ?? null,
     artifacts: decoded.artifacts.map((artifact) => normalizeArtifact(artifact, context)),
-    parent_worker_id: textOr(source["parent_worker_id"], null),
+    parent_worker_id: textOr(source["parent_worker_id"], null) || null,
     parent_stage_id: textOr(source["parent_stage_id"], null),
     child_run_id: textOr(source["child_run_id"], null) || null,
     child_run_path: textOr(source["child_run_path"], null),
