@@ -22,7 +22,6 @@ describe("the field that is wrong with a spawn config", () => {
     ["task", { node }],
     ["policy.tools[0]", { task: "t", node, policy: { tools: [1] } }],
     ["policy", { task: "t", node, policy: [] }],
-    ["tools", { task: "t", node, tools: "a" }],
     ["carry.transcript_mode", { task: "t", node, carry: { transcript_mode: "odd" } }],
     ["carry.context_policy.max_artifacts", { task: "t", node, carry: { context_policy: { max_artifacts: "x" } } }],
     ["execution.cwd", { task: "t", node, execution: { cwd: 1 } }],
@@ -35,6 +34,10 @@ describe("the field that is wrong with a spawn config", () => {
     ["webhook.events.0", { task: "t", node, webhook: { url: "https://a.example", events: ["odd"] } }],
   ])("[L-2] is %s", (path, config) => {
     expect(pathOf(config)).toBe(path);
+  });
+
+  it("[L-3.1] is the shorthand of tools", () => {
+    expect(spawnPath("spawn_agent: tools shorthand must be a list of strings")).toBe("tools");
   });
 
   it("[L-18.1] is the part of the conditions", () => {
