@@ -62,18 +62,32 @@ export const newestUpdates = (
 export const allUpdates = (shell: Pick<WorkerShell, "entries">): readonly PlacedUpdate[] =>
   new UpdateLog().take(shell.entries());
 
-/** Public events of a worker after a position. */
+/** A page ends where it would become larger: what objects answer has a limit, and each event shows its worker's task. */
+const MAX_PAGE_CHARACTERS = 4_000_000;
+
+/** How many of these events fit into a page, at least one. */
+const fitting = (items: readonly PlacedUpdate[]): number => {
+  let size = 0;
+  const end = items.findIndex((item) => {
+    size += JSON.stringify(item).length;
+    return size > MAX_PAGE_CHARACTERS;
+  });
+  return end === -1 ? items.length : Math.max(1, end);
+};
+
+/** Public events of a worker after a position: so many, or as many as fit. */
 export const pageOfUpdates = (
   shell: Pick<WorkerShell, "entries" | "state">,
   after: number,
   limit: number,
 ): UpdatePage => {
-  const items = allUpdates(shell).slice(after, after + limit + 1);
-  const hasMore = items.length > limit;
+  const found = allUpdates(shell).slice(after, after + limit + 1);
+  const shown = Math.min(limit, fitting(found));
+  const hasMore = found.length > shown;
   const isOver = shell.state === null || isTerminal(shell.state.status);
   return {
-    items: hasMore ? items.slice(0, limit) : items,
-    next: hasMore ? after + limit : null,
+    items: found.slice(0, shown),
+    next: hasMore ? after + shown : null,
     ended: isOver && !hasMore,
   };
 };

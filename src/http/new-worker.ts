@@ -19,6 +19,7 @@ import type { Call } from "./call.ts";
 import { idFor } from "./idempotency.ts";
 import { invalid, problem, type Problem } from "./problem.ts";
 import { awakenable } from "./worker-conditions.ts";
+import { spawnPath } from "./spawn-path.ts";
 import { workerNotFound, workerObject } from "./worker-object.ts";
 
 const OPERATION = "spawn_worker";
@@ -43,10 +44,7 @@ const EXCEEDS = "exceed";
 const refusal = (text: string): Problem =>
   text.includes(EXCEEDS) && text.includes("host ceiling")
     ? problem("policy_exceeds_ceiling", text)
-    : invalid([{ path: pathIn(text), message: text }], text);
-
-/** The field that an error of the specification names, as far as it does. */
-const pathIn = (text: string): string => /config\.([a-z_.]+)|carry\.[a-z_]+/.exec(text)?.[1] ?? ".";
+    : invalid([{ path: spawnPath(text), message: text }], text);
 
 const graphProblem = ({ config }: SpawnRequest): Problem | null => {
   if (config.mode !== "workflow") return null;

@@ -118,17 +118,21 @@ const triggerId = (run: Run): string | null => {
   return typeof id === "string" ? id : null;
 };
 
-/** The run as lists show it; the task is cut to what a list needs. */
+const MAX_ROW_TEXT = 200;
+
+const MAX_ROW_ERROR = 1_000;
+
+/** The run as lists show it; its texts are cut to what a list needs, and a message carries. */
 export const indexRow = (run: Run): RunIndexRow => ({
   run_id: run.run_id,
-  workflow_id: run.workflow_id,
-  workflow_name: run.graph.name ?? null,
-  trigger_id: triggerId(run),
+  workflow_id: run.workflow_id.slice(0, MAX_ROW_TEXT),
+  workflow_name: run.graph.name?.slice(0, MAX_ROW_TEXT) ?? null,
+  trigger_id: triggerId(run)?.slice(0, MAX_ROW_TEXT) ?? null,
   status: run.status,
-  task: run.task.slice(0, 200),
+  task: run.task.slice(0, MAX_ROW_TEXT),
   stage_count: run.stage_count,
   total_cost: run.usage.total_cost,
-  error: run.error,
+  error: run.error?.slice(0, MAX_ROW_ERROR) ?? null,
   created_at: run.created_at,
   updated_at: run.updated_at,
 });

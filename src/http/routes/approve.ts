@@ -73,7 +73,10 @@ const MAX_REASON_CHARACTERS = 1_000;
 const answerOf = (view: ApprovalView, fields: URLSearchParams, reviewer: string): RespondRequest | null => {
   const reason = (fields.get("reason") ?? "").trim().slice(0, MAX_REASON_CHARACTERS);
   const said = { reviewer, ...(reason === "" ? {} : { reason }) };
-  if (view.request_kind === "question") return { ...said, answer: typed(view, fields.get("answer") ?? "") };
+  if (view.request_kind === "question") {
+    const answer = fields.get("answer") ?? "";
+    return answer.trim() === "" ? null : { ...said, answer: typed(view, answer) };
+  }
   const decision = fields.get("decision") ?? "";
   const chosen = Object.hasOwn(DECISIONS, decision) ? DECISIONS[decision] : undefined;
   const isFitting = (chosen?.accepted !== undefined) === (view.request_kind === "escalation");
@@ -96,7 +99,10 @@ const decide = async (c: Context<HonoEnv>): Promise<Response> => {
   // Whoever has a link could otherwise fill the journal of the run.
   if (view.status !== "open") return askedPage(view, reviewer, { status: 409, filled });
   const body = answerOf(view, fields.value, reviewer);
-  if (body === null) return askedPage(view, reviewer, { status: 400, error: "Choose one of the buttons.", filled });
+  if (body === null) {
+    const error = view.request_kind === "question" ? "Give an answer." : "Choose one of the buttons.";
+    return askedPage(view, reviewer, { status: 400, error, filled });
+  }
   const outcome = await answerAsked(call, id, { body, via: "link" });
   const now = await findAsked(call, id);
   const after = now.ok ? now.value.view : view;

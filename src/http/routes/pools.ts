@@ -1,5 +1,6 @@
 import { POOL_AUDIT_TOPIC } from "../../engine/pool/audit.ts";
 import { poolOptions } from "../../engine/pool/options.ts";
+import type { Rejection } from "../../engine/machine.ts";
 import type { TaskView } from "../../engine/pool/view.ts";
 import { waitedTaskIds } from "../../engine/pool/wait.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
@@ -36,6 +37,13 @@ const found = async (call: Call, id: string): Promise<Result<() => PoolObject, P
   return ok(() => poolObject(env, tenant, address));
 };
 
+/** An option that a pool does not take, in the words of the specification (spec/workers 26.1, 26.2). */
+const wrongOption = (text: string): Problem => {
+  const named =
+    /^\w+(?:\.submit)?: (?:unknown (queue|backpressure|scope)\b|(?!options)([a-z_.]+) (?:must|cannot|is)\b)/.exec(text);
+  return invalid([{ path: named?.[1] ?? named?.[2] ?? ".", message: text }], text);
+};
+
 const addCreate = (router: Router): void =>
   router.add(
     {
@@ -51,7 +59,7 @@ const addCreate = (router: Router): void =>
     },
     async ({ body, call }) => {
       const options = poolOptions(body as Json);
-      if (!options.ok) return invalid([{ path: ".", message: options.error }], options.error);
+      if (!options.ok) return wrongOption(options.error);
       const known = idFor(call, "create_pool");
       const name = options.value.name ?? (known === null ? uuidIds("pool") : `pool_${known}`);
       const config = { ...options.value, name };
@@ -123,6 +131,10 @@ const addReads = (router: Router): void => {
 
 const task = { status: 200, description: "The task", name: "PoolTask", schema: poolTaskSchema } as const;
 
+/** Why a pool does not take a task, with the option that is wrong with it (spec/workers 26.2). */
+const notTaken = (rejection: Rejection): Problem =>
+  rejection.code === "invalid_request" ? wrongOption(rejection.detail) : fromRejection(rejection);
+
 const addTasks = (router: Router): void => {
   router.add(
     {
@@ -149,7 +161,7 @@ const addTasks = (router: Router): void => {
       if (!pool.ok) return pool.error;
       const request = { options: body as JsonObject, request_key: idFor(call, "submit_task") };
       const answer = await pool.value().submit(params.id, request);
-      if (!answer.ok) return fromRejection(answer.rejection);
+      if (!answer.ok) return notTaken(answer.rejection);
       const { task: submitted, is_new } = answer.reply;
       if (submitted.status === "blocked") return done(submitted, 202);
       return done(submitted, is_new ? 201 : 200);

@@ -1,5 +1,6 @@
 import { startCycleAfterRequest } from "../../queue/start-cycle.ts";
 import { arrangeListening } from "../../queue/listen.ts";
+import type { Rejection } from "../../engine/machine.ts";
 import type { WorkerCommand } from "../../engine/worker/command.ts";
 import { suspendInitiator } from "../../engine/worker/read-suspension.ts";
 import type { ResumeInitiator } from "../../engine/worker/state.ts";
@@ -27,14 +28,28 @@ const shared = { tag: "Workers", access: "workers", method: "post" } as const;
 const reply = { status: 200, description: "The worker", name: "Worker", schema: workerSummarySchema };
 const problems = ["worker_not_found", "invalid_transition", "idempotency_key_reused"] as const;
 
+/** The field of a request that a worker itself judges. */
+const JUDGED: Readonly<Partial<Record<WorkerCommand["type"], string>>> = {
+  send_input: "text",
+  trigger: "payload",
+  resume: "input",
+};
+
+const untold = (workerId: string, type: WorkerCommand["type"], rejection: Rejection): Problem => {
+  const { code, detail } = rejection;
+  if (code === "worker_not_found") return workerNotFound(workerId);
+  const path = JUDGED[type];
+  if (code !== "invalid_request" || path === undefined) return fromRejection(rejection);
+  return invalid([{ path, message: detail }], detail);
+};
+
 /** Tells a worker something and answers with its summary; what that set to work is started at once. */
 const tell = async (call: Call, workerId: string, command: WorkerCommand): Promise<Result<JsonObject, Problem>> => {
   const { env, tenant } = call;
   const worker = workerObject(env, tenant, workerId);
   const { answer, ordered } = await worker.take(command, keyOf(call, command.type, command));
   if (!answer.ok) {
-    const { code } = answer.rejection;
-    return err(code === "worker_not_found" ? workerNotFound(workerId) : fromRejection(answer.rejection));
+    return err(untold(workerId, command.type, answer.rejection));
   }
   if (ordered !== null) call.waitUntil(startCycleAfterRequest(env, { tenant, worker_id: workerId }, ordered));
   return ok(answer.reply.summary);

@@ -3,6 +3,7 @@ import { snapshotPath } from "../../engine/worker/snapshot-path.ts";
 import { suspensionTrigger } from "../worker-conditions.ts";
 import type { Json } from "../../lib/json.ts";
 import { uuidIds } from "../../ports/ids.ts";
+import { id } from "../../schema/api.ts";
 import {
   restoreWorkerSchema,
   type WorkerSummary,
@@ -20,6 +21,11 @@ import { workerNotFound, workerObject } from "../worker-object.ts";
 const shared = { tag: "Workers", access: "workers" } as const;
 
 const WORKER_ID = /^[A-Za-z0-9_-]{1,128}$/;
+
+/** What a snapshot names beside its worker. */
+const REFERENCES = ["child_run_id", "parent_worker_id"] as const;
+
+const reference = id.nullable();
 
 const decoded = (snapshot: Json): ReturnType<typeof decodeSnapshot> =>
   typeof snapshot === "string" ? readSnapshot(snapshot) : decodeSnapshot(snapshot);
@@ -64,18 +70,21 @@ export const addWorkerSnapshotRoutes = (router: Router): void => {
         { now: Date.now(), nextId: uuidIds },
       );
       if (!worker.ok) return invalid([{ path: "snapshot", message: worker.error }], worker.error);
-      const { id, suspension } = worker.value;
-      if (!WORKER_ID.test(id))
+      const { id: workerId, suspension } = worker.value;
+      if (!WORKER_ID.test(workerId))
         return invalid([{ path: "snapshot.id", message: "must be the id of a worker: letters, digits, _ and -" }]);
+      const misnamed = REFERENCES.filter((key) => !reference.safeParse(worker.value[key]).success);
+      if (misnamed.length > 0)
+        return invalid(misnamed.map((key) => ({ path: `snapshot.${key}`, message: "must be an id" })));
       const asleep = suspensionTrigger(call.env, suspension);
       if (asleep !== null) return asleep;
       const { input = null, continue_transcript } = body;
-      const answer = await workerObject(call.env, tenant, id).request(
+      const answer = await workerObject(call.env, tenant, workerId).request(
         { type: "restore", worker: worker.value, input, continue_transcript },
         keyOf(call, "restore_worker", body),
       );
       if (!answer.ok) return fromRejection(answer.rejection);
-      await arrangeListening(call.env, { tenant, worker_id: id });
+      await arrangeListening(call.env, { tenant, worker_id: workerId });
       return done(answer.reply.summary as WorkerSummary);
     },
   );

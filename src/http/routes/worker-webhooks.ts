@@ -1,3 +1,4 @@
+import { base64Bytes } from "../../connectors/encoding.ts";
 import { findTenantWebhook, type TenantWebhook } from "../../ports/worker-webhook.ts";
 import { egressRefusal } from "../../executor/private-hosts.ts";
 import { rfc3339 } from "../../lib/time.ts";
@@ -28,6 +29,8 @@ const shown = (found: TenantWebhook | null) => {
 const put = async (call: Call, { secret, url, events, headers }: PutWorkerWebhook) => {
   const refused = egressRefusal(new URL(url), call.env.GODWIT_ALLOW_PRIVATE_HOSTS);
   if (refused !== undefined) return invalid([{ path: "url", message: refused }]);
+  if (secret !== undefined && base64Bytes(secret.replace(/^whsec_/, "")) === null)
+    return invalid([{ path: "secret", message: "must be base64, with or without `whsec_`" }]);
   const sealed = secret === undefined ? null : await sealFor(call.env, webhookOwner(call.tenant), secret);
   if (sealed !== null && !sealed.ok) return sealed.error;
   const text = sealed === null ? null : sealed.value.sealed;
