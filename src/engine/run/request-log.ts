@@ -1,8 +1,25 @@
 import type { Rejection } from "../machine.ts";
+import { lifecycleMachine } from "../finish/machine.ts";
+import type { Asking } from "../hitl/envelope.ts";
+import { recordOf } from "../hitl/log.ts";
 import { hitlMachine } from "../hitl/machine.ts";
-import type { HitlCommand, HitlReply } from "../hitl/state.ts";
+import type { HitlCommand, HitlEvent, HitlReply } from "../hitl/state.ts";
 import type { Draft } from "./draft.ts";
 import { requestRow } from "./request-view.ts";
+
+/** Takes into the run's audit what people answered, and how each request ended (spec/workers 24.1). */
+const audit = (draft: Draft, asking: Asking, events: readonly HitlEvent[]): void => {
+  for (const event of events.filter(({ type }) => type !== "requested")) {
+    const { kind, payload } = recordOf(asking, event);
+    const { lifecycle, run_id: pipeline_id } = draft.run;
+    const decision = lifecycleMachine.decide(
+      lifecycle,
+      { type: "emit_audit", kind, payload, pipeline_id },
+      draft.context,
+    );
+    if (decision.ok) for (const entry of decision.events) draft.emit(entry);
+  }
+};
 
 /** Gives a request of the run a command; what happens stands in the run's journal, and the list of requests is told. */
 export const tellRequest = (
@@ -15,6 +32,7 @@ export const tellRequest = (
   if (!decision.ok) return decision.rejection;
   for (const record of decision.events) draft.emit({ type: "request_recorded", stage_id, request_id: id, record });
   const changed = draft.run.requests.get(id);
+  if (changed !== undefined) audit(draft, changed.request.asking, decision.events);
   if (changed !== undefined && changed.request.status !== before?.status) draft.indexRequest(requestRow(changed));
   return decision.reply;
 };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { auditEntries } from "../../../src/engine/finish/audit.ts";
 import { nextWake } from "../../../src/engine/run/wake.ts";
 import type { JsonObject } from "../../../src/lib/json.ts";
 import { approval, asking, DAY, respond, START, types } from "../../support/person-run.ts";
@@ -42,6 +43,20 @@ describe("a stage that asks for an approval", () => {
       text: "unsafe",
       data: { name: "ApprovalDeniedError", reviewers: ["bob"], request_id: "hitl_approval_run-1_1" },
     });
+  });
+
+  it("[L-24.1] is audited: what each of them said, and what was decided", () => {
+    const { shell } = asking(approval);
+    advance(shell);
+    respond(shell, { approved: true, reviewer: "ann" });
+    respond(shell, { approved: false, reviewer: "bob", reason: "unsafe" });
+    const audited = auditEntries(shell.entries());
+    expect(audited.map(({ seq, kind }) => [seq, kind])).toEqual([
+      [1, "hitl.response_received"],
+      [2, "hitl.response_received"],
+      [3, "hitl.approval_denied"],
+    ]);
+    expect(audited[2]).toMatchObject({ pipeline_id: "run-1", payload: { reviewer: "bob", reason: "unsafe" } });
   });
 
   it("[L-30] takes no answer without a name, nor from somebody who is not asked", () => {
