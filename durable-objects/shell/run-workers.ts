@@ -4,6 +4,7 @@ import { delegatedNode, delegatedSpawn } from "../../src/engine/run/delegate.ts"
 import { nodeSessionId } from "../../src/engine/run/session-id.ts";
 import { type CycleOf, isTerminal, type Run } from "../../src/engine/run/state.ts";
 import { calledSpawn, delegatedCall } from "../../src/engine/run/subagent-call.ts";
+import type { SpawnWorker } from "../../src/engine/worker/command.ts";
 import type { CycleFacts } from "../../src/engine/worker/cycle-result.ts";
 import { DELEGATED_NODE } from "../../src/engine/worker/cycle-run.ts";
 import { sessionSeeds } from "../../src/engine/transcript/session-seed.ts";
@@ -39,6 +40,12 @@ interface Spawning {
   readonly tell: (request: RunRequest) => unknown;
 }
 
+/** A spawn whose worker tells the webhook of its tenant, if there is one. */
+const withWebhook = async (ports: WorkerPorts, command: SpawnWorker): Promise<SpawnWorker> => {
+  const webhook = await ports.webhook();
+  return webhook === null ? command : { ...command, webhook };
+};
+
 /** Spawns the worker of a stage under the id that the stage has; doing it again is the same worker (spec/workers 14). */
 const spawnForStage = async (ports: WorkerPorts, { run, tell }: Spawning, stageId: string): Promise<void> => {
   const found = delegatedNode(run, stageId);
@@ -50,9 +57,7 @@ const spawnForStage = async (ports: WorkerPorts, { run, tell }: Spawning, stageI
   if (!execution.ok) return void fail(execution.error);
   const command = delegatedSpawn(run, stageId, execution.value);
   if (command === null) return;
-  const webhook = await ports.webhook();
-  const order = webhook === null ? {} : { webhook };
-  const answer = await ports.worker(command.worker_id).request({ ...command, ...order });
+  const answer = await ports.worker(command.worker_id).request(await withWebhook(ports, command));
   mustHear(answer);
   if (!answer.ok) fail(answer.rejection.detail);
 };
@@ -76,7 +81,7 @@ const spawnForCall = async (
   const call = decodeSubagentCall(found.call.arguments);
   const command = call.ok ? calledSpawn(run, found, call.value) : call;
   if (!command.ok) return void fail(command.error);
-  const answer = await ports.worker(worker_id).request(command.value);
+  const answer = await ports.worker(worker_id).request(await withWebhook(ports, command.value));
   mustHear(answer);
   if (!answer.ok) fail(answer.rejection.detail);
 };
