@@ -3,27 +3,15 @@ import { isObject, type Json, type JsonObject } from "../lib/json.ts";
 import { err, ok, type Result } from "../lib/result.ts";
 import { type ArtifactRecord, decodeArtifacts } from "./artifact.ts";
 import { type DecodeError, nestingIssue } from "./decode.ts";
-import { type DecodedGraph, decodeGraph, decodeNode, type WorkflowNode } from "./graph.ts";
+import { decodeGraph, decodeNode } from "./graph.ts";
 import { decodeMutationSession, type MutationSessionRecord } from "./record.ts";
 import { decodeSnapshotCarry, type SnapshotCarry } from "./worker-carry.ts";
 import { decodeWorkerExecution, type WorkerExecutionProfile } from "./worker-execution.ts";
+import type { DelegatedWork } from "./worker-spawn.ts";
 import type { SubAgentSpec } from "../engine/worker/state.ts";
 
 /** What a snapshot says a worker executes (spec/workers 1.2). */
-export type SnapshotConfig =
-  | {
-      readonly mode: "workflow";
-      readonly graph: DecodedGraph;
-      readonly artifacts: readonly ArtifactRecord[];
-      readonly options: JsonObject;
-    }
-  | {
-      readonly mode: "stage";
-      readonly node: WorkflowNode;
-      readonly artifacts: readonly ArtifactRecord[];
-      readonly transcript: Json;
-    }
-  | { readonly mode: "sub_agent"; readonly spec: SubAgentSpec };
+export type SnapshotConfig = DelegatedWork | { readonly mode: "sub_agent"; readonly spec: SubAgentSpec };
 
 /** A snapshot whose parts are known to be in form; the rest of it is read leniently (spec/workers 12.4). */
 export interface DecodedSnapshot {

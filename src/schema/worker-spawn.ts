@@ -24,8 +24,8 @@ export interface SubAgentRequest {
   readonly options: JsonObject;
 }
 
-/** What a worker is to execute, as a spawn config says it. */
-export type SpawnKind =
+/** A workflow or a stage for a worker, in the same form in a spawn config and in a snapshot (spec/workers 1.2, 2). */
+export type DelegatedWork =
   | {
       readonly mode: "workflow";
       readonly graph: DecodedGraph;
@@ -37,8 +37,10 @@ export type SpawnKind =
       readonly node: WorkflowNode;
       readonly artifacts: readonly ArtifactRecord[];
       readonly transcript: Json;
-    }
-  | { readonly mode: "sub_agent"; readonly request: SubAgentRequest };
+    };
+
+/** What a worker is to execute, as a spawn config says it. */
+export type SpawnKind = DelegatedWork | { readonly mode: "sub_agent"; readonly request: SubAgentRequest };
 
 /** A spawn config with each part read for itself; whoever resolves it takes the first part that could not be read. */
 export interface SpawnDraft {

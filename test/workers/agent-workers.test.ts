@@ -2,11 +2,9 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { JsonObject } from "../../src/lib/json.ts";
 import { get, migrateDatabase, post, refusal } from "./http-setup.ts";
 import { answered, runWith, startRun } from "./run-setup.ts";
-import { eventsOf, says, spawned, workerWith } from "./worker-setup.ts";
+import { eventsOf, idOf, looping, says, spawned, workerWith } from "./worker-setup.ts";
 
 beforeAll(migrateDatabase);
-
-const idOf = (worker: JsonObject): string => String(worker["id"]);
 
 describe("a worker", () => {
   it("[L-29.1] carries out a stage, and is given more to do", async () => {
@@ -135,22 +133,6 @@ describe("a subagent stage", () => {
     const worker = await workerWith(items[0]?.worker_id ?? "", "cancelled");
     expect(worker).toMatchObject({ error: "worker cancelled" });
   });
-});
-
-const looping = (turns: number): JsonObject => ({
-  provider: "scripted",
-  tools: [{ name: "echo" }],
-  max_iterations: 1000,
-  script: {
-    replies: [
-      ...Array.from({ length: turns }, (_, at) => ({
-        when: { turn: at + 1 },
-        text: `turn ${at + 1}`,
-        tool_calls: [{ name: "echo", arguments: { text: String(at) } }],
-      })),
-      { text: "all done" },
-    ],
-  },
 });
 
 const restedWorker = async (id: string): Promise<JsonObject> => {

@@ -5,7 +5,7 @@ import type { JsonObject } from "../../src/lib/json.ts";
 import { get, migrateDatabase, post, refusal, ROOT_KEY, send } from "./http-setup.ts";
 import { answered } from "./run-setup.ts";
 import { accepted, deliver, eventIn, ISSUE_OPENED, SECRET } from "./trigger-setup.ts";
-import { eventsOf, says, spawned, workerNow, workerWith } from "./worker-setup.ts";
+import { eventsOf, idOf, looping, says, spawned, workerNow, workerWith } from "./worker-setup.ts";
 
 beforeAll(migrateDatabase);
 
@@ -24,29 +24,11 @@ const told = async (path: string, body: JsonObject): Promise<JsonObject> => {
   return answer;
 };
 
-const idOf = (worker: JsonObject): string => String(worker["id"]);
-
 const listenerOf = (worker: JsonObject): { id: string; version: number; path: string; state: string } =>
   (worker["suspension"] as JsonObject)["auto_resume_trigger"] as never;
 
 const parkedWorker = (resume_when: JsonObject): Promise<JsonObject> =>
   told("/v1/workers", { name: "sleeper", task: "Begin", node: says("done"), options: { resume_when } });
-
-const looping = (turns: number): JsonObject => ({
-  provider: "scripted",
-  tools: [{ name: "echo" }],
-  max_iterations: 1000,
-  script: {
-    replies: [
-      ...Array.from({ length: turns }, (_, at) => ({
-        when: { turn: at + 1 },
-        text: `turn ${at + 1}`,
-        tool_calls: [{ name: "echo", arguments: { text: String(at) } }],
-      })),
-      { text: "all done" },
-    ],
-  },
-});
 
 const rowsOf = async (channel: string): Promise<number> =>
   (await env.DB.prepare("SELECT COUNT(*) AS n FROM channel_listeners WHERE channel = ?")

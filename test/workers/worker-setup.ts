@@ -6,6 +6,9 @@ import { answered } from "./run-setup.ts";
 /** Spawns a worker and gives its summary. */
 export const spawned = (config: JsonObject): Promise<JsonObject> => answered("/v1/workers", config);
 
+/** The id of a worker, from its summary. */
+export const idOf = (worker: JsonObject): string => String(worker["id"]);
+
 /** The summary of a worker. */
 export const workerNow = async (workerId: string): Promise<JsonObject> =>
   (await (await get(`/v1/workers/${workerId}`)).json()) as JsonObject;
@@ -31,4 +34,21 @@ export const says = (text: string): JsonObject => ({
   prompt: "Work",
   model_policy: { provider: "scripted" },
   script: { replies: [{ text }] },
+});
+
+/** A sub-agent that calls its tool in each of so many turns, and then is done. */
+export const looping = (turns: number): JsonObject => ({
+  provider: "scripted",
+  tools: [{ name: "echo" }],
+  max_iterations: 1000,
+  script: {
+    replies: [
+      ...Array.from({ length: turns }, (_, at) => ({
+        when: { turn: at + 1 },
+        text: `turn ${at + 1}`,
+        tool_calls: [{ name: "echo", arguments: { text: String(at) } }],
+      })),
+      { text: "all done" },
+    ],
+  },
 });
